@@ -1,0 +1,236 @@
+"""Components: what a user may name in a `type:` key.
+
+A component is one class in one file: a frozen pydantic spec whose fields are the keys a user may
+write, and one method that does or builds the thing. A registry holds one kind of component
+(feature types, encoders, splitters ...), finds the built-in ones by importing the package they
+live in, and takes others from entry points or from ``type: my_module:MyClass``.
+
+The smallest working component:
+
+    @SPLITTERS.register
+    class EveryTenth(Splitter):
+        '''Puts each tenth row into the test set.'''
+
+        type: Literal["every_tenth"] = "every_tenth"
+
+        def assign(self, table): ...
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import ValidationError as PydanticValidationError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from ordain.core.diagnostics import nearest
+from ordain.core.errors import UsageError
+
+
+class Spec(BaseModel):
+    """Part of the document: frozen, unknown keys forbidden, one description a field."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=False,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+    )
+
+
+class Component(Spec):
+    """A spec with a `type` that a registry knows it by.
+
+    Class attributes:
+        aliases: other names read as this one, such as those of Ludwig.
+        version: semantic version of what the component computes. Raise it when the same spec and
+            input give another output: cached artefacts of the older version are then not reused.
+    """
+
+    type: str
+    aliases: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Return the name a user writes."""
+        return str(cls.model_fields["type"].default)
+
+
+C = TypeVar("C", bound=Component)
+
+
+class Registry(Generic[C]):
+    """All components of one kind, by type name.
+
+    Args:
+        kind: singular noun for messages, such as ``encoder``.
+        base: class every component derives from.
+        package: where the built-in ones live; its modules are imported at the first look-up.
+    """
+
+    def __init__(self, kind: str, base: type[C], *, package: str) -> None:
+        self.kind = kind
+        self.base = base
+        self._package = package
+        self._classes: dict[str, type[C]] = {}
+        self._aliases: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self._is_discovered = False
+
+    def register(self, cls: type[C]) -> type[C]:
+        """Add a class under its type name and aliases; a decorator.
+
+        Raises:
+            UsageError: another class has the name.
+        """
+        for name in (cls.type_name(), *cls.aliases):
+            known = self._classes.get(self._aliases.get(name, name))
+            if known is not None and known.__qualname__ != cls.__qualname__:
+                raise UsageError(
+                    f"two {self.kind}s are named '{name}': {known.__module__}.{known.__qualname__} "
+                    f"and {cls.__module__}.{cls.__qualname__}; rename one"
+                )
+        self._classes[cls.type_name()] = cls
+        self._aliases.update({alias: cls.type_name() for alias in cls.aliases})
+        return cls
+
+    def get(self, name: str) -> type[C]:
+        """Return the class of a type name, an alias, or ``module:Class``.
+
+        Raises:
+            UsageError: no such component; the message has the nearest name and all names.
+        """
+        self._discover()
+        if ":" in name:
+            return self._import(name)
+        found = self._classes.get(self._aliases.get(name, name))
+        if found is None:
+            close = nearest(name, [*self._classes, *self._aliases])
+            hint = f" Did you mean '{close}'?" if close else ""
+            raise UsageError(
+                f"unknown {self.kind} '{name}'.{hint} Known: {', '.join(self.names())}."
+            )
+        return found
+
+    def names(self) -> tuple[str, ...]:
+        """Return all type names, sorted, without aliases."""
+        self._discover()
+        return tuple(sorted(self._classes))
+
+    def aliases(self) -> dict[str, str]:
+        """Return alias to type name."""
+        self._discover()
+        return dict(self._aliases)
+
+    def has(self, name: str) -> bool:
+        """Return whether a type name or alias is known; ``module:Class`` is not tried."""
+        self._discover()
+        return name in self._classes or name in self._aliases
+
+    def build(self, value: C | str | Mapping[str, Any]) -> C:
+        """Return the component a user wrote, as name, mapping with `type`, or object.
+
+        Raises:
+            UsageError: the name is unknown.
+            pydantic.ValidationError: a key of the component is wrong.
+        """
+        if isinstance(value, self.base):
+            return value
+        keys: dict[str, Any] = {"type": value} if isinstance(value, str) else dict(value)  # type: ignore[arg-type]
+        cls = self.get(str(keys.get("type")))
+        return cls.model_validate({**keys, "type": cls.type_name()})
+
+    def _discover(self) -> None:
+        if self._is_discovered:
+            return
+        with self._lock:
+            if self._is_discovered:
+                return
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
+                if not module.ispkg:
+                    importlib.import_module(f"{self._package}.{module.name}")
+            for point in importlib.metadata.entry_points(group=f"ordain.{self.kind}s"):
+                point.load()
+            self._is_discovered = True
+
+    def _import(self, name: str) -> type[C]:
+        module_name, _, class_name = name.partition(":")
+        try:
+            found = getattr(importlib.import_module(module_name), class_name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise UsageError(
+                f"{self.kind} '{name}' cannot be imported: {error}. "
+                f"Write `type: module:Class`, with the module on Python's path."
+            ) from error
+        if not (isinstance(found, type) and issubclass(found, self.base)):
+            raise UsageError(f"'{name}' is not a {self.kind}: derive it from {self.base.__name__}")
+        return found
+
+
+class OneOf:
+    """Marks a pydantic field as one component of a registry.
+
+    ``encoder: Annotated[Encoder, OneOf(lambda: ENCODERS)]`` reads a name, a mapping with `type`,
+    or an object. A fault inside the component becomes a pydantic error of type ``component``
+    whose context holds the inner errors, so that whoever reports it can give the full path.
+    """
+
+    def __init__(self, registry: Callable[[], Registry[Any]], *, default: str | None = None):
+        self.registry = registry
+        self.default = default
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: value.model_dump() if isinstance(value, BaseModel) else value
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": ["object", "string"], "x-component": self.registry().kind}
+
+    def _validate(self, value: object) -> Component:
+        registry = self.registry()
+        if isinstance(value, registry.base):
+            return value  # type: ignore[no-any-return]
+        keys = {"type": value} if isinstance(value, str) else value
+        if not isinstance(keys, Mapping):
+            raise PydanticCustomError(
+                "component_shape", "must be a name or a mapping with `type`", {"kind": registry.kind}
+            )
+        name = keys.get("type", self.default)
+        if name is None:
+            raise PydanticCustomError("component_untyped", "`type` is missing", {"kind": registry.kind})
+        try:
+            cls = registry.get(str(name))
+        except UsageError as error:
+            raise PydanticCustomError(
+                "component_unknown",
+                "{message}",
+                {"kind": registry.kind, "name": str(name), "message": error.message,
+                 "names": list(registry.names())},
+            ) from error
+        try:
+            return cls.model_validate({**keys, "type": cls.type_name()})  # type: ignore[no-any-return]
+        except PydanticValidationError as error:
+            raise PydanticCustomError(
+                "component",
+                "{kind} '{name}' has wrong keys",
+                {"kind": registry.kind, "name": cls.type_name(),
+                 "errors": error.errors(include_url=False)},
+            ) from error

@@ -1,0 +1,1 @@
+"""Splitters: each gives every row of a table the name of its set."""

@@ -1,0 +1,66 @@
+"""A table: rows read from a source, lazily, with a fingerprint of their content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """What reading found and did; kept with the run and shown to the user.
+
+    Attributes:
+        source: the reference as the user gave it, secrets removed.
+        format: such as ``csv`` or ``parquet``.
+        details: what was detected, such as separator, encoding, quoting.
+        n_rows: rows in the table.
+        problems: counted faults that did not stop reading, each with up to three examples:
+            ``{"kind": "ragged_lines", "count": 2, "examples": [...], "fix": "..."}``.
+        seconds: wall time.
+    """
+
+    source: str
+    format: str
+    details: dict[str, Any] = field(default_factory=dict)
+    n_rows: int = 0
+    problems: tuple[dict[str, Any], ...] = ()
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows, not yet in memory.
+
+    Attributes:
+        frame: lazy; collecting one column reads one column where the format allows it.
+        fingerprint: digest of the content (values, names, types, row order), not of file names
+            or time stamps.
+        n_rows: number of rows.
+        report: what reading found.
+    """
+
+    frame: pl.LazyFrame
+    fingerprint: str
+    n_rows: int
+    report: ReadReport
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Column names with their types, in order."""
+        return self.frame.collect_schema()
+
+    def column(self, name: str) -> pl.Series:
+        """Return one column in memory, all rows, in table order."""
+        return self.frame.select(pl.col(name)).collect().to_series()
+
+    def select(self, names: Sequence[str]) -> pl.DataFrame:
+        """Return some columns in memory, all rows, in table order."""
+        return self.frame.select([pl.col(name) for name in names]).collect()

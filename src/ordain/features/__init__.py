@@ -1,0 +1,1 @@
+"""Column types: each turns a column into arrays that models learn from."""

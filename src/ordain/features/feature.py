@@ -1,0 +1,143 @@
+"""The contract of a column type: options, fit, encode, row, decode.
+
+A feature type is one component in one module of this room. Its fields are the keys a user may
+write under `preprocessing` of a feature. It turns a Polars column into an encoded column, with
+state (the *encoding*) fitted on training rows only.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field, PrivateAttr
+
+from ordain.core.component import Component, Registry, Spec
+from ordain.features.encoded import EncodedColumn, RowValue, Shape
+
+Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+"""What a model answers for one output: binary, probability of the positive class [N]; category,
+probabilities [N, C]; number, values in the encoded (scaled) space [N]."""
+
+
+class Form(StrEnum):
+    """What a model asks of an input column; `auto` options are settled by it.
+
+    trees   numbers as they are (NaN kept), categories as indices, text as a dense vector
+    linear  numbers centred, scaled and filled, with an indicator; text as TF-IDF bags
+    dense   as `linear`, robustly scaled and smoothly clipped, for neural networks;
+            text as a bag of hashed n-grams
+    tokens  text as a sequence of token ids
+    """
+
+    TREES = "trees"
+    LINEAR = "linear"
+    DENSE = "dense"
+    TOKENS = "tokens"
+
+
+class Encoding(Spec):
+    """A feature's fitted state: JSON, plus arrays too large for JSON.
+
+    Everything that `encode`, `row` and `decode` need is here, so that a bundle needs no other
+    file to turn a row into numbers.
+    """
+
+    type: str
+    """Type name of the feature that fitted it."""
+    shape: Shape
+    """What a model must know of the encoded column."""
+    facts: dict[str, Any] = Field(default_factory=dict)
+    """What fitting saw and did, for people: counts of missing, unparsed, clipped, rare values with
+    up to three examples, mean, range ...; nothing is computed from it."""
+    _arrays: dict[str, npt.NDArray[Any]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Large fitted arrays by name; stored beside the JSON."""
+        return self._arrays
+
+    def with_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Return the same encoding holding these arrays."""
+        copy = self.model_copy()
+        copy._arrays = dict(arrays)  # noqa: SLF001
+        return copy
+
+
+E = TypeVar("E", bound=Encoding)
+
+
+class Feature(Component, Generic[E]):
+    """A column type.
+
+    The pipeline calls, in order: `settle` once per run, `fit` once on the training rows, `encode`
+    on rows of any number in blocks, and for outputs `decode` on a model's scores. `row` is called
+    once when a model is loaded to answer single rows.
+
+    Class attributes:
+        Fitted: the class of its encoding, for loading.
+        is_output: whether the type may be predicted.
+        forms: which forms an input of the type can take.
+    """
+
+    Fitted: ClassVar[type[Encoding]]
+    is_output: ClassVar[bool] = False
+    forms: ClassVar[frozenset[Form]] = frozenset(Form)
+
+    @abstractmethod
+    def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
+        """Return the options with every `auto` replaced, and the reason for each key replaced.
+
+        Args:
+            form: what the model asks of an input; None for an output.
+        """
+
+    @abstractmethod
+    def fit(self, column: pl.Series, *, seed: int) -> E:
+        """Return the encoding of training rows; `self` has been settled.
+
+        Missing and unparseable cells are counted in the facts. A column that is empty, constant,
+        all missing, or has one row must fit.
+
+        Raises:
+            DataError: the column cannot be of this type at all; the message names the column, the
+                number of bad rows, up to three values with row numbers, and the key that mends it.
+        """
+
+    @abstractmethod
+    def encode(self, column: pl.Series, encoding: E) -> EncodedColumn:
+        """Return the arrays of a column of any length, including zero.
+
+        Raises:
+            DataError: a missing or unseen value where the options say `error`.
+        """
+
+    @abstractmethod
+    def row(self, encoding: E) -> Callable[[object], RowValue]:
+        """Return a function from one raw value (None if missing) to the numbers `encode` gives.
+
+        Equal to `encode` of a one-row column, bit for bit.
+        """
+
+    def decode(self, scores: Scores, encoding: E, name: str) -> dict[str, pl.Series]:
+        """Return the prediction columns of an output called `name`.
+
+        ``<name>_prediction``, and for classes ``<name>_probability`` (of the predicted class) and
+        ``<name>_probability_<class>``.
+        """
+        raise NotImplementedError(f"a `{self.type}` column cannot be predicted")
+
+    def decode_row(self, encoding: E, name: str) -> Callable[[Any], dict[str, Any]]:
+        """Return a function from the scores of one row (a float, or floats [C]) to plain values.
+
+        The keys and values equal those of `decode` on one row.
+        """
+        raise NotImplementedError(f"a `{self.type}` column cannot be predicted")
+
+
+FEATURES: Registry[Feature[Any]] = Registry("feature type", Feature, package="ordain.features")

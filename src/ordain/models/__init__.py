@@ -1,0 +1,1 @@
+"""Model families: each learns from encoded columns."""

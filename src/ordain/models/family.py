@@ -1,0 +1,190 @@
+"""The contract of a model family: it learns outputs from inputs, both encoded.
+
+`Problem` says what is learned, `Dataset` holds the arrays, `FitContext` is what the outside
+offers while learning, `FittedModel` is the result.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ordain.core.component import Component, Registry, Spec
+from ordain.core.events import Events
+from ordain.features.encoded import EncodedColumn, RowValue, Shape
+from ordain.features.feature import Form, Scores
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input column as a model sees it; `encoder` is set for neural models only."""
+
+    name: str
+    type: str
+    shape: Shape
+    encoder: Component | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output column as a model sees it.
+
+    Attributes:
+        labels: class names in the order of the encoded index; for binary, (negative, positive);
+            empty for a number.
+        loss, decoder: set for neural models only.
+        weight: of its loss among several outputs.
+        class_weights: one weight a class in the order of `labels`, or empty.
+        bounds: lowest and highest encoded value seen in training, for a number.
+    """
+
+    name: str
+    type: str
+    shape: Shape
+    labels: tuple[str, ...] = ()
+    loss: Component | None = None
+    decoder: Component | None = None
+    weight: float = 1.0
+    class_weights: tuple[float, ...] = ()
+    bounds: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learned from what, in the order of the config."""
+
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    combiner: Component | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Encoded rows: every column has the same number of rows.
+
+    Attributes:
+        inputs, outputs: by column name.
+        weights: of rows [N], float32, or None for equal weights.
+    """
+
+    inputs: Mapping[str, EncodedColumn]
+    outputs: Mapping[str, EncodedColumn]
+    n_rows: int
+    weights: npt.NDArray[np.float32] | None = None
+
+
+class Backend(Spec):
+    """Where and with how much a model is trained."""
+
+    type: Literal["local"] = "local"
+    """One machine."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """`auto` takes a GPU where PyTorch finds one."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of forward and backward; weights stay float32. `auto`: bfloat16 on CUDA, else float32."""
+    threads: int | None = None
+    """CPU threads; by default a fixed rule on the size of a step, see `trainer`."""
+
+
+@dataclass
+class FitContext:
+    """What the outside offers while a model learns.
+
+    Attributes:
+        seed: of this run; derive a stream for each purpose with `ordain.core.randomness`.
+        events: where to report progress and epochs.
+        folder: of checkpoints; what is there when fitting starts is resumed from.
+        backend: device, precision, threads.
+        stop: set from outside (Ctrl-C): end cleanly with the best weights so far.
+        cached: ``cached(key parts, build)`` gives the folder that `build(folder)` filled, now or in
+            an earlier run with the same key parts.
+        n_threads: bound for native libraries where `backend.threads` is not set.
+    """
+
+    seed: int
+    events: Events
+    folder: Path
+    backend: Backend = field(default_factory=Backend)
+    stop: threading.Event = field(default_factory=threading.Event)
+    cached: Callable[[Sequence[Any], Callable[[Path], None]], Path] | None = None
+    n_threads: int = 1
+
+
+class FittedModel(ABC):
+    """A model that has learned.
+
+    Attributes:
+        history: one mapping an epoch or boosting round, with the losses and metrics; may be empty.
+        facts: what was chosen or found while learning (batch size, best step, threads, device,
+            number of parameters, stop reason ...), plain JSON; facts that decide the result's bytes
+            stand here so that the lock can hold them.
+    """
+
+    history: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+    @abstractmethod
+    def predict(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, Scores]:
+        """Return the scores of every output for rows of any number; see `Scores`."""
+
+    @abstractmethod
+    def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
+        """Return a fast function from one row's cells, in the order of the inputs, to its scores.
+
+        A score is a float, or a sequence of C floats for a category; within 1e-6 of `predict`.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the weights: files that hold data only, the same bytes for the same weights."""
+
+
+class Family(Component):
+    """What `model_type` names.
+
+    Class attributes:
+        Trainer: the spec that the `trainer` block is read with.
+        encoders: whether input features may have an `encoder` (neural models).
+    """
+
+    Trainer: ClassVar[type[Spec]]
+    has_encoders: ClassVar[bool] = False
+
+    @abstractmethod
+    def form(self, type_name: str, encoder: Component | None) -> Form:
+        """Return what this family asks of an input column of a feature type."""
+
+    @abstractmethod
+    def fit(
+        self,
+        problem: Problem,
+        train: Dataset,
+        validation: Dataset | None,
+        *,
+        trainer: Spec,
+        context: FitContext,
+    ) -> FittedModel:
+        """Learn; `validation` (None if there is none) decides when to stop and what to keep.
+
+        Raises:
+            TrainingError: a loss that is not a number, no rows, not enough memory; the message
+                says at which step, from which column, and what to change.
+        """
+
+    @abstractmethod
+    def load(self, folder: Path, problem: Problem) -> FittedModel:
+        """Return what `FittedModel.save` wrote.
+
+        Raises:
+            BundleError: a file is missing or does not fit the problem.
+        """
+
+
+FAMILIES: Registry[Family] = Registry("model family", Family, package="ordain.models.families")
