@@ -1,1 +1,7 @@
-"""TODO."""
+"""The language: the document, YAML with places, diagnostics, schema, overrides, diff."""
+
+from ordain.config.bind import Bound, bind
+from ordain.config.config import Config, check
+from ordain.config.document import Document, InputFeature, OutputFeature
+
+__all__ = ["Bound", "Config", "Document", "InputFeature", "OutputFeature", "bind", "check"]

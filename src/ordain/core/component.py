@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import json
 import pkgutil
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -34,7 +35,14 @@ from ordain.core.errors import UsageError
 
 
 class Spec(BaseModel):
-    """Part of the document: frozen, unknown keys forbidden, one description a field."""
+    """Part of the document: frozen, unknown keys forbidden, one description a field.
+
+    Class attributes:
+        meaningful_unset: keys that mean something else left out than at their default; a filled
+            document leaves them out where the user did. Prefer a default of None.
+    """
+
+    meaningful_unset: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(
         frozen=True,
@@ -192,7 +200,7 @@ class OneOf:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             self._validate,
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda value: value.model_dump() if isinstance(value, BaseModel) else value
@@ -204,7 +212,7 @@ class OneOf:
     ) -> dict[str, Any]:
         return {"type": ["object", "string"], "x-component": self.registry().kind}
 
-    def _validate(self, value: object) -> Component:
+    def _validate(self, value: object, info: ValidationInfo) -> Component:
         registry = self.registry()
         if isinstance(value, registry.base):
             return value  # type: ignore[no-any-return]
@@ -226,7 +234,7 @@ class OneOf:
                  "names": list(registry.names())},
             ) from error
         try:
-            return cls.model_validate({**keys, "type": cls.type_name()})  # type: ignore[no-any-return]
+            return _read(cls, {**keys, "type": cls.type_name()}, info.context)
         except PydanticValidationError as error:
             raise PydanticCustomError(
                 "component",
@@ -234,3 +242,10 @@ class OneOf:
                 {"kind": registry.kind, "name": cls.type_name(),
                  "errors": error.errors(include_url=False)},
             ) from error
+
+
+def _read(cls: type[C], keys: dict[str, Any], context: Any) -> C:
+    """Return a component; a context with `strict` reads as JSON does: no text for a number."""
+    if context and context.get("strict"):
+        return cls.model_validate_json(json.dumps(keys), strict=True, context=context)
+    return cls.model_validate(keys)

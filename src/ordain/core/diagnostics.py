@@ -71,6 +71,8 @@ def format_diagnostic(diagnostic: Diagnostic) -> str:
     """Return the text a person reads, in the form shown at the top of this file."""
     place = diagnostic.place
     where = f" {place.file}:{place.line}:{place.column}" if place else ""
+    if not place and diagnostic.path:
+        where = " " + ".".join(str(key) for key in diagnostic.path)
     lines = [f"{diagnostic.code}{where}  {diagnostic.message}"]
     if place and place.text.strip():
         gutter = str(place.line)

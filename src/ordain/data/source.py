@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from pathlib import Path
+from typing import Self
 
 import polars as pl
+from pydantic import PrivateAttr
 
 from ordain.core.component import Component, Registry
 from ordain.data.table import ReadReport
 
 
 class Source(Component):
-    """Where rows come from; reading happens at `scan`, never at construction."""
+    """Where rows come from; reading happens at `scan`, never at construction.
+
+    The caller asks for `fingerprint` first, to see whether it has the rows already, then for
+    `scan`, at most once each; a source whose fingerprint needs the rows may keep them.
+    """
+
+    _root: Path = PrivateAttr(default_factory=Path)
+
+    def within(self, root: Path) -> Self:
+        """Return the same source whose relative paths start at a folder."""
+        copy = self.model_copy()
+        copy._root = root  # noqa: SLF001
+        return copy
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from ordain.core.component import Component, Registry
+from ordain.core.diagnostics import nearest
+from ordain.core.errors import DataError, UsageError
 from ordain.data.table import Table
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -19,8 +22,9 @@ class Assignment:
     """What a splitter decided.
 
     Attributes:
-        sets: a categorical or string column [N] with the name of each row's set, or null for a
-            row that belongs to none (such as the gap of a datetime split).
+        sets: an enumeration column [N] with the name of each row's set, or null for a row that
+            belongs to none (such as the gap of a datetime split). ``train``, ``validation`` and
+            ``test`` are always among its categories.
         facts: of this kind of split: cut dates, number of groups, bins ...; plain JSON.
     """
 
@@ -29,7 +33,11 @@ class Assignment:
 
 
 class Splitter(Component):
-    """Gives every row the name of its set, without looking at anything but declared columns."""
+    """Gives every row the name of its set, without looking at anything but declared columns.
+
+    The pipeline asks `columns` for what the plan must read, then calls `assign` once per run, or
+    `assign_folds` once where `k_fold` is set, and makes each fold's sets with `fold_assignment`.
+    """
 
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
@@ -43,5 +51,52 @@ class Splitter(Component):
             DataError: too few rows for the sets, a column that cannot be used.
         """
 
+    def assign_folds(self, table: Table, *, seed: int) -> pl.Series:
+        """Return each row's fold, 0 to `k_fold` - 1 [N]; null for a row that belongs to none.
+
+        Raises:
+            UsageError: this kind of split has no folds, or `k_fold` is not set.
+            DataError: fewer rows, or groups, than folds.
+        """
+        del table, seed
+        raise UsageError(
+            f"a '{self.type}' split has no folds; `k_fold` goes with random, stratify, fixed, group"
+        )
+
 
 SPLITTERS: Registry[Splitter] = Registry("splitter", Splitter, package="ordain.data.splitters")
+
+
+def split_column(table: Table, name: str, *, key: str) -> pl.Series:
+    """Return a column that decides a split.
+
+    Args:
+        table: the rows.
+        name: of the column.
+        key: the key that names it, for the message.
+
+    Raises:
+        DataError: the table has no such column.
+    """
+    names: Sequence[str] = table.schema.names()
+    if name not in names:
+        close = nearest(name, names)
+        hint = f" Did you mean `{close}`?" if close else ""
+        raise DataError(f"`split.{key}` names the column `{name}`, which is not in the data.{hint}")
+    return table.column(name)
+
+
+def fold_assignment(folds: pl.Series, fold: int) -> Assignment:
+    """Return the sets of one fold: it tests, all others train; rows without a fold have no set.
+
+    A validation set, where one is wanted, is cut from the training rows by `holdout`.
+    """
+    kinds = pl.Enum([TRAIN, VALIDATION, TEST])
+    sets = folds.to_frame("fold").select(
+        pl.when(pl.col("fold") == fold)
+        .then(pl.lit(TEST, dtype=kinds))
+        .when(pl.col("fold").is_not_null())
+        .then(pl.lit(TRAIN, dtype=kinds))
+        .alias("set")
+    )
+    return Assignment(sets.to_series(), {"fold": fold})

@@ -75,9 +75,13 @@ E = TypeVar("E", bound=Encoding)
 class Feature(Component, Generic[E]):
     """A column type.
 
-    The pipeline calls, in order: `settle` once per run, `fit` once on the training rows, `encode`
-    on rows of any number in blocks, and for outputs `decode` on a model's scores. `row` is called
-    once when a model is loaded to answer single rows.
+    The pipeline calls, in order: `settle` once per run, `fit` once on the training rows,
+    `rows_to_drop` on the training rows, `encode` on rows of any number (in blocks, unless
+    `depends_on_order`), and for outputs `decode` on a model's scores. `row` is called once when a
+    model is loaded to answer single rows.
+
+    What is missing: null, NaN, a value that cannot be read as this type, and for all but text an
+    empty or blank string. What a missing cell becomes is the type's `missing_value_strategy`.
 
     Class attributes:
         Fitted: the class of its encoding, for loading.
@@ -92,6 +96,9 @@ class Feature(Component, Generic[E]):
     @abstractmethod
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options with every `auto` replaced, and the reason for each key replaced.
+
+        An option that rests on the training rows (`if_missing`, `infer`) stays and is decided by
+        `fit`, which records it in the encoding.
 
         Args:
             form: what the model asks of an input; None for an output.
@@ -123,6 +130,32 @@ class Feature(Component, Generic[E]):
 
         Equal to `encode` of a one-row column, bit for bit.
         """
+
+    @property
+    def depends_on_order(self) -> bool:
+        """Whether a row's cell depends on its neighbours (`ffill`, `bfill`).
+
+        The pipeline then encodes a column as one block, in table order; a row alone takes the
+        fill value that fitting found.
+        """
+        return getattr(self, "missing_value_strategy", None) in {"ffill", "bfill"}
+
+    def rows_to_drop(self, column: pl.Series, encoding: E | None = None) -> pl.Series | None:
+        """Return True for each row that `drop_row` takes out of training, or None for no row.
+
+        `encode` never drops: rows of validation, test and prediction all get a cell. Without an
+        encoding the column is read with the formats inferred from itself.
+        """
+        return None
+
+    def inspect(self, column: pl.Series, encoding: E) -> dict[str, Any]:
+        """Return what reading a column found: counts, with up to three examples each.
+
+        ``{"n_rows": 9, "n_missing": 2, "unparsed": {"count": 1, "examples": [...]}}``; the keys
+        other than the first two stand only where their count is above zero. `fit` keeps the same
+        in the facts; the pipeline calls this on the rows it predicts.
+        """
+        return {"n_rows": len(column), "n_missing": column.null_count()}
 
     def decode(self, scores: Scores, encoding: E, name: str) -> dict[str, pl.Series]:
         """Return the prediction columns of an output called `name`.

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Stages, plan, cache and run: from a config and rows to a judged bundle."""

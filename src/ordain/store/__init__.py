@@ -1,1 +1,1 @@
-"""TODO."""
+"""What is kept: bundles, run folders, locks."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Sources: each reads one kind of place or file into rows."""

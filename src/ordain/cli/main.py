@@ -1,0 +1,95 @@
+"""The `ordain` command: every subcommand, and what happens to an error."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+import typer
+
+from ordain.cli import (
+    cache,
+    check,
+    datasets,
+    diff,
+    evaluate,
+    init,
+    plan,
+    predict,
+    render,
+    reproduce,
+    runs,
+    schema,
+    train,
+)
+from ordain.core.errors import OrdainError
+
+app = typer.Typer(
+    name="ordain",
+    help="Declare what to predict; get a trained, judged model as data.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("check")(check.check)
+app.command("render")(render.render)
+app.command("schema")(schema.schema)
+app.command("plan")(plan.plan)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.add_typer(runs.app, name="runs")
+app.command("reproduce")(reproduce.reproduce)
+app.command("diff")(diff.diff)
+app.command("datasets")(datasets.datasets)
+app.add_typer(cache.app, name="cache")
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    *, version: bool = typer.Option(False, "--version", help="Print the version and end.")
+) -> None:
+    """Declare what to predict; get a trained, judged model as data."""
+    if version:
+        typer.echo(importlib.import_module("importlib.metadata").version("ordain"))
+        raise typer.Exit
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments, standalone_mode=True)
+    except OrdainError as error:
+        fail(error, as_json="--json" in arguments)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def fail(error: OrdainError, *, as_json: bool) -> None:
+    """Print an error for a person, or as one JSON object, and end with its exit code."""
+    typer.echo(error.message, err=True)
+    if as_json:
+        record: dict[str, Any] = {
+            "error": {
+                "type": type(error).__name__,
+                "message": error.message,
+                "diagnostics": [diagnostic.to_json() for diagnostic in error.diagnostics],
+            }
+        }
+        typer.echo(json.dumps(record, ensure_ascii=False))
+    sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""A model beside its baselines, as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Table = tuple[str, list[str], list[list[Any]], list[int]]
+
+
+def comparison(metrics: Mapping[str, Any], baselines: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield for each output: a title, columns, rows, and the row of the model."""
+    from ordain.evaluation.metric import LEAD
+
+    shown = "test" if "test" in metrics else next(iter(metrics), None)
+    if shown is None:
+        return
+    for output, values in metrics[shown].items():
+        lead = next((names for names in LEAD.values() if names[0] in values and names[1] in values), tuple(values))
+        columns = [name for name in lead if name in values] or list(values)[:6]
+        rows = [["this model", *(values.get(name) for name in columns)]]
+        for name, judged in baselines.items():
+            found = judged.get(shown, {}).get(output, {})
+            rows.append([name, *(found.get(column) for column in columns)])
+        yield f"{output} on the {shown} set", ["", *columns], rows, [0]

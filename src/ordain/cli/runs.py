@@ -1,0 +1,157 @@
+"""`ordain runs`: what has been trained."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from ordain.cli.console import plain, print_json, print_table, seconds
+from ordain.cli.options import Home, Json
+from ordain.core.errors import UsageError
+
+app = typer.Typer(invoke_without_command=True, help="List, show, compare and tag runs.", rich_markup_mode=None)
+RunArgument = Annotated[str, typer.Argument(help="A run: its name, id, the start of it, or latest.", metavar="RUN")]
+
+
+@app.callback()
+def runs(context: typer.Context) -> None:
+    """List, show, compare and tag runs."""
+    if context.invoked_subcommand is None:
+        list_()
+
+
+@app.command("list")
+def list_(
+    search: Annotated[str | None, typer.Argument(help="Part of a name, tag, note or model.", metavar="TEXT")] = None,
+    home: Home = None,
+    *,
+    json: Json = False,
+) -> None:
+    """List runs, newest first, with their first metrics on the test set."""
+    from ordain.store.runs import summary_line
+
+    lines = [summary_line(run) for run in _runs(home).all()]
+    if search:
+        lines = [line for line in lines if search.lower() in _text(line)]
+    if json:
+        print_json({"runs": lines})
+        return
+    rows = [
+        [line["run"], line["state"], line["model"], _headline(line["metrics"]),
+         seconds(line["seconds"]) if line["seconds"] else "–",
+         time.strftime("%Y-%m-%d %H:%M", time.localtime(line["started"] or 0)),
+         ", ".join(line["tags"])]
+        for line in lines
+    ]
+    print_table(["run", "state", "model", "test", "time", "started", "tags"], rows)
+    if not rows:
+        typer.echo("No runs yet. Train one with `ordain train CONFIG`.")
+
+
+@app.command()
+def show(run: RunArgument, home: Home = None, *, json: Json = False) -> None:
+    """Show one run: metrics beside baselines, time, warnings, where its files are."""
+    from ordain.cli.results import comparison
+
+    found = _runs(home).find(run)
+    status, metrics = found.status, found.metrics
+    if json:
+        print_json({"run": found.reference, "folder": str(found.folder), "status": status, "lock": found.lock, **metrics})
+        return
+    typer.echo(f"{found.reference}  {status['state']}  {status.get('model', '')}")
+    for title, columns, rows, best in comparison(metrics.get("metrics", {}), metrics.get("baselines", {})):
+        print_table(columns, rows, title=title, bold=best)
+    for line in (status.get("verdict"), status.get("error"), status.get("note")):
+        if line:
+            typer.echo(line)
+    for warning in status.get("warnings", []):
+        typer.echo(f"warning: {warning}")
+    typer.echo(f"folder  {found.folder}")
+
+
+@app.command()
+def compare(
+    run: Annotated[list[str], typer.Argument(help="Two runs or more.", metavar="RUN RUN ...")],
+    home: Home = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Lay runs side by side: their metrics on the test set, rows a run."""
+    from ordain.store.runs import summary_line
+
+    if len(run) < 2:  # noqa: PLR2004
+        raise UsageError("comparing takes two runs or more\n  Fix: ordain runs compare RUN RUN")
+    lines = [summary_line(_runs(home).find(reference)) for reference in run]
+    if json:
+        print_json({"runs": lines})
+        return
+    names = list(dict.fromkeys(name for line in lines for name in line["metrics"]))
+    rows = [[name, *(line["metrics"].get(name) for line in lines)] for name in names]
+    print_table(["metric", *(line["run"] for line in lines)], rows)
+
+
+@app.command()
+def diff(before: RunArgument, after: RunArgument, home: Home = None, *, json: Json = False) -> None:
+    """Say what differs between two runs: config, data, packages, machine, code."""
+    from ordain.config import Config
+    from ordain.config.diff import diff as compare_configs
+    from ordain.store.lock import lock_differences
+
+    runs_found = [_runs(home).find(reference) for reference in (before, after)]
+    configs = [Config.load(found.folder / "written.yaml") for found in runs_found]
+    changes = compare_configs(*configs)
+    ignored = {"key", "split", "fit"}
+    locks = [{k: v for k, v in found.lock.items() if k not in ignored} for found in runs_found]
+    lines = lock_differences(*locks)
+    if json:
+        print_json({"config": [change.to_json() for change in changes], "lock": lines})
+        return
+    for change in changes:
+        typer.echo(str(change))
+    for line in lines:
+        typer.echo(line)
+    if not changes and not lines:
+        typer.echo("The two runs have the same config, data, versions and machine.")
+
+
+@app.command()
+def tag(
+    run: RunArgument,
+    tags: Annotated[list[str], typer.Argument(help="Tags to add; -TAG takes one away.", metavar="TAG ...")],
+    home: Home = None,
+) -> None:
+    """Add tags to a run, or take them away."""
+    found = _runs(home).find(run)
+    kept = set(found.status.get("tags", []))
+    for name in tags:
+        kept = kept - {name[1:]} if name.startswith("-") else kept | {name}
+    found.update(tags=sorted(kept))
+    typer.echo(f"{found.reference}: {', '.join(sorted(kept)) or 'no tags'}")
+
+
+@app.command()
+def note(run: RunArgument, text: Annotated[str, typer.Argument(help="The note.")], home: Home = None) -> None:
+    """Keep a note with a run."""
+    found = _runs(home).find(run)
+    found.update(note=text)
+    typer.echo(f"{found.reference}: {text}")
+
+
+def _runs(home: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    from ordain.store.home import home as work_folder
+    from ordain.store.runs import Runs
+
+    return Runs(work_folder(home))
+
+
+def _headline(metrics: dict[str, Any]) -> str:
+    from ordain.cli.console import cell
+
+    first = next(iter(plain(metrics).items()), None)
+    return f"{first[0]} {cell(first[1])}" if first else ""
+
+
+def _text(line: dict[str, Any]) -> str:
+    return " ".join([line["run"], line["model"], line["note"], *line["tags"], line["state"]]).lower()

@@ -1,0 +1,203 @@
+"""The document against its data: columns that are not there, values that do not fit (`E4xx`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from ordain.config.codes import fault
+from ordain.config.config import Config
+from ordain.config.document import Document, InputFeature, OutputFeature
+from ordain.config.located import Path
+from ordain.core.diagnostics import Diagnostic, nearest
+from ordain.core.errors import DataError
+from ordain.data.profile import ColumnProfile
+
+MIN_ROWS = 3
+CLASS_TYPES = {"binary", "category"}
+Profiles = Mapping[str, ColumnProfile]
+
+
+def check_columns(config: Config, profiles: Profiles) -> list[Diagnostic]:
+    """Return a fault for every column that is named and not there, and for too few rows."""
+    faults = list(_rows(config, profiles))
+    faults += _features(config, profiles, "output_features", "E403")
+    faults += _features(config, profiles, "input_features", "E401")
+    faults += _split_columns(config, profiles)
+    return faults
+
+
+def check_values(config: Config, document: Document, profiles: Profiles) -> list[Diagnostic]:
+    """Return the faults in the values of a settled document's features."""
+    faults: list[Diagnostic] = []
+    inputs, outputs = document.input_features, document.output_features
+    assert not isinstance(inputs, str), "`bind` lists the inputs"
+    for output in outputs:
+        faults += _target(config, output, profiles[output.column])
+    for feature in inputs:
+        faults += _input(config, feature, profiles[feature.column])
+    for feature in (*outputs, *inputs):
+        faults += _readable(config, feature, profiles[feature.column])
+    if not inputs and not any(d.code == "E401" for d in _features(config, profiles, "input_features", "E401")):
+        faults.append(fault("E409", "no column is left to learn from", ("input_features",),
+                            config.tree.mark_of(("input_features",)),
+                            allowed=f"Columns of the data: {_listed(profiles)}."))  # fmt: skip
+    return faults
+
+
+def _rows(config: Config, profiles: Profiles) -> Iterator[Diagnostic]:
+    n_rows = max((profile.n_rows for profile in profiles.values()), default=0)
+    if n_rows < MIN_ROWS:
+        shown = {0: "no rows", 1: "one row"}.get(n_rows, f"{n_rows} rows")
+        yield fault("E408", f"the data has {shown}", ("data",), config.tree.mark_of_key(("data", "source")),
+                    allowed=f"Rows to train, to validate and to test take at least {MIN_ROWS}.",
+                    fix="give more rows, or loosen `data.where` and `data.sample`")  # fmt: skip
+
+
+def _features(config: Config, profiles: Profiles, section: str, code: str) -> Iterator[Diagnostic]:
+    features = getattr(config.document, section)
+    if isinstance(features, str):
+        return
+    for index, feature in enumerate(features):
+        if feature.column not in profiles:
+            path: Path = (section, index, "column")
+            if config.tree.at(path) is None:
+                path = (section, index, "name")
+            what = "target" if section == "output_features" else "column"
+            yield _absent(config, profiles, path, feature.column, code=code, what=what)
+
+
+def _split_columns(config: Config, profiles: Profiles) -> Iterator[Diagnostic]:
+    split = config.document.preprocessing.split
+    for column in split.columns():
+        if column in profiles:
+            continue
+        base: Path = ("preprocessing", "split")
+        keys = [key for key in type(split).model_fields if _names(getattr(split, key), column)]
+        path = (*base, keys[0]) if keys else base
+        yield _absent(config, profiles, path, column, code="E401", what="column")
+
+
+def _names(value: object, column: str) -> bool:
+    return value == column or (isinstance(value, list | tuple) and column in value)
+
+
+def _absent(
+    config: Config, profiles: Profiles, path: Path, column: str, *, code: str, what: str
+) -> Diagnostic:
+    close = nearest(column, profiles)
+    key = path[-1] if isinstance(path[-1], str) else "column"
+    return fault(
+        code, f"the {what} '{column}' is not in the data", path, config.tree.mark_of(path),
+        allowed=f"Columns: {_listed(profiles)}.", fix=f"{key}: {close}" if close else None,
+    )  # fmt: skip
+
+
+def _target(config: Config, output: OutputFeature, profile: ColumnProfile) -> Iterator[Diagnostic]:
+    path = _place(config, "output_features", output.name)
+    mark = config.tree.mark_of((*path, "name"))
+    n_present = profile.n_rows - profile.n_missing
+    if n_present == 0:
+        yield fault("E404", f"the target '{output.column}' has no value in any of {profile.n_rows:,} rows",
+                    path, mark, fix="choose another column to predict")
+        return
+    if profile.n_distinct <= 1 and n_present > 1:
+        value = profile.top[0][0] if profile.top else ""
+        yield fault("E405", f"the target '{output.column}' is '{value}' in all of {n_present:,} rows", path,
+                    mark, allowed="A target must have at least two values.",
+                    fix="choose another column, or loosen `data.where`")
+        return
+    if profile.n_missing:
+        yield fault("W508", f"{profile.n_missing:,} of {profile.n_rows:,} rows have no `{output.column}` and "
+                    "are left out of training and judging", path, mark)  # fmt: skip
+    if output.type in CLASS_TYPES:
+        yield from _classes(config, output, profile, path)
+
+
+def _classes(
+    config: Config, output: OutputFeature, profile: ColumnProfile, path: Path
+) -> Iterator[Diagnostic]:
+    mark = config.tree.mark_of((*path, "name"))
+    is_whole = profile.n_distinct <= len(profile.top)
+    single = [label for label, count in profile.top if count == 1]
+    if single:
+        shown = ", ".join(f"'{label}'" for label in single[:3])
+        more = f" and {len(single) - 3} more" if len(single) > 3 else ""  # noqa: PLR2004
+        verb = "has" if len(single) == 1 else "have"
+        stratified = _stratifies(config, output.column)
+        at = ("preprocessing", "split") if stratified else path
+        yield fault("E406" if stratified else "W506",
+                    f"of the classes of `{output.column}`, {shown}{more} {verb} a single row", at,
+                    config.tree.mark_of(at) if stratified else mark,
+                    allowed="Such a class stands in one set only, so it is either not learned or not judged.",
+                    fix=f"data:\n  where: {output.column} <> '{single[0]}'")  # fmt: skip
+    if isinstance(output.class_weights, dict) and is_whole:
+        labels = [label for label, _ in profile.top]
+        yield from _weights(config, output, labels, path)
+
+
+def _weights(
+    config: Config, output: OutputFeature, labels: Sequence[str], path: Path
+) -> Iterator[Diagnostic]:
+    assert isinstance(output.class_weights, dict), "the caller has looked"
+    for label in output.class_weights:
+        if label not in labels:
+            place = (*path, "class_weights", label)
+            close = nearest(label, labels)
+            yield fault("E410", f"`{output.column}` has no class '{label}'", place,
+                        config.tree.mark_of_key(place), allowed=f"Classes: {', '.join(labels)}.",
+                        fix=f"{close}: {output.class_weights[label]}" if close else None)  # fmt: skip
+
+
+def _stratifies(config: Config, column: str) -> bool:
+    split = config.document.preprocessing.split
+    return getattr(split, "stratify", None) == column or (
+        split.type == "stratify" and getattr(split, "column", None) == column
+    )
+
+
+def _input(config: Config, feature: InputFeature, profile: ColumnProfile) -> Iterator[Diagnostic]:
+    path = _place(config, "input_features", feature.name)
+    mark = config.tree.mark_of((*path, "name"))
+    n_present = profile.n_rows - profile.n_missing
+    if n_present == 0:
+        yield fault("W504", f"`{feature.name}` has no value in any of {profile.n_rows:,} rows and tells "
+                    "nothing", path, mark, fix="remove it from `input_features`")  # fmt: skip
+    elif profile.n_distinct <= 1 and profile.n_missing == 0 and profile.n_rows >= MIN_ROWS:
+        value = profile.top[0][0] if profile.top else ""
+        yield fault("W501", f"`{feature.name}` is '{value}' in all of {n_present:,} rows and tells nothing",
+                    path, mark, fix="remove it from `input_features`")  # fmt: skip
+
+
+def _readable(
+    config: Config, feature: InputFeature | OutputFeature, profile: ColumnProfile
+) -> Iterator[Diagnostic]:
+    """Fit the feature to a sample: what cannot be of the type at all is found before any work."""
+    if feature.type not in {"number", "date", "binary"} or not len(profile.sample):
+        return
+    section = "output_features" if isinstance(feature, OutputFeature) else "input_features"
+    path = _place(config, section, feature.name)
+    place = (*path, "type") if config.tree.at((*path, "type")) is not None else (*path, "name")
+    try:
+        feature.preprocessing.fit(profile.sample.alias(feature.column), seed=config.document.seed)
+    except DataError as error:
+        message, _, fix = error.message.partition("\n  Fix: ")
+        code = "E411" if feature.type == "binary" and profile.n_distinct > 2 else "E402"  # noqa: PLR2004
+        yield fault(code, message.strip(), place, config.tree.mark_of(place), fix=fix or None,
+                    notes=() if len(profile.sample) == profile.n_rows - profile.n_missing else
+                    (f"Seen in a sample of {len(profile.sample):,} of {profile.n_rows:,} rows.",))  # fmt: skip
+
+
+def _place(config: Config, section: str, name: str) -> Path:
+    """Return the path of a feature as it was written; of the section for one that was inferred."""
+    node = config.tree.get(section)
+    for index, item in enumerate(node.items if node else []):
+        known = item.get("name")
+        if known is not None and known.value == name:
+            return (section, index)
+    return (section,)
+
+
+def _listed(names: Iterable[str]) -> str:
+    known = list(names)
+    shown = ", ".join(known[:20])
+    return shown + (f" and {len(known) - 20} more" if len(known) > 20 else "")  # noqa: PLR2004

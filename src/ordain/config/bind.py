@@ -1,0 +1,163 @@
+"""`bind`: a config meets the columns of its data; `settle`: what was left open is decided.
+
+`bind` gives every feature a type and lays `defaults` under it. `settle` then asks the family what
+form each input must take and lets the feature type replace every `auto`; it is a step of its own
+because the baselines beside a model settle the same features for their own families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ordain.config import against_data, columns
+from ordain.config.config import Config
+from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, TypeDefaults
+from ordain.config.dumped import secrets_of, to_plain
+from ordain.core.component import Component
+from ordain.core.diagnostics import Diagnostic
+from ordain.core.errors import ConfigError
+from ordain.data.profile import ColumnProfile
+from ordain.features.feature import FEATURES
+
+F = TypeVar("F", InputFeature, OutputFeature)
+Reasons = dict[str, str]
+"""Why a value that no user wrote is what it is, by dotted path with feature names:
+``input_features.tenure.type``."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A config that fits its data.
+
+    Attributes:
+        config: what was bound.
+        document: every feature typed and with `defaults` applied; `auto` options still open.
+        reasons: see `Reasons`.
+        warnings: `W5xx` diagnostics.
+    """
+
+    config: Config
+    document: Document
+    reasons: Reasons = field(default_factory=dict)
+    warnings: tuple[Diagnostic, ...] = ()
+
+    def settled(self) -> tuple[Document, Reasons]:
+        """Return the document with every `auto` option replaced, and the reasons of everything."""
+        document, reasons = settle(self.document)
+        return document, {**self.reasons, **reasons}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settled document as plain data; values from the environment stay `${NAME}`."""
+        return to_plain(self.settled()[0], secrets=secrets_of(self.config.tree))
+
+
+def bind(config: Config, profiles: Mapping[str, ColumnProfile]) -> Bound:
+    """Return the config resolved against the columns of its data.
+
+    Args:
+        profiles: of every column of the table, in table order, derived columns included.
+
+    Raises:
+        ConfigError: with every way in which document and data disagree (`E4xx`).
+    """
+    bound, faults = _bind(config, profiles)
+    errors = [fault for fault in faults if fault.severity == "error"]
+    if errors or bound is None:
+        raise ConfigError.of(errors)
+    return bound
+
+
+def check_against(config: Config, profiles: Mapping[str, ColumnProfile]) -> list[Diagnostic]:
+    """Return every way in which document and data disagree, warnings included."""
+    return _bind(config, profiles)[1]
+
+
+def settle(document: Document) -> tuple[Document, Reasons]:
+    """Return a bound document with every `auto` option replaced, and why, for its own family."""
+    reasons: Reasons = {}
+    family = document.model_type
+    inputs, outputs = [], []
+    assert not isinstance(document.input_features, str), "`bind` lists the inputs"
+    for feature in document.input_features:
+        form = family.form(feature.type, feature.encoder)
+        options, why = feature.preprocessing.settle(form)
+        reasons |= _told(f"input_features.{feature.name}.preprocessing", why)
+        inputs.append(feature.model_copy(update={"preprocessing": options}))
+    for output in document.output_features:
+        options, why = output.preprocessing.settle(None)
+        reasons |= _told(f"output_features.{output.name}.preprocessing", why)
+        outputs.append(output.model_copy(update={"preprocessing": options}))
+    update = {"input_features": tuple(inputs), "output_features": tuple(outputs)}
+    return document.model_copy(update=update), reasons
+
+
+def _told(path: str, why: Mapping[str, str]) -> Reasons:
+    return {f"{path}.{key}": reason for key, reason in why.items()}
+
+
+def _bind(
+    config: Config, profiles: Mapping[str, ColumnProfile]
+) -> tuple[Bound | None, list[Diagnostic]]:
+    document = config.document
+    reasons: Reasons = {}
+    if "name" not in config.tree.entries and document.name != "model":
+        reasons["name"] = "name of the file"
+    faults = against_data.check_columns(config, profiles)
+    if not any(profile.n_rows for profile in profiles.values()):
+        return None, faults
+    inputs, left_out = columns.expand_inputs(config, profiles, reasons)
+    faults += left_out
+    typed_inputs = tuple(
+        _typed(feature, "input_features", document, profiles, reasons)
+        for feature in inputs if feature.column in profiles
+    )  # fmt: skip
+    outputs = tuple(
+        _typed(feature, "output_features", document, profiles, reasons)
+        for feature in document.output_features if feature.column in profiles
+    )  # fmt: skip
+    filled = document.model_copy(
+        update={"input_features": typed_inputs, "output_features": outputs, "defaults": {}}
+    )
+    faults += against_data.check_values(config, settle(filled)[0], profiles)
+    warnings = tuple(fault for fault in faults if fault.severity == "warning")
+    return Bound(config, filled, reasons, (*config.notices, *warnings)), faults
+
+
+def _typed(
+    feature: F, section: str, document: Document, profiles: Mapping[str, ColumnProfile], reasons: Reasons
+) -> F:  # fmt: skip
+    """Return a feature with its type, and the defaults of that type laid under it."""
+    type_name, options = feature.type, feature.preprocessing
+    if type_name == AUTO:
+        from ordain.features.inference import infer_type
+
+        inference = infer_type(profiles[feature.column], as_output=section == "output_features")
+        type_name, options = inference.type, FEATURES.get(inference.type)()
+        reasons[f"{section}.{feature.name}.type"] = inference.reason
+    defaults = document.defaults.get(type_name, TypeDefaults())
+    has_encoders = document.model_type.has_encoders
+    update: dict[str, Any] = {
+        "type": type_name,
+        "preprocessing": _laid_over(defaults.preprocessing, options),
+    }
+    if isinstance(feature, InputFeature):
+        update["encoder"] = _laid_over(defaults.encoder, feature.encoder) if has_encoders else None
+    else:
+        update["decoder"] = _laid_over(defaults.decoder, feature.decoder) if has_encoders else None
+        update["loss"] = _laid_over(defaults.loss, feature.loss)
+    return feature.model_copy(update=update)
+
+
+def _laid_over(under: Component | None, over: Component | None) -> Any:
+    """Return what a feature says laid over the defaults of its type."""
+    if under is None or over is None or type(under) is not type(over):
+        return over if over is not None else under
+    keys: dict[str, Any] = {}
+    for component in (under, over):
+        keys |= {name: getattr(component, name) for name in component.model_fields_set}
+    return type(over).model_construct(**keys)
+
+
+__all__ = ["Bound", "Reasons", "bind", "check_against", "settle"]

@@ -1,0 +1,215 @@
+"""From files to one tree: variables, includes, overrides of the command line.
+
+    include: [base.yaml, env/${ENV:-dev}.yaml]
+
+An included file is read first and the including one is laid over it: mappings merge key by key,
+features merge by name, everything else is replaced. Each node keeps the file it came from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ordain.config import yaml
+from ordain.config.codes import fault
+from ordain.config.located import Entry, Mark, Node, from_python
+from ordain.core.diagnostics import Diagnostic
+from ordain.core.errors import ConfigError
+
+FEATURE_LISTS = ("input_features", "output_features")
+_VARIABLE = re.compile(r"\$(?P<escape>\$)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{[^}]*\}?)")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What to read: a tree, and the folder that relative files are looked for in."""
+
+    tree: Node
+    folder: Path
+    name: str
+
+
+def read_origin(source: str | Path | Mapping[str, object] | Node) -> Origin:
+    """Return the tree of a file, a YAML text, or plain Python data.
+
+    A string with a line break, or that starts with `{`, is YAML; any other is a file name.
+
+    Raises:
+        ConfigError: unreadable, not YAML.
+    """
+    if isinstance(source, Node):
+        return Origin(source, Path(), "")
+    if isinstance(source, Mapping):
+        try:
+            return Origin(from_python(source), Path(), "")
+        except TypeError as error:
+            raise ConfigError.of([fault("E203", str(error))]) from error
+    if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
+        return Origin(yaml.parse(source, "<text>"), Path(), "")
+    path = Path(source)
+    return Origin(yaml.parse(yaml.decode(_bytes(path), str(source)), str(source)), path.parent, path.stem)
+
+
+def compose(origin: Origin, env: Mapping[str, str]) -> Node:
+    """Return the tree with variables replaced and includes laid under it.
+
+    Raises:
+        ConfigError: an unset variable, an include that is missing or circular.
+    """
+    return _expand(origin.tree, origin.folder, env, ())
+
+
+def _expand(tree: Node, folder: Path, env: Mapping[str, str], seen: tuple[Path, ...]) -> Node:
+    faults = substitute(tree, env)
+    if faults:
+        raise ConfigError.of(faults)
+    entry = tree.entries.pop("include", None) if tree.is_mapping else None
+    if entry is None:
+        return tree
+    merged: Node | None = None
+    for node in entry.node.items or [entry.node]:
+        part = _included(node, folder, env, seen)
+        merged = part if merged is None else merge(merged, part)
+    return tree if merged is None else merge(merged, tree)
+
+
+def _included(node: Node, folder: Path, env: Mapping[str, str], seen: tuple[Path, ...]) -> Node:
+    if not isinstance(node.value, str):
+        raise ConfigError.of([fault(
+            "E113", "`include` must be a file name or a list of file names", ("include",), node.mark,
+            fix="include: base.yaml",
+        )])  # fmt: skip
+    path = folder / node.value
+    resolved = path.resolve()
+    if resolved in seen:
+        ring = " -> ".join(p.name for p in (*seen[seen.index(resolved) :], resolved))
+        raise ConfigError.of([fault(
+            "E114", f"files include each other in a circle: {ring}", ("include",), node.mark,
+            fix="remove one of these includes",
+        )])  # fmt: skip
+    if not path.is_file():
+        found = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        allowed = f"YAML files there: {', '.join(found[:10])}." if found else None
+        raise ConfigError.of([fault(
+            "E113", f"the included file '{node.value}' is not there", ("include",), node.mark,
+            allowed=allowed, notes=(f"It was looked for in {path.parent}/.",),
+        )])  # fmt: skip
+    part = yaml.parse(yaml.decode(_bytes(path), str(path)), str(path))
+    return _expand(part, path.parent, env, (*seen, resolved))
+
+
+def merge(under: Node, over: Node, *, key: str = "") -> Node:
+    """Return two trees as one; `over` wins."""
+    if key in FEATURE_LISTS and not isinstance(under.value, str) and not isinstance(over.value, str):
+        return _merge_features(under, over)
+    if not (under.is_mapping and over.is_mapping):
+        return over
+    entries = dict(under.entries)
+    for name, entry in over.entries.items():
+        known = entries.get(name)
+        node = merge(known.node, entry.node, key=name) if known else entry.node
+        entries[name] = Entry(entry.mark, node)
+    return Node(entries, over.mark)
+
+
+def _merge_features(under: Node, over: Node) -> Node:
+    known, new = _by_name(under), _by_name(over)
+    if known is None or new is None:
+        return over
+    for name, node in new.items():
+        known[name] = merge(known[name], node) if name in known else node
+    return Node(list(known.values()), over.mark)
+
+
+def _by_name(features: Node) -> dict[str, Node] | None:
+    """Return features by name as mappings, or None where they are too broken for it."""
+    if features.is_mapping:
+        return {name: _named(name, entry) for name, entry in features.entries.items()}
+    named: dict[str, Node] = {}
+    for item in features.items:
+        name = item.get("name")
+        if name is None or str(name.value) in named:
+            return None
+        named[str(name.value)] = item
+    return named
+
+
+def _named(name: str, entry: Entry) -> Node:
+    body = entry.node
+    if not body.is_mapping:
+        rest = {} if body.value is None else {"type": Entry(entry.mark, body)}
+    else:
+        rest = dict(body.entries)
+    return Node({"name": Entry(entry.mark, Node(name, entry.mark)), **rest}, entry.mark)
+
+
+def substitute(tree: Node, env: Mapping[str, str]) -> list[Diagnostic]:
+    """Replace `${NAME}` in every text of a tree, in place; `$${` stands for `${`."""
+    faults: list[Diagnostic] = []
+    seen: set[int] = set()
+    for path, node in tree.walk():
+        if isinstance(node.value, str) and "${" in node.value and id(node) not in seen:
+            seen.add(id(node))
+            _fill(node, path, env, faults)
+    return faults
+
+
+def _fill(
+    node: Node, path: tuple[str | int, ...], env: Mapping[str, str], faults: list[Diagnostic]
+) -> None:
+    raw = str(node.value)
+
+    def value(match: re.Match[str]) -> str:
+        if match["escape"]:
+            return "$"
+        if match["bad"]:
+            faults.append(_malformed(match["bad"], path, node.mark))
+            return ""
+        found = env.get(match["name"])
+        if found is None and match["default"] is None:
+            faults.append(_unset(match["name"], path, node.mark, env))
+        return found if found is not None else match["default"] or ""
+
+    text = _VARIABLE.sub(value, raw)
+    node.raw = raw
+    node.value = yaml.resolve(text) if node.is_plain else text
+
+
+def _unset(
+    name: str, path: tuple[str | int, ...], mark: Mark | None, env: Mapping[str, str]
+) -> Diagnostic:
+    from ordain.core.diagnostics import nearest
+
+    close = nearest(name, env, cutoff=0.8)
+    return fault(
+        "E115", f"the variable `{name}` is not set in the environment", path, mark,
+        allowed=f"`${{{name}:-value}}` gives a value for when it is not set.",
+        notes=(f"`{close}` is set.",) if close else (),
+        fix=f"export {name}=...",
+    )  # fmt: skip
+
+
+def _malformed(text: str, path: tuple[str | int, ...], mark: Mark | None) -> Diagnostic:
+    return fault(
+        "E116", f"'{text}' is not a variable", path, mark,
+        allowed="A variable is `${NAME}` or `${NAME:-default}`; `$${` stands for the text `${`.",
+    )  # fmt: skip
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = {
+            FileNotFoundError: "there is no such file",
+            IsADirectoryError: "this is a folder",
+            PermissionError: "the file may not be read",
+        }.get(type(error), str(error.strerror))
+        near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        raise ConfigError.of([fault(
+            "E112", f"{path}: {reason}",
+            allowed=f"YAML files there: {', '.join(near[:10])}." if near else None,
+        )]) from error  # fmt: skip

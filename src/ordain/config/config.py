@@ -1,0 +1,143 @@
+"""`Config`: a document that has been read, with the places of everything in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, Self
+
+from ordain.config import dumped, yaml
+from ordain.config.compose import compose, read_origin
+from ordain.config.document import Document
+from ordain.config.grammar import canonical
+from ordain.config.located import Node, Path
+from ordain.config.migrate import bring_up
+from ordain.config.overrides import apply_overrides
+from ordain.config.read import Draft, read
+from ordain.config.rules import check_rules
+from ordain.core.diagnostics import Diagnostic, Place
+from ordain.core.errors import ConfigError
+from ordain.data.profile import ColumnProfile
+
+Source = str | FilePath | Mapping[str, Any] | Document | Node
+
+
+@dataclass(frozen=True)
+class Config:
+    """A config without faults.
+
+    Attributes:
+        document: what it says, as typed objects.
+        tree: the canonical tree: every key and value with its place.
+        written: the tree before short and older forms were read as canonical ones.
+        notices: warnings (`W5xx`): older forms that were read as today's.
+        folder: what relative file names are relative to.
+    """
+
+    document: Document
+    tree: Node
+    written: Node
+    notices: tuple[Diagnostic, ...] = ()
+    folder: FilePath = FilePath()
+
+    @classmethod
+    def load(
+        cls, source: Source, *, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None
+    ) -> Self:
+        """Read a config.
+
+        Args:
+            source: a file; YAML or JSON text (a string with a line break or that starts with `{`);
+                a mapping; or a document.
+            overrides: texts such as ``trainer.epochs=3``, laid over the document in order.
+            env: what `${NAME}` is read from; the process's environment by default.
+
+        Raises:
+            ConfigError: with every fault of the document in `diagnostics`, in file order.
+        """
+        draft, config = cls._read(source, overrides=overrides, env=env)
+        if draft.faults:
+            raise ConfigError.of(draft.faults)
+        assert config is not None, "a draft without faults gives a config"
+        return config
+
+    @classmethod
+    def _read(
+        cls, source: Source, *, overrides: Sequence[str], env: Mapping[str, str] | None
+    ) -> tuple[Draft, Self | None]:
+        env = os.environ if env is None else env
+        if isinstance(source, Document):
+            source = dumped.to_plain(source)
+        origin = read_origin(source)
+        written = compose(origin, env)
+        apply_overrides(written, overrides, env)
+        tree = canonical(written.copy())
+        account = bring_up(tree)
+        draft = read(tree)
+        if "name" not in draft.blocks and origin.name:
+            draft.blocks["name"] = origin.name
+        check_rules(draft)
+        draft.faults = in_order(draft.faults)
+        if draft.faults:
+            return draft, None
+        notices = tuple(in_order([*account, *draft.notices]))
+        return draft, cls(draft.document(), tree, written, notices, origin.folder)
+
+    def location(self, path: Path) -> Place | None:
+        """Return where the value at a path stands; None where it came from Python."""
+        mark = self.tree.mark_of(path)
+        return mark.place() if mark else None
+
+    def to_dict(self, *, filled: bool = True) -> dict[str, Any]:
+        """Return plain data: every default written out, or as written by the user.
+
+        Values from the environment appear as the `${NAME}` they were written as.
+        """
+        if not filled:
+            return dict(self.written.written())
+        return dumped.to_plain(self.document, secrets=dumped.secrets_of(self.tree))
+
+    def to_yaml(self, *, filled: bool = True) -> str:
+        """Return YAML that reads back to the same document; see `to_dict`."""
+        return yaml.dump(self.to_dict(filled=filled))
+
+
+def check(
+    source: Source | Config,
+    profiles: Mapping[str, ColumnProfile] | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> list[Diagnostic]:
+    """Return every fault and warning, in file order; never raises for a wrong document.
+
+    Args:
+        profiles: of the data's columns; where they are given, columns and values are checked too.
+    """
+    if isinstance(source, Config):
+        config: Config | None = source
+    else:
+        try:
+            draft, config = Config._read(source, overrides=overrides, env=env)  # noqa: SLF001
+        except ConfigError as error:
+            return list(error.diagnostics)
+        if config is None:
+            return draft.faults
+    assert config is not None, "a draft without faults gives a config"
+    if profiles is None:
+        return list(config.notices)
+    from ordain.config.bind import check_against
+
+    return in_order([*config.notices, *check_against(config, profiles)])
+
+
+def in_order(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Return diagnostics in file order, each once; those without a place come first."""
+    files = list(dict.fromkeys(d.place.file for d in diagnostics if d.place))
+    unique = list(dict.fromkeys(diagnostics))
+    return sorted(
+        unique,
+        key=lambda d: (files.index(d.place.file), d.place.line, d.place.column) if d.place else (-1, 0, 0),
+    )

@@ -1,0 +1,119 @@
+"""What differs between two configs in meaning, and which stage of a run each change touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ordain.config import yaml
+from ordain.config.config import Config
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that differs.
+
+    Attributes:
+        path: dotted, features by name: ``input_features.tenure.encoder.dropout``.
+        before, after: the values; None also where the key is absent.
+        kind: ``added``, ``removed`` or ``changed``.
+        stage: first stage of a run that is touched: ``read``, ``split``, ``encode <name>``,
+            ``train``, ``evaluate``, or ``none`` where no stage is.
+    """
+
+    path: str
+    before: Any
+    after: Any
+    kind: str
+    stage: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        shown = {
+            "added": f"+ {self.path}: {yaml.show(self.after)}",
+            "removed": f"- {self.path}: {yaml.show(self.before)}",
+            "changed": f"~ {self.path}: {yaml.show(self.before)} -> {yaml.show(self.after)}",
+        }[self.kind]
+        return f"{shown}  ({'touches ' + self.stage if self.stage != 'none' else 'touches nothing'})"
+
+
+def diff(before: Config | Mapping[str, Any], after: Config | Mapping[str, Any]) -> list[Change]:
+    """Return the changes between two filled configs, in the order of the document.
+
+    Comments, the order of keys, short forms, and a default that is written out are no changes.
+
+    Args:
+        before, after: configs, or filled documents as plain data (`Bound.to_dict`).
+    """
+    old, new = (c.to_dict() if isinstance(c, Config) else dict(c) for c in (before, after))
+    return [
+        Change(".".join(path), _plain(a), _plain(b), _kind(a, b), _stage(path))
+        for path, a, b in _differ(_by_name(old), _by_name(new), ())
+    ]
+
+
+def _kind(before: Any, after: Any) -> str:
+    if before is _MISSING:
+        return "added"
+    return "removed" if after is _MISSING else "changed"
+
+
+def _plain(value: Any) -> Any:
+    return None if value is _MISSING else value
+
+
+def _by_name(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document whose features are mappings by name."""
+    named = dict(document)
+    for section in ("input_features", "output_features"):
+        features = named.get(section)
+        if isinstance(features, list):
+            named[section] = {str(feature.get("name")): feature for feature in features}
+    return named
+
+
+def _differ(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        if _is_other_component(before, after) and path[-1:] != ("trainer",):
+            yield path, dict(before), dict(after)
+            return
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from _differ(before.get(key, _MISSING), after.get(key, _MISSING), (*path, str(key)))
+    elif before != after or isinstance(before, bool) != isinstance(after, bool):
+        yield path, before, after
+
+
+def _is_other_component(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Return whether two blocks are components of different type, whose keys do not compare."""
+    is_feature = "name" in before or "name" in after
+    return not is_feature and before.get("type") != after.get("type")
+
+
+def _stage(path: tuple[str, ...]) -> str:
+    top = path[0]
+    if top == "data" or path[:2] in {("preprocessing", "sample_ratio"), ("preprocessing", "sample_size")}:
+        return "read"
+    if top == "seed" or path[:2] == ("preprocessing", "split"):
+        return "split"
+    if top in {"input_features", "output_features"}:
+        return _feature_stage(path)
+    if top == "defaults":
+        return "train" if path[2:3] and path[2] != "preprocessing" else "encode"
+    if top in {"evaluation", "name"}:
+        return "evaluate" if top == "evaluation" else "none"
+    if top == "model_type":
+        return "encode"
+    return "none" if top == "version" else "train"
+
+
+def _feature_stage(path: tuple[str, ...]) -> str:
+    if len(path) == 1:
+        return "encode"
+    name, key = path[1], path[2] if len(path) > 2 else ""  # noqa: PLR2004
+    return "train" if key in {"encoder", "decoder", "loss", "class_weights"} else f"encode {name}"

@@ -1,0 +1,118 @@
+"""The typed document back into plain data, every default written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, Undecided
+from ordain.config.located import Node, Path
+from ordain.core.component import Component, Spec
+
+Secrets = Mapping[Path, str]
+_CHOICES = {"encoder", "decoder", "loss", "combiner"}
+
+
+def to_plain(document: Document, *, secrets: Secrets | None = None) -> dict[str, Any]:
+    """Return the filled document as plain data that loads back to an equal one.
+
+    Args:
+        secrets: by path, what to write instead of values that came from the environment.
+    """
+    plain: dict[str, Any] = {}
+    for name in Document.model_fields:
+        value = getattr(document, name)
+        if name in {"input_features", "output_features"}:
+            plain[name] = value if isinstance(value, str) else [feature_to_plain(f) for f in value]
+        elif name == "defaults":
+            plain[name] = {key: _defaults_to_plain(part) for key, part in value.items()}
+        elif name == "model_type":
+            plain[name] = _family(value)
+        else:
+            plain[name] = AUTO if value is None and name in _CHOICES else spec_to_plain(value)
+    for path, raw in (secrets or {}).items():
+        _hide(plain, path, raw)
+    return plain
+
+
+def feature_to_plain(feature: InputFeature | OutputFeature) -> dict[str, Any]:
+    """Return a feature; its options do not repeat its type."""
+    plain: dict[str, Any] = {}
+    for name in type(feature).model_fields:
+        value = getattr(feature, name)
+        if name == "preprocessing":
+            plain[name] = {} if isinstance(value, Undecided) else options_to_plain(value)
+        else:
+            plain[name] = AUTO if value is None and name in _CHOICES else spec_to_plain(value)
+    return {key: value for key, value in plain.items() if value != {} or key != "preprocessing"}
+
+
+def options_to_plain(options: Component) -> dict[str, Any]:
+    """Return the options of a feature type without the type."""
+    plain: dict[str, Any] = spec_to_plain(options)
+    return {key: value for key, value in plain.items() if key != "type"}
+
+
+def spec_to_plain(value: Any) -> Any:
+    """Return a spec as plain data: `type` first, tuples as lists."""
+    if isinstance(value, Spec):
+        plain = {name: spec_to_plain(getattr(value, name)) for name in _told_keys(value)}
+        return {"type": plain["type"], **plain} if "type" in plain else plain
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {str(key): spec_to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_item_to_plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(spec_to_plain(item) for item in value)
+    return value.isoformat() if hasattr(value, "isoformat") else getattr(value, "value", value)
+
+
+def _told_keys(spec: Spec) -> list[str]:
+    """Return the keys to write: all, but those that mean something by being left out."""
+    return [
+        name for name in type(spec).model_fields
+        if name in spec.model_fields_set or name not in spec.meaningful_unset
+    ]  # fmt: skip
+
+
+def _item_to_plain(item: Any) -> Any:
+    """Return an item of a list; a spec in it as written, for it takes the rest from beside it."""
+    if isinstance(item, Spec) and not isinstance(item, Component):
+        return {name: spec_to_plain(getattr(item, name)) for name in type(item).model_fields
+                if name in item.model_fields_set}  # fmt: skip
+    return spec_to_plain(item)
+
+
+def secrets_of(tree: Node) -> dict[Path, str]:
+    """Return what was written where a variable of the environment was read, by path."""
+    return {path: node.raw for path, node in tree.walk() if node.raw is not None and "${" in node.raw}
+
+
+def _family(family: Component) -> Any:
+    plain = spec_to_plain(family)
+    return plain["type"] if set(plain) == {"type"} else plain
+
+
+def _defaults_to_plain(defaults: Spec) -> dict[str, Any]:
+    plain = {}
+    for name in type(defaults).model_fields:
+        value = getattr(defaults, name)
+        if value is not None:
+            plain[name] = options_to_plain(value) if name == "preprocessing" else spec_to_plain(value)
+    return plain
+
+
+def _hide(plain: Any, path: Path, raw: str) -> None:
+    for key in path[:-1]:
+        if isinstance(plain, dict) and key in plain or isinstance(plain, list) and isinstance(key, int) and key < len(plain):
+            plain = plain[key]
+        else:
+            return
+    if isinstance(plain, dict) and path[-1] in plain:
+        plain[path[-1]] = raw
+    elif isinstance(plain, list) and isinstance(path[-1], int) and path[-1] < len(plain):
+        plain[path[-1]] = raw

@@ -1,0 +1,236 @@
+"""From pydantic's errors to diagnostics: every fault at its place, in the words of the user."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from ordain.config import words, yaml
+from ordain.config.codes import fault
+from ordain.config.homes import Homes
+from ordain.config.located import Node, Path, dotted
+from ordain.core.component import Spec
+from ordain.core.diagnostics import Diagnostic, nearest
+from ordain.features.feature import Feature
+
+_RANGE = {
+    "greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of",
+    "too_short", "too_long", "string_too_short", "string_too_long", "finite_number",
+    "string_pattern_mismatch",
+}  # fmt: skip
+_CHOICE = {"literal_error", "enum"}
+_RULE = {"value_error", "assertion_error"}
+Error = Mapping[str, Any]
+
+
+def read_spec(
+    spec: type[Spec], keys: Mapping[str, Any], root: Node, path: Path, homes: Homes
+) -> tuple[Spec | None, list[Diagnostic]]:  # fmt: skip
+    """Return the spec that keys describe, or every fault in them.
+
+    Args:
+        keys: plain data.
+        root: the tree; faults take their places from it.
+        path: where the keys stand in the tree.
+    """
+    try:
+        text = json.dumps(keys)
+        return spec.model_validate_json(text, strict=True, context={"strict": True}), []
+    except ValidationError as error:
+        return None, explain(error.errors(include_url=False), spec, root, path, homes)
+
+
+def explain(
+    errors: Iterable[Error], spec: type[Spec], root: Node, base: Path, homes: Homes
+) -> list[Diagnostic]:
+    """Return diagnostics for the errors of one spec whose keys stand at `base`."""
+    node = root.at(base) or Node({})
+    grouped: dict[Path, list[Error]] = {}
+    for error in errors:
+        grouped.setdefault(_trace(error, node), []).append(error)
+    faults: list[Diagnostic] = []
+    for path, group in grouped.items():
+        if _is_outdone(path, grouped):
+            continue
+        faults += _Fault(spec, root, base, path, homes).explain(group)
+    return faults
+
+
+def _trace(error: Error, node: Node) -> Path:
+    """Return the keys of an error's location that are in the document, without union members."""
+    path: list[str | int] = []
+    loc: Sequence[str | int] = error["loc"]
+    here: Node | None = node
+    for index, key in enumerate(loc):
+        child = here.child(key) if here is not None else None
+        is_last = index == len(loc) - 1
+        if child is not None:
+            path.append(key)
+            here = child
+        elif is_last and error["type"] == "missing":
+            path.append(key)
+    return tuple(path)
+
+
+def _is_outdone(path: Path, grouped: Mapping[Path, list[Error]]) -> bool:
+    """Return whether faults deeper inside say more than those of other union members here."""
+    is_shape = all(e["type"].endswith(("_type", "_error", "_parsing")) for e in grouped[path])
+    return is_shape and any(len(other) > len(path) and other[: len(path)] == path for other in grouped)
+
+
+class _Fault:
+    """All errors of one place."""
+
+    def __init__(self, spec: type[Spec], root: Node, base: Path, path: Path, homes: Homes) -> None:
+        self.spec, self.root, self.base, self.path, self.homes = spec, root, base, path, homes
+        self.full = (*base, *path)
+        self.name = dotted(path[-1:]) if path and isinstance(path[-1], str) else dotted(self.full[-2:])
+
+    def explain(self, group: Sequence[Error]) -> list[Diagnostic]:
+        types = {error["type"] for error in group}
+        for error in group:
+            if error["type"].startswith("component"):
+                return self._component(error)
+        if "extra_forbidden" in types:
+            return [self._unknown()]
+        if "missing" in types:
+            return [self._missing()]
+        if types & _RULE:
+            return [self._rule(next(e for e in group if e["type"] in _RULE))]
+        return [self._value(types)]
+
+    @property
+    def value(self) -> Any:
+        node = self.root.at(self.full)
+        return node.plain() if node is not None else None
+
+    def _unknown(self) -> Diagnostic:
+        parent = self.full[:-1]
+        key = str(self.full[-1])
+        names = words.keys_at(self.spec, self.path[:-1])
+        if issubclass(self.spec, Feature) and len(self.path) == 1:
+            names.remove("type")
+        return self.homes.unknown_key(key, parent, names, self.root)
+
+    def _missing(self) -> Diagnostic:
+        schema = words.schema_at(self.spec, self.path)
+        where = dotted(self.full[:-1])
+        key = self.full[-1]
+        return fault(
+            "E207", f"`{key}` is missing" + (f" in `{where}`" if where else ""), self.full,
+            self.root.mark_of(self.full[:-1]),
+            allowed=f"It must be {words.phrase(schema)}." if schema else None,
+            fix=f"{key}: ...",
+        )  # fmt: skip
+
+    def _rule(self, error: Error) -> Diagnostic:
+        text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        message, _, fix = text.partition("\n  Fix: ")
+        return fault("E210", message, self.full, self.root.mark_of(self.full), fix=fix or None)
+
+    def _value(self, types: set[str]) -> Diagnostic:
+        schema = words.schema_at(self.spec, self.path) or {}
+        named = words.literals(schema)
+        mark = self.root.mark_of(self.full)
+        shown = yaml.show(self.value)
+        if types & _RANGE and not isinstance(self.value, bool):
+            return fault("E206", f"`{self.name}` is {shown}, which is out of range", self.full, mark,
+                         allowed=f"It must be {words.phrase(schema)}.", fix=self._clamped(schema))
+        converted = self._converted(schema)
+        is_text = isinstance(self.value, str)
+        if types & _CHOICE and named and is_text and _is_choice(schema) and not converted:
+            return self._choice(named, schema)
+        return fault(
+            "E203", f"`{self.name}` must be {words.phrase(schema)}, not {words.found(self.value)}",
+            self.full, mark, fix=converted,
+        )  # fmt: skip
+
+    def _choice(self, named: Sequence[Any], schema: words.Schema) -> Diagnostic:
+        close = nearest(str(self.value), [str(value) for value in named if value is not None])
+        return fault(
+            "E205", f"`{self.name}` may not be '{self.value}'", self.full, self.root.mark_of(self.full),
+            allowed=f"It may be {words.phrase(schema)}.",
+            fix=f"{self._key()}: {close}" if close else None,
+        )  # fmt: skip
+
+    def _key(self) -> str:
+        return next((str(key) for key in reversed(self.full) if isinstance(key, str)), "")
+
+    def _clamped(self, schema: words.Schema) -> str | None:
+        if not isinstance(self.value, int | float) or not isinstance(self.full[-1], str):
+            return None
+        for bound in ("minimum", "maximum"):
+            limit = next((part[bound] for part in schema.get("anyOf", [schema]) if bound in part), None)
+            outside = limit is not None and (
+                self.value < limit if bound == "minimum" else self.value > limit
+            )
+            if outside:
+                return f"{self._key()}: {words.show_number(limit)}"
+        return None
+
+    def _converted(self, schema: words.Schema) -> str | None:
+        """Return the value in the type that is asked for, where that is plain."""
+        value = self.value
+        kinds = {part.get("type") for part in words.branches(schema)}
+        if not isinstance(self.full[-1], str):
+            return None
+        if isinstance(value, str):
+            read = yaml.resolve(value.strip())
+            if value.lower() in {"yes", "no", "on", "off"} and "boolean" in kinds:
+                return f"{self._key()}: {'true' if value.lower() in {'yes', 'on'} else 'false'}"
+            if isinstance(read, int | float) and not isinstance(read, bool) and kinds & {"integer", "number"}:
+                return f"{self._key()}: {value.strip()}"
+            if isinstance(read, bool) and "boolean" in kinds:
+                return f"{self._key()}: {yaml.show(read)}"
+        if isinstance(value, int | float) and "string" in kinds:
+            return f"{self._key()}: '{yaml.show(value)}'"
+        if isinstance(value, float) and value.is_integer() and "integer" in kinds:
+            return f"{self._key()}: {int(value)}"
+        if "array" in kinds and not isinstance(value, list | dict) and value is not None:
+            return f"{self._key()}: [{yaml.show(value)}]"
+        return None
+
+    def _component(self, error: Error) -> list[Diagnostic]:
+        kind = error["ctx"]["kind"]
+        registry = words.registry_of(kind)
+        if error["type"] == "component":
+            inner = registry.get(error["ctx"]["name"]) if registry else self.spec
+            return explain(error["ctx"]["errors"], inner, self.root, self.full, self.homes)
+        if error["type"] == "component_unknown":
+            return [unknown_component(kind, self.full, self.root, error["ctx"]["names"],
+                                      aliases=registry.aliases() if registry else {})]
+        names = ", ".join(registry.names()) if registry else ""
+        if error["type"] == "component_untyped":
+            return [fault("E209", f"`{self.name}` has no `type`", self.full, self.root.mark_of(self.full),
+                          allowed=f"Its `type` may be: {names}.", fix="type: ...")]
+        return [fault("E203", f"`{self.name}` must be a name or a mapping with `type`, "
+                      f"not {words.found(self.value)}", self.full, self.root.mark_of(self.full),
+                      allowed=f"Names: {names}.")]  # fmt: skip
+
+
+def unknown_component(
+    kind: str, path: Path, root: Node, names: Sequence[str], *,
+    aliases: Iterable[str] = (), subject: str = "", allowed: str | None = None,
+) -> Diagnostic:  # fmt: skip
+    """Return the fault of a type name that no component has; `path` leads to its block."""
+    node = root.at(path)
+    is_block = node is not None and node.is_mapping
+    place = (*path, "type") if is_block else path
+    value = root.at(place)
+    name = str(value.plain()) if value is not None else ""
+    close = nearest(name, [*names, *aliases])
+    key = place[-1] if isinstance(place[-1], str) else "type"
+    return fault(
+        "E204", f"unknown {kind} '{name}'{subject}", place, root.mark_of(place),
+        allowed=allowed or f"It may be: {', '.join(names)}.",
+        fix=f"{key}: {close}" if close else None,
+    )  # fmt: skip
+
+
+def _is_choice(schema: words.Schema) -> bool:
+    """Return whether text can only be one of the named values."""
+    return not any(part.get("type") == "string" and "enum" not in part and "const" not in part
+                   for part in words.branches(schema))  # fmt: skip

@@ -1,0 +1,186 @@
+"""Where keys live: the nearest name for a misspelled one, the right block for a misplaced one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ordain.config import ludwig, yaml
+from ordain.config.codes import fault
+from ordain.config.document import (
+    Data,
+    Document,
+    Evaluation,
+    InputFeature,
+    OutputFeature,
+    Preprocessing,
+)
+from ordain.config.located import Node, Path, dotted
+from ordain.core.component import Component, Registry, Spec
+from ordain.core.diagnostics import Diagnostic, nearest
+from ordain.data.splitter import SPLITTERS
+from ordain.features.feature import FEATURES
+from ordain.models.family import FAMILIES, Backend, Family
+from ordain.models.neural.component import COMBINERS, DECODERS, ENCODERS, LOSSES
+
+SURE = 0.8
+"""Similarity from which a name of the same block is taken before an equal one elsewhere."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """A block that has a key."""
+
+    block: str
+    condition: str = ""
+
+    def says(self, key: str) -> str:
+        """Return where the key belongs."""
+        place = f"`{self.block}.{key}`" if self.block else f"the top of the document, as `{key}`"
+        return place + (f" {self.condition}" if self.condition else "")
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Knows the keys of every block, for one document.
+
+    Attributes:
+        family: of the document; None if it is unknown.
+    """
+
+    family: type[Family] | None = None
+
+    def unknown_key(self, key: str, parent: Path, names: Sequence[str], root: Node) -> Diagnostic:
+        """Return the fault of a key that its block does not have."""
+        path = (*parent, key)
+        mark = root.mark_of_key(path)
+        block = root.at(parent)
+        free = [name for name in names if block is None or name not in block.entries]
+        unsupported = ludwig.UNSUPPORTED.get(_block(parent), {}).get(key)
+        if unsupported:
+            return fault("E208", f"`{key}` is a key of Ludwig that Ordain does not have", path, mark,
+                         allowed=_sentence(unsupported), fix="remove this key")  # fmt: skip
+        if close := nearest(key, free, cutoff=SURE):
+            return self._misspelled(key, path, root, names, close)
+        if home := self._elsewhere(key, parent):
+            return self._misplaced(key, path, root, home, names)
+        if close := nearest(key, free):
+            return self._misspelled(key, path, root, names, close)
+        if close := nearest(key, self._all_keys(parent), cutoff=SURE):
+            home = self._elsewhere(close, parent)
+            assert home is not None, "the key was found in a block"
+            return self._misplaced(key, path, root, home, names, close=close)
+        return self._misspelled(key, path, root, names, None)
+
+    def _misspelled(
+        self, key: str, path: Path, root: Node, names: Sequence[str], close: str | None
+    ) -> Diagnostic:
+        where = f" in `{_named(path[:-1])}`" if path[:-1] else ""
+        return fault(
+            "E201", f"unknown key `{key}`{where}", path, root.mark_of_key(path),
+            allowed=f"It may have: {', '.join(names)}." if names else "It has no keys.",
+            fix=f"{close}: {_shown(root, path)}" if close else None,
+        )  # fmt: skip
+
+    def _misplaced(
+        self, key: str, path: Path, root: Node, home: Home, names: Sequence[str], *, close: str = ""
+    ) -> Diagnostic:  # fmt: skip
+        where = f"in `{_named(path[:-1])}`" if path[:-1] else "at the top"
+        right = close or key
+        fix = _nested(home.block, right, _shown(root, path)) if not home.condition else None
+        return fault(
+            "E202", f"`{key}` may not stand {where}", path, root.mark_of_key(path),
+            allowed=f"It belongs to {home.says(right)}.", fix=fix,
+            notes=(f"Keys here: {', '.join(names)}.",) if names else (),
+        )  # fmt: skip
+
+    def _elsewhere(self, key: str, parent: Path) -> Home | None:
+        for home, names in self._blocks(parent):
+            if key in names:
+                return home
+        return None
+
+    def _all_keys(self, parent: Path) -> list[str]:
+        keys = [key for _, names in self._blocks(parent) for key in names]
+        return list(dict.fromkeys(keys))
+
+    def _blocks(self, parent: Path) -> Iterator[tuple[Home, list[str]]]:
+        """Yield blocks with their keys, those a user most likely meant first."""
+        here = _block(parent)
+        is_feature = here.startswith(("input_features", "output_features"))
+        sections = (*(self._feature_blocks(here) if is_feature else ()), *self._sections())
+        rest = () if is_feature else self._feature_blocks("input_features")
+        for home, names in (*sections, *rest, *self._other_components()):
+            if home.block != here or home.condition:
+                yield home, names
+
+    def _sections(self) -> Iterator[tuple[Home, list[str]]]:
+        yield Home(""), list(Document.model_fields)
+        if self.family is not None:
+            yield Home("trainer"), _keys(self.family.Trainer)
+        yield Home("preprocessing"), _keys(Preprocessing)
+        yield Home("preprocessing.split"), _all(SPLITTERS)
+        yield Home("data"), _keys(Data)
+        yield Home("combiner"), _all(COMBINERS)
+        yield Home("evaluation"), _keys(Evaluation)
+        yield Home("backend"), _keys(Backend)
+
+    def _feature_blocks(self, here: str) -> Iterator[tuple[Home, list[str]]]:
+        is_output = here.startswith("output_features")
+        section = "output_features" if is_output else "input_features"
+        spec: type[Spec] = OutputFeature if is_output else InputFeature
+        yield Home(section, "of a feature"), _keys(spec)
+        yield Home(f"{section}.preprocessing", "of a feature"), _all(FEATURES)
+        for part, registry in _parts(is_output=is_output):
+            yield Home(f"{section}.{part}", "of a feature"), _all(registry)
+
+    def _other_components(self) -> Iterator[tuple[Home, list[str]]]:
+        for name in FAMILIES.names():
+            family = FAMILIES.get(name)
+            yield Home("trainer", f"where `model_type` is `{name}`"), _keys(family.Trainer)
+        for part, registry in (*_parts(is_output=False), *_parts(is_output=True)):
+            for name in registry.names():
+                yield Home(part, f"of type `{name}`"), _keys(registry.get(name))
+
+
+def _parts(*, is_output: bool) -> tuple[tuple[str, Registry[Component]], ...]:
+    if is_output:
+        return (("decoder", DECODERS), ("loss", LOSSES))  # type: ignore[return-value]
+    return (("encoder", ENCODERS),)  # type: ignore[return-value]
+
+
+def _keys(spec: type[Spec]) -> list[str]:
+    return [name for name in spec.model_fields if name != "type" or spec in {InputFeature, OutputFeature}]
+
+
+def _all(registry: Registry[Component] | Registry[object]) -> list[str]:  # type: ignore[type-var]
+    names: list[str] = []
+    for component in registry.names():
+        names += [key for key in _keys(registry.get(component)) if key not in names]
+    return names
+
+
+def _block(path: Path) -> str:
+    """Return a path without positions: ``input_features.preprocessing``."""
+    return ".".join(key for key in path if isinstance(key, str))
+
+
+def _named(path: Path) -> str:
+    return dotted(path)
+
+
+def _shown(root: Node, path: Path) -> str:
+    """Return a value for the text of a fix: itself where it is short."""
+    node = root.at(path)
+    if node is None or node.is_mapping or node.is_list:
+        return "..."
+    return yaml.show(node.written())
+
+
+def _nested(block: str, key: str, value: str) -> str:
+    lines = [*(block.split(".") if block else []), f"{key}: {value}"]
+    return "\n".join("  " * depth + (line if ":" in line else f"{line}:") for depth, line in enumerate(lines))
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "." if not text.startswith("`") else text + "."

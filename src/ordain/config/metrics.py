@@ -1,0 +1,42 @@
+"""Checks of `evaluation.metrics`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ordain.config.codes import fault
+from ordain.config.document import AUTO
+from ordain.config.explain import read_spec, unknown_component
+from ordain.config.read import Draft
+from ordain.core.component import Registry
+from ordain.core.diagnostics import Diagnostic
+
+
+def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iterator[Diagnostic]:
+    """Yield the faults of metrics: unknown names, wrong keys, no output they fit."""
+    registry = _registry()
+    types = {output.type for output in draft.outputs or []}
+    for index, metric in enumerate(metrics):
+        path = ("evaluation", "metrics", index)
+        name = metric if isinstance(metric, str) else str(metric.get("type"))
+        if not registry.has(name):
+            yield unknown_component("metric", path, draft.root, registry.names(), aliases=registry.aliases())
+            continue
+        cls = registry.get(name)
+        keys = {} if isinstance(metric, str) else metric
+        _, faults = read_spec(cls, {**keys, "type": cls.type_name()}, draft.root, path, draft.homes)
+        yield from faults
+        if types and AUTO not in types and not types & cls.types:
+            fitting = [n for n in registry.names() if registry.get(n).types & types]
+            yield fault("E312", f"metric '{name}' fits no output", path, draft.root.mark_of(path),
+                        allowed=f"It is for {' and '.join(sorted(cls.types))} outputs; "
+                                f"yours may have: {', '.join(fitting)}.")  # fmt: skip
+
+
+def _registry() -> Registry[Any]:
+    # Metrics live in a room above this one: they are looked up by name, as a plugin's are, so that
+    # the imports of this room still go downward.
+    registry: Registry[Any] = importlib.import_module("ordain.evaluation.metric").METRICS
+    return registry

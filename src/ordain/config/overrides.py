@@ -1,0 +1,166 @@
+"""Overrides of the command line: `-o trainer.epochs=3`, laid over the tree.
+
+The value is YAML. A path may name a feature (`input_features.tenure.type`), give a position
+(`output_features[0]`, `preprocessing.split.probabilities.0`), or go into blocks not yet written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ordain.config import yaml
+from ordain.config.codes import fault
+from ordain.config.compose import FEATURE_LISTS, substitute
+from ordain.config.located import Entry, Mark, Node, Path, Text, dotted
+from ordain.core.diagnostics import Diagnostic, nearest
+from ordain.core.errors import ConfigError
+
+_STEP = re.compile(r"\.?([^.\[\]]+|\[\d+\]|\['[^']*'\])")
+
+
+def apply_overrides(tree: Node, overrides: Sequence[str], env: Mapping[str, str]) -> None:
+    """Set every `path=value` in a tree, in place, in the order given.
+
+    Raises:
+        ConfigError: not of the form `path=value`, a place that is not there; all at once.
+    """
+    faults: list[Diagnostic] = []
+    for text in overrides:
+        found = _apply(tree, text, env)
+        if found is not None:
+            faults.append(found)
+    if faults:
+        raise ConfigError.of(faults)
+
+
+def _apply(tree: Node, text: str, env: Mapping[str, str]) -> Diagnostic | None:
+    path_text, sign, value_text = text.partition("=")
+    lines = Text.of(text, "-o")
+    steps = _steps(path_text.strip())
+    if not sign or steps is None:
+        return fault(
+            "E117", f"'{text}' is not an override", (), Mark(lines, 1, 1, len(text)),
+            allowed="An override is `path=value`.", fix="-o trainer.epochs=3",
+        )  # fmt: skip
+    start = len(path_text) + 1
+    value = _value(value_text, text, start)
+    faults = substitute(value, env)
+    if faults:
+        return faults[0]
+    key_mark = Mark(lines, 1, 1, len(path_text))
+    return _put(tree, steps, value, key_mark)
+
+
+def _steps(text: str) -> list[str | int] | None:
+    steps: list[str | int] = []
+    end = 0
+    while end < len(text):
+        match = _STEP.match(text, end)
+        if match is None:
+            return None
+        step, end = match[1], match.end()
+        if step.startswith("['"):
+            steps.append(step[2:-2])
+        elif step.startswith("["):
+            steps.append(int(step[1:-1]))
+        else:
+            steps.append(step)
+    return steps or None
+
+
+def _value(value: str, text: str, start: int) -> Node:
+    """Return the tree of the value, its marks moved into the text of the override."""
+    lines = Text.of(text, "-o")
+    whole = Mark(lines, 1, start + 1, len(value))
+    if not value.strip():
+        return Node(None, whole)
+    parsed = yaml.parse(f"value: {value}", "-o").get("value")
+    assert parsed is not None, "the mapping was just written"
+    for _, node in parsed.walk():
+        node.mark = _moved(node.mark, lines, start)
+        if node.is_mapping:
+            node.value = {
+                key: Entry(_moved(entry.mark, lines, start), entry.node)
+                for key, entry in node.entries.items()
+            }
+    return parsed
+
+
+def _moved(mark: Mark | None, lines: Text, start: int) -> Mark | None:
+    return mark and Mark(lines, 1, max(1, mark.column - len("value: ") + start), mark.length)
+
+
+def _put(tree: Node, steps: list[str | int], value: Node, mark: Mark) -> Diagnostic | None:
+    node = tree
+    done: Path = ()
+    for step in steps[:-1]:
+        following = _step_into(node, step, mark, done)
+        if isinstance(following, Diagnostic):
+            return following
+        node, done = following, (*done, step)
+    return _set(node, steps[-1], value, mark=mark, done=done)
+
+
+def _step_into(node: Node, step: str | int, mark: Mark, done: Path) -> Node | Diagnostic:
+    if node.is_list:
+        position = _position(node, step)
+        return node.items[position] if position is not None else _absent(node, step, mark, done)
+    if isinstance(node.value, str) and (len(done) > 1 or done[:1] not in {(k,) for k in FEATURE_LISTS}):
+        # The short form `encoder: embed` opens up where a key below it is set.
+        node.value = {"type": Entry(node.mark, Node(node.value, node.mark))}
+    elif node.value is None:
+        node.value = {}
+    if not node.is_mapping:
+        return _absent(node, step, mark, done)
+    key = str(step)
+    if key not in node.entries:
+        if done and done[-1] in FEATURE_LISTS:
+            return _absent(node, step, mark, done)
+        node.entries[key] = Entry(mark, Node({}, mark))
+    return node.entries[key].node
+
+
+def _set(
+    node: Node, step: str | int, value: Node, *, mark: Mark, done: Path
+) -> Diagnostic | None:
+    if node.is_list:
+        position = _position(node, step)
+        if position is None:
+            return _absent(node, step, mark, done)
+        node.items[position] = value
+        return None
+    if isinstance(node.value, str) and len(done) > 1:
+        node.value = {"type": Entry(node.mark, Node(node.value, node.mark))}
+    if node.value is None:
+        node.value = {}
+    if not node.is_mapping:
+        return _absent(node, step, mark, done)
+    node.entries[str(step)] = Entry(mark, value)
+    return None
+
+
+def _position(node: Node, step: str | int) -> int | None:
+    for index, item in enumerate(node.items):
+        name = item.get("name")
+        if name is not None and str(name.value) == str(step):
+            return index
+    if str(step).isdigit() and int(step) < len(node.items):
+        return int(step)
+    return None
+
+
+def _absent(node: Node, step: str | int, mark: Mark, done: Path) -> Diagnostic:
+    place = dotted(done)
+    names = [str(i.get("name").value) for i in node.items if i.get("name")]  # type: ignore[union-attr]
+    names = names or list(node.entries)
+    close = nearest(str(step), names)
+    if not names and not node.is_list:
+        message = f"`{place}` is '{yaml.show(node.plain())}' and has no `{step}` in it"
+    else:
+        message = f"`{place}` has no '{step}'"
+    return fault(
+        "E118", message, (*done, step), mark,
+        allowed=f"It has: {', '.join(names[:20])}." if names else None,
+        fix=f"-o {dotted((*done, close))}=..." if close else None,
+    )  # fmt: skip

@@ -1,0 +1,377 @@
+"""YAML and JSON into the located tree, and plain data back into YAML.
+
+YAML 1.2's core schema: `no`, `on`, `yes`, `12:30` and dates stay text; only `true` and `false`
+are booleans; numbers may be written `1e-3` and `1_000`. Keys are always text. The tree is built
+from libyaml's events with an explicit stack, so that depth, size and aliases are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml as pyyaml
+
+from ordain.config.codes import fault
+from ordain.config.located import Entry, Mark, Node, Scalar, Text
+from ordain.core.errors import ConfigError
+
+MAX_BYTES = 4 << 20
+MAX_DEPTH = 50
+MAX_NODES = 200_000
+
+_LOADER = getattr(pyyaml, "CSafeLoader", pyyaml.SafeLoader)
+_INT = re.compile(r"[-+]?[0-9](?:_?[0-9])*")
+_HEX = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9](?:_?[0-9])*(?:\.(?:[0-9](?:_?[0-9])*)?)?)(?:[eE][-+]?[0-9]+)?"
+)
+_WORDS: dict[str, Scalar] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+    ".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
+}  # fmt: skip
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+_PROBLEMS = {
+    "mapping values are not allowed in this context": (
+        "a second `:` stands here, or the line is indented more than the one above",
+        "Text that holds `: ` must be quoted; keys of one mapping must start in one column.",
+    ),
+    "found unexpected end of stream": (
+        "a quote that is opened here is never closed", "Close the quote on the same line."),
+    "did not find expected key": (
+        "this line is indented in a way that fits no mapping above",
+        "Keys of one mapping must start in one column."),
+    "did not find expected '-' indicator": (
+        "a key stands where the list above expects `- `",
+        "Items of a list start with `- `; indent the key to make it part of an item."),
+    "did not find expected ',' or ']'": (
+        "a `[` that is opened here is not closed", "Separate items by `,` and close with `]`."),
+    "did not find expected ',' or '}'": (
+        "a `{` that is opened here is not closed", "Separate keys by `,` and close with `}`."),
+    "block sequence entries are not allowed in this context": (
+        "a list starts here in the middle of a line", "Write the first `- ` on the next line."),
+    "found character that cannot start any token": (
+        "a value may not start with this character", "Put the value in quotes."),
+}  # fmt: skip
+
+
+def parse(text: str, name: str) -> Node:
+    """Return the tree of a YAML or JSON text.
+
+    Raises:
+        ConfigError: not YAML, more than one document, too large or deep; carries diagnostics.
+    """
+    lines = Text.of(text, name)
+    if len(text) > MAX_BYTES:
+        raise _refuse("E108", f"the document has {len(text):,} characters", lines,
+                      allowed=f"A document may have {MAX_BYTES:,}.")
+    try:
+        builder = _Builder(lines)
+        for event in pyyaml.parse(text, Loader=_LOADER):
+            builder.take(event)
+    except pyyaml.YAMLError as error:
+        raise _syntax_error(error, lines) from error
+    if builder.faults:
+        raise ConfigError.of(builder.faults)
+    return _top(builder.root, lines)
+
+
+def decode(raw: bytes, name: str) -> str:
+    """Return the text of a file's bytes; a byte order mark is dropped.
+
+    Raises:
+        ConfigError: not UTF-8; names line, column and byte.
+    """
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8", "replace")
+        line = before.count("\n") + 1
+        column = len(before) - before.rfind("\n")
+        shown = raw.decode("utf-8", "replace")
+        mark = Mark(Text.of(shown, name), line, column, 1)
+        raise ConfigError.of([fault(
+            "E107", f"byte 0x{raw[error.start]:02x} is not UTF-8", (), mark,
+            allowed="A config is UTF-8 text.", fix="save the file with the encoding UTF-8",
+        )]) from error  # fmt: skip
+
+
+def resolve(text: str) -> Scalar:
+    """Return what a scalar without quotes means."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text.replace("_", ""))
+    if _HEX.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text.replace("_", ""))
+    return text
+
+
+class _Dumper(pyyaml.SafeDumper):
+    """Block style; short lists of scalars on one line; keys in the order given."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def _represent_text(dumper: pyyaml.SafeDumper, value: str) -> pyyaml.ScalarNode:
+    style = "|" if "\n" in value else None
+    if style is None and not isinstance(resolve(value), str):
+        style = "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+def _represent_list(dumper: pyyaml.SafeDumper, value: list[Any]) -> pyyaml.SequenceNode:
+    is_flat = not any(isinstance(item, dict | list | tuple) for item in value)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=is_flat)
+
+
+def _represent_float(dumper: pyyaml.SafeDumper, value: float) -> pyyaml.ScalarNode:
+    text = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(repr(value), repr(value))
+    if "e" in text and "." not in text:
+        # YAML 1.1 readers take 1e-05 for text.
+        text = text.replace("e", ".0e")
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
+
+
+_Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(list, _represent_list)
+_Dumper.add_representer(tuple, _represent_list)
+_Dumper.add_representer(float, _represent_float)
+
+
+def dump(value: Any) -> str:
+    """Return plain data as YAML that `parse` reads back to the same data."""
+    text: str = pyyaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
+    )
+    return text.removesuffix("...\n")
+
+
+def show(value: object) -> str:
+    """Return a value on one line, as a user would write it."""
+    if isinstance(value, dict | list | tuple):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+        return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
+    return dump(value).strip() if not isinstance(value, str) else value
+
+
+@dataclass
+class _Builder:
+    """Puts events together; one instance a text."""
+
+    text: Text
+    root: Node | None = None
+    faults: list[Any] = field(default_factory=list)
+    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    stack: list[_Frame] = field(default_factory=list)
+    n_nodes: int = 0
+    n_documents: int = 0
+
+    def take(self, event: pyyaml.Event) -> None:
+        if isinstance(event, pyyaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, pyyaml.MappingStartEvent | pyyaml.SequenceStartEvent):
+            self._open(event)
+        elif isinstance(event, pyyaml.MappingEndEvent | pyyaml.SequenceEndEvent):
+            frame = self.stack.pop()
+            self._close(frame)
+        elif isinstance(event, pyyaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, pyyaml.DocumentStartEvent):
+            self.n_documents += 1
+            if self.n_documents > 1:
+                raise _refuse("E106", "a second document starts here", self.text, self._mark(event),
+                              allowed="A config file holds one document.", fix="remove the line `---`")
+
+    def _scalar(self, event: pyyaml.ScalarEvent) -> None:
+        mark = self._mark(event)
+        self._check_tag(event, mark)
+        is_plain = event.style is None or event.style == ""
+        frame = self.stack[-1] if self.stack else None
+        if frame is not None and frame.awaits_key:
+            frame.key, frame.key_mark = event.value, mark
+            return
+        value: Scalar = event.value
+        tag = (event.tag or "").rpartition(":")[2]
+        if (is_plain and not tag) or tag in {"int", "float", "bool", "null"}:
+            value = resolve(event.value)
+        self._add(Node(value, mark, is_plain=is_plain), event.anchor, size=1)
+
+    def _open(self, event: pyyaml.MappingStartEvent | pyyaml.SequenceStartEvent) -> None:
+        mark = self._mark(event)
+        self._check_tag(event, mark)
+        if len(self.stack) >= MAX_DEPTH:
+            raise _refuse("E108", f"blocks are nested more than {MAX_DEPTH} deep", self.text, mark)
+        frame = self.stack[-1] if self.stack else None
+        if frame is not None and frame.awaits_key:
+            raise _refuse("E110", "a key must be a plain name, not a block", self.text, mark)
+        is_mapping = isinstance(event, pyyaml.MappingStartEvent)
+        node = Node({} if is_mapping else [], mark)
+        self.stack.append(_Frame(node, event.anchor, self.n_nodes))
+
+    def _close(self, frame: _Frame) -> None:
+        if frame.merges:
+            self._merge(frame)
+        size = self.n_nodes - frame.n_before + 1
+        self._add(frame.node, frame.anchor, size=size, already=size - 1)
+
+    def _alias(self, event: pyyaml.AliasEvent) -> None:
+        mark = self._mark(event)
+        if event.anchor not in self.anchors:
+            raise _refuse("E111", f"no anchor '&{event.anchor}' stands above", self.text, mark,
+                          allowed=_known_anchors(list(self.anchors)))
+        node, size = self.anchors[event.anchor]
+        # A copy, so that an override of one place does not change the other.
+        self._add(node.copy(), None, size=size)
+
+    def _add(self, node: Node, anchor: str | None, *, size: int, already: int = 0) -> None:
+        self.n_nodes += size - already
+        if self.n_nodes > MAX_NODES:
+            raise _refuse("E108", f"the document has more than {MAX_NODES:,} values", self.text,
+                          node.mark, allowed="Aliases count as often as they are used.")
+        if anchor:
+            self.anchors[anchor] = (node, size)
+        if not self.stack:
+            self.root = node
+            return
+        frame = self.stack[-1]
+        if isinstance(frame.node.value, list):
+            frame.node.value.append(node)
+            return
+        self._add_entry(frame, node)
+
+    def _add_entry(self, frame: _Frame, node: Node) -> None:
+        key, mark = frame.key, frame.key_mark
+        entries = frame.node.entries
+        frame.key = None
+        assert key is not None, "a mapping's value follows its key"
+        if key == "<<":
+            frame.merges.append(node)
+        elif key in entries:
+            self.faults.append(_duplicate(key, mark, entries[key].mark))
+        else:
+            entries[key] = Entry(mark, node)
+
+    def _merge(self, frame: _Frame) -> None:
+        entries = frame.node.entries
+        for node in frame.merges:
+            for source in node.items or [node]:
+                if not source.is_mapping:
+                    raise _refuse("E110", "`<<` needs a mapping", self.text, node.mark)
+                for key, entry in source.entries.items():
+                    entries.setdefault(key, entry)
+
+    def _check_tag(self, event: Any, mark: Mark) -> None:
+        if event.tag and event.tag != "!" and event.tag not in _TAGS:
+            shown = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise _refuse("E109", f"the tag '{shown}' is not plain data", self.text, mark,
+                          allowed="A config holds text, numbers, booleans, lists and mappings.",
+                          fix="remove the tag")
+
+    def _mark(self, event: pyyaml.Event) -> Mark:
+        start, end = event.start_mark, event.end_mark
+        length = end.column - start.column
+        if end.line != start.line:
+            text = self.text.lines
+            line = text[start.line] if start.line < len(text) else ""
+            length = len(line.rstrip()) - start.column
+        return Mark(self.text, start.line + 1, start.column + 1, max(0, length))
+
+
+@dataclass
+class _Frame:
+    """A mapping or list that is still open."""
+
+    node: Node
+    anchor: str | None
+    n_before: int
+    key: str | None = None
+    key_mark: Mark | None = None
+    merges: list[Node] = field(default_factory=list)
+
+    @property
+    def awaits_key(self) -> bool:
+        return self.node.is_mapping and self.key is None
+
+
+def _top(root: Node | None, lines: Text) -> Node:
+    if root is None or root.value is None:
+        raise _refuse("E104", "the document is empty", lines,
+                      allowed="A config needs `input_features` and `output_features`.",
+                      fix="input_features: all\noutput_features:\n  <column to predict>: <type>")
+    if not root.is_mapping:
+        kind = "a list" if root.is_list else "a single value"
+        raise _refuse("E105", f"the document is {kind}, not keys with values", lines, root.mark,
+                      allowed="A config is a mapping such as `input_features: all`.")
+    return root
+
+
+def _duplicate(key: str, mark: Mark | None, first: Mark | None) -> Any:
+    notes = (f"It first stands on line {first.line}.",) if first else ()
+    return fault("E103", f"`{key}` stands twice in one mapping", (key,), mark, notes=notes,
+                 fix="keep one of the two")
+
+
+def _known_anchors(names: list[str]) -> str:
+    return f"Anchors above: {', '.join(names)}." if names else "An anchor is written `&name`."
+
+
+def _refuse(
+    code: str, message: str, text: Text, mark: Mark | None = None, **more: Any
+) -> ConfigError:
+    place = mark or Mark(text, 1, 1, 1)
+    return ConfigError.of([fault(code, message, (), place, **more)])
+
+
+def _syntax_error(error: pyyaml.YAMLError, text: Text) -> ConfigError:
+    where = getattr(error, "problem_mark", None)
+    if where is None:
+        return _refuse("E101", f"the text holds a control character: {_control(text)}", text)
+    line = text.lines[where.line] if where.line < len(text.lines) else ""
+    mark = Mark(text, where.line + 1, where.column + 1, 1)
+    if "\t" in line[: len(line) - len(line.lstrip())] or line[where.column : where.column + 1] == "\t":
+        tab = line.find("\t")
+        return _refuse("E102", "a tab stands where YAML needs spaces", text,
+                       Mark(text, where.line + 1, tab + 1, 1),
+                       allowed="Blocks are indented with spaces.",
+                       fix=line.replace("\t", "  ").rstrip())  # fmt: skip
+    problem = str(getattr(error, "problem", None) or error)
+    said, allowed = _PROBLEMS.get(problem, (problem, None))
+    opened = getattr(error, "context_mark", None)
+    if opened is not None and said.endswith("closed"):
+        mark = Mark(text, opened.line + 1, opened.column + 1, 1)
+        return _refuse("E101", said, text, mark, allowed=allowed)
+    notes: tuple[str, ...] = ()
+    if opened is not None and opened.line != where.line:
+        notes = (f"The block around it starts on line {opened.line + 1}.",)
+    return _refuse("E101", said, text, _visible(mark), allowed=allowed, notes=notes)
+
+
+def _visible(mark: Mark) -> Mark:
+    """Move a mark at the end of the text to the last line that has something on it."""
+    lines = mark.text.lines
+    line = min(mark.line, len(lines))
+    if mark.line <= len(lines) and lines[line - 1].strip():
+        return mark
+    while line > 1 and not lines[line - 1].strip():
+        line -= 1
+    return Mark(mark.text, line, max(1, len(lines[line - 1])), 1)
+
+
+def _control(text: Text) -> str:
+    for number, line in enumerate(text.lines, 1):
+        for character in line:
+            if not character.isprintable() and character != "\t":
+                return f"U+{ord(character):04X} on line {number}"
+    return "unknown"
+
+

@@ -1,0 +1,101 @@
+"""A reference becomes a source: path, glob, folder, url, named data set, frame or mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ordain.core.diagnostics import nearest
+from ordain.core.errors import UsageError
+from ordain.data.locations import find_files, format_of, is_remote, redact, scheme_of
+from ordain.data.source import SOURCES, Source
+
+_NOT_SQL = ("file",)
+
+
+def open_source(reference: Any, *, root: Path | None = None, **options: Any) -> Source:
+    """Return the source a reference names; nothing is read but a few bytes that tell the format.
+
+    Args:
+        reference: a path, glob or folder; ``dataset:NAME``; a url of a file (``https``, ``s3``,
+            ``gs``, ``az``) or of a database (``sqlite:///f.db``, ``postgresql://...``); a Polars,
+            pandas or Arrow table; a source; or a mapping with `source` and the options of that
+            kind, such as ``{"source": "a.csv", "separator": ";"}``.
+        root: folder that relative paths start from; the working folder by default.
+        **options: of that kind of source, as in the mapping; `format` names the kind.
+
+    Raises:
+        UsageError: the reference names nothing, or an option is not one of its kind.
+        DataError: a file is not there.
+    """
+    root = root or Path()
+    if isinstance(reference, Source):
+        return reference
+    if isinstance(reference, Mapping):
+        return _open_mapping({**reference, **options}, root=root)
+    if not isinstance(reference, str | Path):
+        from ordain.data.sources.frame import FrameSource
+
+        if options:
+            raise UsageError(f"a data frame takes no options ({', '.join(options)})")
+        return FrameSource.of(reference)
+    return _open_text(str(reference), root=root, options=options)
+
+
+def _open_mapping(keys: dict[str, Any], *, root: Path) -> Source:
+    names = [name for name in ("source", "path", "url", "name") if keys.get(name) is not None]
+    if len(names) != 1:
+        what = "no `source`" if not names else f"both {' and '.join(f'`{n}`' for n in names)}"
+        raise UsageError(f"a data source has {what}: write `source:` with a path, a url or a name")
+    reference = keys.pop(names[0])
+    if not isinstance(reference, str | Path):
+        return open_source(reference, root=root, **keys)
+    return _open_text(str(reference), root=root, options=keys)
+
+
+def _open_text(reference: str, *, root: Path, options: dict[str, Any]) -> Source:
+    reference = reference.strip()
+    if not reference:
+        raise UsageError("the data source is an empty text: write a path, a url or a name")
+    declared = options.pop("format", None) or options.pop("type", None)
+    if reference.startswith("dataset:"):
+        return _build("dataset", {"name": reference.removeprefix("dataset:"), **options}, root=root)
+    if reference.startswith("file://"):
+        reference = reference.removeprefix("file://")
+    if is_remote(reference):
+        keys = {"url": reference, "format": declared, **options}
+        shared = {key: keys.pop(key) for key in ("url", "format", "storage_options") if key in keys}
+        return _build("remote", {**shared, "options": keys}, root=root)
+    if scheme_of(reference):
+        return _build("sql", {"url": reference, **options}, root=root)
+    kind = declared or format_of(find_files(reference, root=root)[0])
+    return _build(str(kind), {"path": reference, **options}, root=root)
+
+
+def _build(kind: str, keys: dict[str, Any], *, root: Path) -> Source:
+    cls = SOURCES.get(kind)
+    try:
+        return cls.model_validate({**keys, "type": cls.type_name()}).within(root)
+    except ValidationError as error:
+        raise UsageError(_explain(cls, error)) from error
+
+
+def _explain(cls: type[Source], error: ValidationError) -> str:
+    lines = []
+    known = [name for name in cls.model_fields if name != "type"]
+    for fault in error.errors(include_url=False):
+        key = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            close = nearest(key, known)
+            hint = f" Did you mean `{close}`?" if close else ""
+            lines.append(f"`{key}` is not an option of a {cls.type_name()} source.{hint}")
+        elif fault["type"] == "missing":
+            lines.append(f"a {cls.type_name()} source needs `{key}`")
+        else:
+            value = redact(str(fault["input"]))
+            lines.append(f"`{key}` may not be '{value}': {fault['msg']}")
+    lines.append(f"Options: {', '.join(known)}.")
+    return "\n".join(lines)

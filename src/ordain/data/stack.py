@@ -1,0 +1,107 @@
+"""Rows of several frames, one below the other, after their columns were compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from ordain.core.errors import DataError
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Frames put together, and what had to be changed for it."""
+
+    frame: pl.LazyFrame
+    problems: tuple[dict[str, Any], ...] = ()
+
+
+def stack_frames(frames: Mapping[str, pl.LazyFrame], *, is_strict: bool = True) -> Stacked:
+    """Return the rows of all frames, in the order given, with the columns of the first.
+
+    A column whose type differs takes the type that holds all its values (number for whole and
+    broken numbers, text for anything else), which is reported.
+
+    Args:
+        frames: name, for messages, to frame.
+        is_strict: whether a column that some frames lack is an error; else it is left out and
+            reported.
+
+    Raises:
+        DataError: columns differ; each is named with the frames that lack it.
+    """
+    names = list(frames)
+    if len(names) == 1:
+        return Stacked(frames[names[0]])
+    schemas = {name: frame.collect_schema() for name, frame in frames.items()}
+    problems: list[dict[str, Any]] = []
+    every = list(dict.fromkeys(column for schema in schemas.values() for column in schema))
+    lacking = {
+        column: [name for name in names if column not in schemas[name]]
+        for column in every
+        if any(column not in schemas[name] for name in names)
+    }
+    if lacking and is_strict:
+        raise DataError(_differ(lacking, len(names)))
+    for column, where in lacking.items():
+        problems.append(
+            {
+                "kind": "column_left_out",
+                "count": 1,
+                "column": column,
+                "examples": where[:3],
+                "fix": "the column is not in every file and is left out",
+            }
+        )
+    shared = [column for column in every if column not in lacking]
+    casts: dict[str, pl.DataType] = {}
+    for column in shared:
+        kinds = list(dict.fromkeys(schemas[name][column] for name in names))
+        if len(kinds) > 1:
+            casts[column] = _common_type(kinds)
+            problems.append(
+                {
+                    "kind": "types_differ",
+                    "count": 1,
+                    "column": column,
+                    "examples": [
+                        {"file": name, "type": str(schemas[name][column])} for name in names[:3]
+                    ],
+                    "fix": f"read as {casts[column]} in all of them",
+                }
+            )
+    parts = [
+        frames[name].select(
+            pl.col(column).cast(casts[column]) if column in casts else pl.col(column)
+            for column in shared
+        )
+        for name in names
+    ]
+    return Stacked(pl.concat(parts, how="vertical"), tuple(problems))
+
+
+def _common_type(kinds: list[pl.DataType]) -> pl.DataType:
+    present = [kind for kind in kinds if kind != pl.Null()]
+    if len(present) == 1:
+        return present[0]
+    if all(kind.is_integer() for kind in present):
+        return pl.Int64()
+    if all(kind.is_numeric() for kind in present):
+        return pl.Float64()
+    return pl.String()
+
+
+def _differ(lacking: Mapping[str, list[str]], n_frames: int) -> str:
+    rows = []
+    for column, where in list(lacking.items())[:10]:
+        shown = ", ".join(f"'{name}'" for name in where[:3])
+        rest = f" and {len(where) - 3} more" if len(where) > 3 else ""  # noqa: PLR2004
+        rows.append(f"  `{column}` is not in {shown}{rest}")
+    more = f"\n  ... and {len(lacking) - 10} more columns" if len(lacking) > 10 else ""  # noqa: PLR2004
+    return (
+        f"the {n_frames} files do not have the same columns:\n" + "\n".join(rows) + more + "\n"
+        "  Fix: read files of one kind only, by a narrower glob"
+    )

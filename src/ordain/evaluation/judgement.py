@@ -1,0 +1,99 @@
+"""What judging gives, as plain data: it goes into `metrics.json`, tables, report and card."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Verdict = Literal["better", "worse", "cannot tell"]
+
+
+class Record(BaseModel):
+    """Frozen plain data that reads back from its own JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data; a metric without a value is None."""
+        return self.model_dump(mode="json")
+
+
+class Interval(Record):
+    """A range that holds the value of a metric on such rows, at a level of confidence."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+    """`delong`, `delta` (both from each row's pull) or `bootstrap`."""
+
+
+class Judgement(Record):
+    """How good one model is at one output on one set of rows."""
+
+    type: str
+    """Of the output."""
+    n_rows: int
+    """Rows judged."""
+    n_missing: int = 0
+    """Rows left out because their truth is missing."""
+    n_unseen: int = 0
+    """Rows left out because their label did not occur in training."""
+    metrics: dict[str, float | None] = Field(default_factory=dict)
+    """By name, the headline first; None where undefined."""
+    undefined: dict[str, str] = Field(default_factory=dict)
+    """Why, for each metric that has no value."""
+    headline: str = ""
+    """The metric that decides."""
+    interval: Interval | None = None
+    """Of the headline metric; None where the rows cannot tell."""
+    labels: tuple[str, ...] = ()
+    """Names of the classes."""
+    confusion: dict[str, Any] = Field(default_factory=dict)
+    """`matrix` [C][C] (rows: truth) with `labels`, or for many classes the `top` mistakes."""
+    per_class: tuple[dict[str, Any], ...] = ()
+    """For each class: rows, precision, recall, f1, and what it is most often taken for."""
+    curves: dict[str, Any] = Field(default_factory=dict)
+    """Of at most 200 points each: roc, precision_recall, calibration, thresholds, scores;
+    for a number residuals, scatter, by_size."""
+    warnings: tuple[str, ...] = ()
+    """What was left out or looks wrong, in words."""
+
+
+class Difference(Record):
+    """Two models on the same rows by one metric; positive differences favour the first."""
+
+    metric: str
+    against: str
+    """Name of the other model."""
+    value: float | None
+    other: float | None
+    gain: float | None
+    """How much better the first is, in the metric's unit; below zero it is worse."""
+    interval: Interval | None
+    """Of the gain."""
+    verdict: Verdict
+    is_small: bool = False
+    """Whether a real gain is under one hundredth of what was left to gain."""
+
+
+class OutputSummary(Record):
+    """All about one output: this model and its baselines on every judged set."""
+
+    type: str
+    labels: tuple[str, ...] = ()
+    headline: str
+    headline_reason: str
+    is_higher_better: dict[str, bool]
+    """For every metric computed."""
+    about: dict[str, str] = Field(default_factory=dict)
+    """One sentence on every metric computed."""
+    sets: dict[str, Judgement]
+    """By set name, this model."""
+    baselines: dict[str, dict[str, Judgement]] = Field(default_factory=dict)
+    """By baseline, then by set name; metrics only."""
+    differences: dict[str, tuple[Difference, ...]] = Field(default_factory=dict)
+    """By set name: this model against each baseline by the headline metric."""
+    verdict: str = ""
+    """In plain words."""

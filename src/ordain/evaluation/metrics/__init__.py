@@ -1,0 +1,1 @@
+"""The metrics, found by their registry; see `ordain.evaluation.metric`."""

@@ -1,0 +1,121 @@
+"use strict";
+(function () {
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const canvases = [...document.querySelectorAll("[data-figure]")];
+  let plotly = null;
+
+  function colour(name) {
+    return getComputedStyle(root).getPropertyValue(name).trim();
+  }
+
+  // The figures carry the colours of their lines; those of paper, text and grid follow the page.
+  function template() {
+    const axis = {
+      gridcolor: colour("--grid"), linecolor: colour("--line"), zerolinecolor: colour("--line"),
+      tickcolor: colour("--line"), zeroline: false, ticks: "outside", ticklen: 4,
+      title: { standoff: 10, font: { size: 12, color: colour("--soft") } },
+    };
+    return {
+      layout: {
+        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+        font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--soft") },
+        hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
+        xaxis: axis, yaxis: axis, hovermode: "closest", bargap: 0.25,
+        legend: { font: { color: colour("--ink") } },
+      },
+    };
+  }
+
+  function draw(canvas) {
+    const figure = figures[canvas.dataset.figure];
+    const layout = Object.assign({}, figure.layout, { template: template(), autosize: true });
+    const config = { responsive: true, displaylogo: false, displayModeBar: false };
+    return plotly.react(canvas, figure.data, layout, config).then(function () {
+      canvas.dataset.drawn = "yes";
+    });
+  }
+
+  function explain(error) {
+    const text = "This plot cannot be drawn here (" + error.message + "). The numbers in the tables are complete; " +
+      "a current Chrome, Edge, Firefox or Safari shows the plots.";
+    for (const canvas of canvases) {
+      if (canvas.dataset.drawn) { continue; }
+      const message = document.createElement("p");
+      message.className = "missing";
+      message.textContent = text;
+      canvas.replaceChildren(message);
+    }
+  }
+
+  async function load() {
+    if (typeof DecompressionStream === "undefined") {
+      throw new Error("the browser cannot unpack the drawing code");
+    }
+    const holder = document.getElementById("plotly");
+    const packed = Uint8Array.from(atob(holder.textContent), function (c) { return c.charCodeAt(0); });
+    holder.remove();
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const source = await new Response(stream).blob();
+    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    await new Promise(function (done, failed) {
+      const script = document.createElement("script");
+      script.onload = done;
+      script.onerror = function () { failed(new Error("the drawing code did not load")); };
+      script.src = address;
+      document.head.append(script);
+    });
+    URL.revokeObjectURL(address);
+    return window.Plotly;
+  }
+
+  async function drawAll() {
+    for (const canvas of canvases) {
+      await draw(canvas);
+    }
+  }
+
+  function sortBy(header) {
+    const table = header.closest("table");
+    const place = [...header.parentElement.children].indexOf(header);
+    const isNumber = header.classList.contains("number");
+    const before = header.getAttribute("aria-sort");
+    const direction = before ? (before === "ascending" ? "descending" : "ascending") : (isNumber ? "descending" : "ascending");
+    const sign = direction === "ascending" ? 1 : -1;
+    const value = function (row) { return row.children[place].dataset.value || ""; };
+    const rows = [...table.tBodies[0].rows];
+    rows.sort(function (one, other) {
+      const a = value(one), b = value(other);
+      if (a === "" || b === "") { return (a === "") - (b === ""); }
+      return sign * (isNumber ? Number(a) - Number(b) : a.localeCompare(b));
+    });
+    table.tBodies[0].append(...rows);
+    for (const other of header.parentElement.children) { other.removeAttribute("aria-sort"); }
+    header.setAttribute("aria-sort", direction);
+  }
+
+  for (const header of document.querySelectorAll("table.sortable th")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.title = header.title;
+    button.append(...header.childNodes);
+    header.append(button);
+    button.addEventListener("click", function () { sortBy(header); });
+  }
+
+  addEventListener("beforeprint", function () {
+    root.classList.add("print");
+    for (const part of document.querySelectorAll("details")) { part.open = true; }
+    if (plotly) { canvases.forEach(draw); }
+  });
+  addEventListener("afterprint", function () {
+    root.classList.remove("print");
+    if (plotly) { canvases.forEach(draw); }
+  });
+  dark.addEventListener("change", function () { if (plotly) { canvases.forEach(draw); } });
+
+  if (canvases.length) {
+    load().then(function (loaded) { plotly = loaded; return drawAll(); }).catch(explain);
+  }
+})();

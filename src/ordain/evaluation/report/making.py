@@ -1,0 +1,126 @@
+"""How the model was made: features, data, split, seconds, reasons, config, lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ordain.evaluation.report.html import Html, join, tag
+from ordain.evaluation.report.tables import cell, facts, header, sortable, words
+from ordain.evaluation.summary import RunSummary
+
+
+def feature_facts(summary: RunSummary) -> Html | None:
+    """Return what fitting saw and did, a row for each column."""
+    if not summary.features:
+        return None
+    names = list(
+        dict.fromkeys(
+            key
+            for found in summary.features.values()
+            for key, value in found.items()
+            if _is_count(key, value)
+        )
+    )
+    head = [
+        header("column"),
+        header("type"),
+        *(header(words(name), is_number=True) for name in names),
+        header("more"),
+    ]
+    rows = (
+        _feature_row(name, summary.inputs.get(name) or _output_type(summary, name), found, names)
+        for name, found in summary.features.items()
+    )
+    hint = "Counted on the training rows only, which is where every statistic comes from."
+    return join([tag("p", hint, class_="hint"), tag("div", sortable(head, rows), class_="card")])
+
+
+def data_facts(summary: RunSummary) -> Html | None:
+    """Return what reading found and how rows were split."""
+    cards = [
+        tag("div", tag("h3", title), facts(found), class_="card")
+        for title, found in (("Reading", summary.read), ("Split", summary.split))
+        if found
+    ]
+    return tag("div", *cards, class_="two") if cards else None
+
+
+def how_it_was_made(summary: RunSummary) -> Html:
+    """Return seconds by stage, reasons, the filled config and the lock."""
+    return join(
+        [
+            _seconds(summary.seconds),
+            _reasons(summary.reasons),
+            _details("The filled config, every default written out", tag("pre", summary.config))
+            if summary.config
+            else None,
+            _details(
+                "The lock: what reproduces this run", tag("div", facts(summary.lock), class_="card")
+            )
+            if summary.lock
+            else None,
+        ]
+    )
+
+
+def _feature_row(
+    name: str, type_name: str, found: Mapping[str, Any], counts: Sequence[str]
+) -> Html:
+    rest = {key: value for key, value in found.items() if not _is_count(key, value)}
+    more = tag("details", tag("summary", "show"), facts(rest)) if rest else ""
+    return tag(
+        "tr",
+        cell(name),
+        cell(type_name),
+        *(cell(found.get(key), is_number=True) for key in counts),
+        tag("td", more),
+    )
+
+
+def _output_type(summary: RunSummary, name: str) -> str:
+    output = summary.outputs.get(name)
+    return f"{output.type} (output)" if output else ""
+
+
+def _seconds(seconds: Mapping[str, float]) -> Html | None:
+    if not seconds:
+        return None
+    longest = max(*seconds.values(), 1e-9)
+    rows = (
+        tag(
+            "tr",
+            cell(stage),
+            tag("td", f"{value:,.2f}", class_="number", data_value=value),
+            tag(
+                "td",
+                tag("span", class_="bar", style=f"width:{100 * value / longest:.1f}%"),
+                class_="wide",
+            ),
+        )
+        for stage, value in seconds.items()
+    )
+    head = tag("tr", header("stage"), header("seconds", is_number=True), tag("th"))
+    return tag("div", tag("h3", "Seconds by stage"),
+               tag("table", tag("thead", head), tag("tbody", *rows)), class_="card")  # fmt: skip
+
+
+def _reasons(reasons: Mapping[str, str]) -> Html | None:
+    if not reasons:
+        return None
+    rows = (tag("tr", tag("td", tag("code", key)), tag("td", why)) for key, why in reasons.items())
+    head = tag("tr", tag("th", "key"), tag("th", "why"))
+    return tag(
+        "div",
+        tag("h3", "What was chosen for you, and why"),
+        tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll"),
+        class_="card",
+    )
+
+
+def _details(title: str, content: Html) -> Html:
+    return tag("details", tag("summary", title), content)
+
+
+def _is_count(key: str, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and key.startswith("n_")

@@ -1,0 +1,221 @@
+"""How good one output is, in plots and tables, and how learning went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ordain.evaluation import figures
+from ordain.evaluation.evaluate import deciding_set
+from ordain.evaluation.figures import Figure
+from ordain.evaluation.judgement import Judgement, OutputSummary
+from ordain.evaluation.report.html import Html, code_words, join, tag
+from ordain.evaluation.report.tables import cell, drawn_table, facts, header, sortable
+from ordain.evaluation.summary import RunSummary
+from ordain.evaluation.table import Cell, DrawnTable, render_table
+
+
+class Plots:
+    """Collects the figures of a page under names that its script finds them by."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, Figure] = {}
+
+    def add(self, title: str, figure: Figure | None, *, how_to_read: str) -> Html | None:
+        """Return the place of a plot with its words, or None where there is nothing to draw."""
+        if figure is None:
+            return None
+        name = f"plot-{len(self.figures) + 1}"
+        self.figures[name] = figure
+        height = f"height:{figure['layout'].get('height', 360)}px"
+        return tag(
+            "figure",
+            tag("h3", title),
+            tag("div", class_="canvas", data_figure=name, style=height),
+            tag("figcaption", code_words(how_to_read)),
+        )
+
+
+def performance(summary: RunSummary, output_name: str, plots: Plots) -> Html:
+    """Return plots and tables of one output."""
+    output = summary.outputs[output_name]
+    set_name = deciding_set(output.sets)
+    judgement = output.sets[set_name]
+    own = summary.family
+    bars = figures.compare_performance(output, set_name, own=own)
+    way = "longer" if output.is_higher_better.get(output.headline, True) else "shorter"
+    drawn = [
+        plots.add(
+            f"{output.headline} beside the baselines",
+            bars,
+            how_to_read=f"{output.about.get(output.headline, '')} A {way} bar is better.",
+        ),
+        *_plots_of(output, judgement, plots),
+    ]
+    every = render_table(summary, output_name, metrics=list(judgement.metrics))
+    others = [
+        render_table(summary, output_name, set_name=name, metrics=list(judgement.metrics))
+        for name in output.sets
+        if name != set_name
+    ]
+    return join(
+        [
+            tag("div", *drawn, class_="plots"),
+            _classes(judgement),
+            _mistakes(judgement),
+            *(
+                tag(
+                    "details",
+                    tag("summary", f"All metrics: {table.title}"),
+                    tag("div", drawn_table(_transposed(table), has_own_row=False), class_="card"),
+                )
+                for table in (every, *others)
+            ),
+        ]
+    )
+
+
+def training(summary: RunSummary, plots: Plots) -> Html | None:
+    """Return learning curves and what the model chose."""
+    curves = figures.learning_curves(summary.history)
+    drawn = [
+        plots.add(
+            f"Learning curve: {quantity}",
+            figure,
+            how_to_read="Training and validation that fall (or rise) together mean the model still "
+            "learns; a validation curve that turns back while training goes on means it has begun "
+            "to memorise.",
+        )
+        for quantity, figure in curves
+    ]
+    if not drawn and not summary.model:
+        return None
+    chosen = tag("div", tag("h3", "What the model chose"), facts(summary.model), class_="card")
+    return join([tag("div", *drawn, class_="plots"), chosen if summary.model else None])
+
+
+def _plots_of(output: OutputSummary, judgement: Judgement, plots: Plots) -> list[Html | None]:
+    by_set = dict(sorted(output.sets.items(), key=lambda item: item[1] is not judgement))
+    return [
+        plots.add(
+            "ROC curve",
+            figures.roc_curves(by_set),
+            how_to_read="Each point is a threshold: how many positives are found for how many "
+            "false alarms. Nearer to the upper left corner is better; the dotted line is guessing.",
+        ),
+        plots.add(
+            "Precision and recall",
+            figures.precision_recall_curves(by_set),
+            how_to_read="How many calls are right against how many positives are found. Read off "
+            "what precision a wished recall costs; the dotted line is the share of positives.",
+        ),
+        plots.add(
+            "Calibration",
+            figures.calibration(judgement),
+            how_to_read="Ten groups of rows by claimed probability. On the dotted line a claim of "
+            "70 % comes true in 70 % of the rows; below it the model is too sure.",
+        ),
+        plots.add(
+            "Metrics by threshold",
+            figures.binary_threshold_vs_metric(judgement),
+            how_to_read="What each metric would be if rows were called positive from this "
+            "probability on; now it is 0.5.",
+        ),
+        plots.add(
+            "Probabilities given",
+            figures.score_distribution(judgement),
+            how_to_read="The further the two classes lie apart, the easier they are to tell.",
+        ),
+        plots.add(
+            "Confusion matrix",
+            figures.confusion_matrix(judgement),
+            how_to_read="Rows are the truth, columns the prediction; a full diagonal is perfect, "
+            "every other coloured cell is a kind of mistake.",
+        ),
+        plots.add(
+            "Accuracy where the model is sure",
+            figures.confidence_thresholding(judgement),
+            how_to_read="If only the surest share of the rows were answered and the others left to "
+            "a person, accuracy would be this high.",
+        ),
+        plots.add(
+            "F1 by size of the class",
+            figures.frequency_vs_f1(judgement),
+            how_to_read="Classes low on the left are rare and badly known: more examples of them "
+            "may help.",
+        ),
+        plots.add(
+            "Prediction and truth",
+            figures.prediction_vs_truth(judgement),
+            how_to_read="Each point is a row of the set, at most 1,000 of them. On the dotted line "
+            "the prediction is exact.",
+        ),
+        plots.add(
+            "Residuals",
+            figures.residuals(judgement),
+            how_to_read="How often the prediction is too low (left) or too high (right). "
+            "The middle 99 % of the rows are shown.",
+        ),
+        plots.add(
+            "Error by size of the prediction",
+            figures.errors_by_size(judgement),
+            how_to_read="Ten groups of rows from small to large predictions. A mean error off zero "
+            "is a bias there.",
+        ),
+    ]
+
+
+def _transposed(table: DrawnTable) -> DrawnTable:
+    """Return metrics as rows: with many of them a wide table cannot be read."""
+    rows = [
+        (Cell(name, name, note=about), *(row[place] for row in table.rows))
+        for place, (name, about) in enumerate(zip(table.header, table.about, strict=True))
+        if place > 0
+    ]
+    names = ("metric", *(row[0].text for row in table.rows))
+    return DrawnTable(table.title, names, ("",) * len(names), tuple(rows))
+
+
+def _classes(judgement: Judgement) -> Html | None:
+    if not judgement.per_class:
+        return None
+    columns = {
+        "label": "class",
+        "rows": "rows",
+        "precision": "precision",
+        "recall": "recall",
+        "f1": "f1",
+        "taken_for": "most taken for",
+        "taken_for_share": "share",
+    }
+    return _records(
+        judgement.per_class,
+        columns,
+        text={"label", "taken_for"},
+        caption="By class: a click on a heading sorts. The last columns say what the class is most "
+        "often taken for, and in which share of its rows.",
+    )
+
+
+def _mistakes(judgement: Judgement) -> Html | None:
+    top = judgement.confusion.get("top")
+    if not top:
+        return None
+    columns = {name: name for name in ("truth", "predicted", "rows", "share")}
+    caption = "The most frequent mistakes; share is of the rows of the true class."
+    return _records(top, columns, text={"truth", "predicted"}, caption=caption)
+
+
+def _records(
+    records: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    *,
+    text: set[str],
+    caption: str,
+) -> Html:
+    head = (header(title, is_number=name not in text) for name, title in columns.items())
+    rows = (
+        tag("tr", *(cell(record[name], is_number=name not in text) for name in columns))
+        for record in records
+    )
+    return tag("div", sortable(head, rows, caption=caption), class_="card")

@@ -1,0 +1,66 @@
+"""A verdict in plain words, no surer than the rows allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ordain.evaluation.judgement import Difference, Judgement
+
+
+def format_value(value: float | None, *, digits: int = 4) -> str:
+    """Return a metric as people read it, with at least four significant digits.
+
+    None is shown as a dash; only very large and very small values get an exponent.
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    size = abs(value)
+    if size >= 1e9 or 0 < size < 1e-4:  # noqa: PLR2004 - beyond these a plain number is unreadable
+        return f"{value:.{digits - 1}e}"
+    before = 1 if size < 1 else int(math.log10(size)) + 1
+    decimals = digits if size < 1 else max(0, digits - before)
+    text = f"{value:,.{decimals}f}"
+    return text if text.strip("-0.,") else text.lstrip("-")
+
+
+def verdict_sentence(
+    judgement: Judgement, differences: Sequence[Difference], *, set_name: str
+) -> str:
+    """Return one or two sentences: the headline value, and how it stands to the best baseline.
+
+    The best baseline is the one that leaves the least gain. 'Better' is said only where the 95 %
+    interval of the gain leaves zero out.
+    """
+    value = judgement.metrics.get(judgement.headline)
+    if value is None:
+        reason = judgement.undefined.get(judgement.headline, "no row is left to judge")
+        return f"No verdict: {judgement.headline} has no value on `{set_name}`, because {reason}."
+    known = [difference for difference in differences if difference.gain is not None]
+    start = f"{judgement.headline} {format_value(value)}"
+    if not known:
+        return f"{start} on `{set_name}`; no baseline to compare with."
+    hardest = min(known, key=lambda difference: difference.gain or 0.0)
+    against = f"{format_value(hardest.other)} for `{hardest.against}` on `{set_name}`"
+    return f"{start} against {against}: {_outcome(hardest)}."
+
+
+def _outcome(difference: Difference) -> str:
+    interval = difference.interval
+    if difference.verdict == "cannot tell":
+        if interval is None:
+            return "cannot tell, the rows do not show a difference"
+        return f"cannot tell which is better (gain {_span(difference)}, which holds zero)"
+    word = "slightly better" if difference.is_small else difference.verdict
+    return f"{word} (gain {_span(difference)})"
+
+
+def _span(difference: Difference) -> str:
+    gain = format_value(difference.gain)
+    interval = difference.interval
+    if interval is None:
+        return gain
+    return (
+        f"{gain}, {interval.level:.0%} interval "
+        f"{format_value(interval.low)} to {format_value(interval.high)}"
+    )

@@ -1,0 +1,337 @@
+"""Two-valued columns: yes or no, true or false, 1 or 0, or any two labels.
+
+    output_features:
+      - name: churn
+        type: binary
+        preprocessing: {fallback_true_label: "left"}
+
+Which label is true: the label of `fallback_true_label`; else the words that mean true and false
+(yes/no, y/n, true/false, t/f, 1/0, on/off, positive/negative ...), any case; else the label that
+sorts last, as in scikit-learn. The choice stands in the facts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from ordain.core.errors import DataError
+from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
+from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
+from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
+from ordain.features.labels import LabelType, is_readable, label_type, read_label, read_labels, typed
+
+TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1", "on", "positive", "pos"})
+FALSE_WORDS = frozenset({"false", "f", "no", "n", "0", "-1", "off", "negative", "neg"})
+
+_FIX = "set `missing_value_strategy`, or give one of the two values"
+_HALF = 0.5
+
+
+class BinaryEncoding(Encoding):
+    """What fitting a two-valued column found."""
+
+    type: Literal["binary"] = "binary"
+    """Type name."""
+    labels: tuple[str, str]
+    """(negative, positive), as they are spelled most often."""
+    label_type: LabelType = "string"
+    """What a predicted label is turned back into."""
+    values: dict[str, float]
+    """Every known label, in lower case, with its value 0 or 1."""
+    on_missing: Literal["fill", "ffill", "bfill", "error"] = "fill"
+    """What happens to a missing or unknown cell before `fill` applies."""
+    fill: float | None = None
+    """Value of a missing cell; None leaves it missing (NaN)."""
+    has_indicator: bool = False
+    """Whether a second number says that the cell was missing."""
+    threshold: float = _HALF
+    """Probability from which on the positive label is predicted."""
+
+
+@FEATURES.register
+class BinaryFeature(Feature[BinaryEncoding]):
+    """One of two values."""
+
+    type: Literal["binary"] = "binary"
+    """Type name."""
+    aliases = ("bool", "boolean")
+    missing_value_strategy: Literal[
+        "auto", "keep", "fill_with_const", "fill_with_false", "fill_with_mode", "fill_with_mean",
+        "ffill", "bfill", "drop_row", "error",
+    ] = "auto"
+    """What a missing cell becomes; `keep` leaves NaN, `auto` keeps for trees and else takes 0.5."""
+    fill_value: bool | float | str | None = None
+    """The value of `fill_with_const`: a number from 0 to 1, or one of the labels; null is 0.5."""
+    fallback_true_label: str | None = None
+    """The label that is true where the labels do not say it."""
+    missing_indicator: Literal["auto", "if_missing"] | bool = "auto"
+    """Whether a second number, 0 or 1, says that the cell was missing; `if_missing` adds it where
+    a training row misses."""
+    threshold: float = Field(default=_HALF, ge=0, le=1)
+    """Probability from which on an output's positive label is predicted."""
+    as_output: bool = False
+    """Set where the feature is predicted."""
+
+    Fitted = BinaryEncoding
+    is_output = True
+
+    def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
+        """Return the options without `auto`, with reasons."""
+        if form is None:
+            options = {"missing_value_strategy": ("drop_row", "a row without truth teaches nothing"),
+                       "missing_indicator": (False, "an output")}
+        elif form is Form.TREES:
+            options = {"missing_value_strategy": ("keep", "trees split on missing"),
+                       "missing_indicator": (False, "trees see NaN")}
+        else:
+            options = {"missing_value_strategy": ("fill_with_const", "0.5 lies between the two"),
+                       "missing_indicator": (False, "0.5 says that it is missing")}
+        chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
+        update: dict[str, Any] = {key: option for key, (option, _) in chosen.items()}
+        settled = self.model_copy(update={**update, "as_output": form is None})
+        return settled, {key: reason for key, (_, reason) in chosen.items()}
+
+    def fit(self, column: pl.Series, *, seed: int) -> BinaryEncoding:
+        """Return which labels are false and true."""
+        if not is_readable(column.dtype):
+            raise wrong_kind(column, type_name="binary", fix="derive a label from it first")
+        spelled = read_labels(column)
+        counts = spelled.drop_nulls().value_counts(name="count").rename({spelled.name: "label"})
+        counts = counts.sort("count", "label", descending=[True, False])
+        by_label = dict(zip(counts["label"].to_list(), counts["count"].to_list(), strict=True))
+        values, reason = _assign(by_label, self.fallback_true_label, column.name)
+        labels = _name_sides(by_label, values, column.dtype)
+        facts = reading_facts(column, missing=spelled.is_null())
+        facts |= {"negative": labels[0], "positive": labels[1], "reason": reason}
+        present = sum(by_label.values())
+        positive = sum(n for label, n in by_label.items() if values[label.lower()] == 1.0)
+        if present:
+            facts["positive_rate"] = positive / present
+        wants = self.missing_indicator
+        has_indicator = facts["n_missing"] > 0 if wants == "if_missing" else wants is True
+        strategy = self.missing_value_strategy
+        return BinaryEncoding(
+            shape=Shape(kind=Kind.SCALAR, width=1 + has_indicator, role="binary"),
+            facts=facts, labels=labels, values=values,
+            label_type=label_type(column, labels),
+            on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "fill",
+            fill=self._fill(values, present=present, positive=positive),
+            has_indicator=has_indicator, threshold=self.threshold,
+        )
+
+    def encode(self, column: pl.Series, encoding: BinaryEncoding) -> EncodedColumn:
+        """Return scalars [N, 1] of 0, 1 and the fill value, or [N, 2] with an indicator."""
+        values = _read(column, encoding)
+        if encoding.on_missing == "error" and values.null_count():
+            raise unusable(column, values.is_null(), what="are missing or unknown", fix=_FIX)
+        cells = np.empty((len(values), encoding.shape.width), dtype=np.float32)
+        if encoding.has_indicator:
+            cells[:, 1] = values.is_null().to_numpy()
+        if encoding.on_missing in {"ffill", "bfill"}:
+            values = values.fill_null(
+                strategy="forward" if encoding.on_missing == "ffill" else "backward"
+            )
+        if encoding.fill is not None and values.null_count():
+            values = values.fill_null(encoding.fill)
+        cells[:, 0] = values.to_numpy()
+        return EncodedColumn(Kind.SCALAR, cells)
+
+    def row(self, encoding: BinaryEncoding) -> Callable[[object], RowValue]:
+        """Return the function from a value to 0, 1 or the fill value."""
+        known = encoding.values
+        fill = math.nan if encoding.fill is None else float(np.float32(encoding.fill))
+        fails = encoding.on_missing == "error"
+        both = encoding.has_indicator
+
+        def read(value: object) -> RowValue:
+            label = read_label(value)
+            number = None if label is None else known.get(label.lower())
+            if number is None:
+                if fails:
+                    raise unusable_value("binary", value, what="is missing or unknown", fix=_FIX)
+                return (fill, 1.0) if both else fill
+            return (number, 0.0) if both else number
+
+        if both:
+            return read
+        # Spellings that come often are looked up at once; `True == 1 == 1.0` must not be mixed up.
+        quick = {label: known[label.lower()] for label in _spellings(encoding)}
+
+        def read_quickly(value: object) -> RowValue:
+            found = quick.get(value) if type(value) is str else None
+            return read(value) if found is None else found
+
+        return read_quickly
+
+    def rows_to_drop(
+        self, column: pl.Series, encoding: BinaryEncoding | None = None
+    ) -> pl.Series | None:
+        """Return True where the value is missing or neither of the two."""
+        if self.missing_value_strategy != "drop_row":
+            return None
+        return read_labels(column).is_null() if encoding is None else _read(column, encoding).is_null()
+
+    def inspect(self, column: pl.Series, encoding: BinaryEncoding) -> dict[str, Any]:
+        """Return counts of missing and unknown cells."""
+        missing = read_labels(column).is_null()
+        unseen = _read(column, encoding).is_null() & ~missing
+        return reading_facts(column, missing=missing, unseen=counted(column, unseen))
+
+    def decode(self, scores: Scores, encoding: BinaryEncoding, name: str) -> dict[str, pl.Series]:
+        """Return prediction, its probability, and both probabilities; scores [N] are of true."""
+        positive = np.asarray(scores, dtype=np.float64).reshape(-1)
+        is_true = positive >= encoding.threshold
+        labels = typed(pl.Series(encoding.labels), encoding.label_type)
+        negative = 1.0 - positive
+        columns = {
+            f"{name}_prediction": labels.gather(is_true.astype(np.int64)),
+            f"{name}_probability": pl.Series(np.where(is_true, positive, negative)),
+            f"{name}_probability_{encoding.labels[0]}": pl.Series(negative),
+            f"{name}_probability_{encoding.labels[1]}": pl.Series(positive),
+        }
+        return {key: values.rename(key) for key, values in columns.items()}
+
+    def decode_row(self, encoding: BinaryEncoding, name: str) -> Callable[[Any], dict[str, Any]]:
+        """Return the function from the probability of true to prediction and probabilities."""
+        labels = typed(pl.Series(encoding.labels), encoding.label_type).to_list()
+        prediction, probability = f"{name}_prediction", f"{name}_probability"
+        keys = [f"{name}_probability_{label}" for label in encoding.labels]
+        threshold = encoding.threshold
+
+        def decode(score: Any) -> dict[str, Any]:
+            positive = float(score)
+            negative = 1.0 - positive
+            is_true = positive >= threshold
+            return {
+                prediction: labels[is_true], probability: positive if is_true else negative,
+                keys[0]: negative, keys[1]: positive,
+            }
+
+        return decode
+
+    def _fill(self, values: dict[str, float], *, present: int, positive: int) -> float | None:
+        strategy = self.missing_value_strategy
+        if strategy == "keep" or (self.as_output and strategy == "drop_row"):
+            return None
+        if strategy == "fill_with_false":
+            return 0.0
+        if strategy in {"fill_with_mode", "ffill", "bfill"}:
+            return 1.0 if positive * 2 > present else 0.0
+        if strategy == "fill_with_mean":
+            return positive / present if present else _HALF
+        return _HALF if strategy != "fill_with_const" else self._constant(values)
+
+    def _constant(self, values: dict[str, float]) -> float:
+        value = self.fill_value
+        if value is None:
+            return _HALF
+        if isinstance(value, bool | float | int):
+            return min(max(float(value), 0.0), 1.0)
+        return values.get(value.lower(), 1.0 if value.lower() in TRUE_WORDS else 0.0)
+
+
+def _assign(
+    counts: dict[str, int], fallback: str | None, name: str
+) -> tuple[dict[str, float], str]:
+    """Return the value of every label, in lower case, and why."""
+    known = sorted({label.lower() for label in counts})
+    if fallback is not None:
+        true = str(read_label(fallback) or fallback).lower()
+        others = [label for label in known if label != true]
+        if len(others) > 1:
+            raise _too_many(counts, name)
+        return {**dict.fromkeys(others, 0.0), true: 1.0}, "`fallback_true_label` says which is true"
+    truths = [label in TRUE_WORDS for label in known]
+    falsities = [label in FALSE_WORDS for label in known]
+    if all(a or b for a, b in zip(truths, falsities, strict=True)):
+        words = {label: float(label in TRUE_WORDS) for label in known}
+        is_split = len(set(words.values())) == 2 or len(known) < 2  # noqa: PLR2004 - two sides
+        if is_split:
+            return words, "the labels are words for true and false"
+    if len(known) > 2:  # noqa: PLR2004 - two values
+        raise _too_many(counts, name)
+    if len(known) == 1:
+        return {known[0]: 1.0}, "there is one label only; it counts as true"
+    ordered = sorted(known, key=_sort_key)
+    return {ordered[0]: 0.0, ordered[1]: 1.0}, (
+        f"'{ordered[1]}' sorts after '{ordered[0]}'; set `fallback_true_label` to choose"
+    )
+
+
+def _sort_key(label: str) -> tuple[float, str]:
+    try:
+        return float(label), label
+    except ValueError:
+        return math.inf, label
+
+
+def _too_many(counts: dict[str, int], name: str) -> DataError:
+    shown = ", ".join(f"'{label}' ({n})" for label, n in list(counts.items())[:4])
+    return DataError(
+        f"column `{name}`: a binary column has two values, this one has {len(counts)}: {shown}"
+        f"{' ...' if len(counts) > 4 else ''}.\n  Fix: declare it `type: category`"  # noqa: PLR2004
+    )
+
+
+def _name_sides(
+    counts: dict[str, int], values: dict[str, float], dtype: pl.DataType
+) -> tuple[str, str]:
+    """Return the most frequent spelling of each side; a side never seen gets a made-up name."""
+    sides: dict[float, str] = {}
+    for label in counts:
+        sides.setdefault(values[label.lower()], label)
+    for label, value in values.items():
+        sides.setdefault(value, label)
+    if dtype == pl.Boolean or not sides:
+        return "false", "true"
+    if 0.0 not in sides:
+        sides[0.0] = _opposite(sides[1.0])
+    if 1.0 not in sides:
+        sides[1.0] = _opposite(sides[0.0])
+    return sides[0.0], sides[1.0]
+
+
+_PAIRS = (("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"), ("0", "1"), ("off", "on"),
+          ("negative", "positive"), ("neg", "pos"))
+
+
+def _opposite(label: str) -> str:
+    for pair in _PAIRS:
+        if label.lower() in pair:
+            other = pair[0] if pair[1] == label.lower() else pair[1]
+            return other.upper() if label.isupper() else other.title() if label.istitle() else other
+    return f"not {label}"
+
+
+def _spellings(encoding: BinaryEncoding) -> list[str]:
+    return sorted({*encoding.values, *(x for x in encoding.labels if x.lower() in encoding.values)})
+
+
+def _read(column: pl.Series, encoding: BinaryEncoding) -> pl.Series:
+    """Return float32 values, null where missing or unknown."""
+    if column.dtype == pl.String:
+        quick = _spellings(encoding)
+        found = _replace(column, quick, [encoding.values[label.lower()] for label in quick])
+        if found.null_count() == column.null_count():
+            return found
+        missed = found.is_null().arg_true()
+        labels = read_labels(column.gather(missed), lowercase=True)
+        rest = _replace(labels, list(encoding.values), list(encoding.values.values()))
+        return found.scatter(missed, rest)
+    labels = read_labels(column, lowercase=True)
+    return _replace(labels, list(encoding.values), list(encoding.values.values()))
+
+
+def _replace(labels: pl.Series, known: list[str], values: list[float]) -> pl.Series:
+    if not known:
+        return pl.Series(labels.name, [None], dtype=pl.Float32).new_from_index(0, len(labels))
+    return labels.replace_strict(
+        pl.Series(known, dtype=pl.String), pl.Series(values, dtype=pl.Float32),
+        default=None, return_dtype=pl.Float32,
+    )

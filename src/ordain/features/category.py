@@ -1,0 +1,334 @@
+"""Categories: labels from a fixed set, as indices.
+
+    input_features:
+      - name: city
+        type: category
+        preprocessing: {min_count: 5, unseen: bucket}
+
+An input's id 0 is the bucket of missing, rare and unseen labels; the others follow by frequency,
+ties by label. An output has no bucket: its labels stand in sorted order, and a missing or unseen
+truth encodes as -1.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
+from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
+from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
+from ordain.features.labels import LabelType, is_readable, label_type, read_label, read_labels, typed
+
+UNKNOWN = "<UNK>"
+"""Name of the bucket, as in Ludwig."""
+
+_MISSING_FIX = "set `missing_value_strategy: keep`, or give the value"
+_UNSEEN_FIX = "set `unseen: bucket`, or train on rows that hold it"
+
+
+class CategoryEncoding(Encoding):
+    """What fitting a category found."""
+
+    type: Literal["category"] = "category"
+    """Type name."""
+    labels: tuple[str, ...]
+    """In the order of ids; an input's first is the bucket."""
+    label_type: LabelType = "string"
+    """What a predicted label is turned back into."""
+    lowercase: bool = False
+    """Whether labels are compared in lower case."""
+    buckets: int = 0
+    """Hash buckets; 0 where labels are looked up."""
+    on_missing: Literal["id", "ffill", "bfill", "error"] = "id"
+    """What happens to a missing cell before `missing_id` applies."""
+    missing_id: int = 0
+    """Id of a missing cell."""
+    on_unseen: Literal["id", "error"] = "id"
+    """What happens to a label that training did not keep."""
+    unseen_id: int = 0
+    """Id of a label that training did not keep."""
+
+
+@FEATURES.register
+class CategoryFeature(Feature[CategoryEncoding]):
+    """One label out of a set."""
+
+    type: Literal["category"] = "category"
+    """Type name."""
+    missing_value_strategy: Literal[
+        "auto", "keep", "fill_with_const", "fill_with_mode", "ffill", "bfill", "drop_row", "error"
+    ] = "auto"
+    """What a missing cell becomes; `keep` puts it into the bucket."""
+    fill_value: str = UNKNOWN
+    """The label of `fill_with_const`; `<UNK>` is the bucket."""
+    lowercase: bool = False
+    """Whether upper and lower case count as the same label."""
+    most_common: int | None = Field(default=10_000, ge=1)
+    """Most labels kept, by frequency; the others are rare."""
+    min_count: int = Field(default=1, ge=1)
+    """Training rows a label needs; below it is rare and falls into the bucket."""
+    hash_buckets: int | None = Field(default=None, ge=1)
+    """Number of buckets that labels are hashed into instead of being looked up."""
+    unseen: Literal["bucket", "error", "mode"] = "bucket"
+    """What a label that training did not keep becomes: the bucket, an error, or the most frequent
+    label."""
+    cache_encoder_embeddings: bool = False
+    """Whether a frozen encoder's output is computed once per label; read by the encoder."""
+    as_output: bool = False
+    """Set where the feature is predicted."""
+
+    Fitted = CategoryEncoding
+    is_output = True
+
+    def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
+        """Return the options without `auto`, with reasons."""
+        update: dict[str, Any] = {"as_output": form is None}
+        reasons = {}
+        if self.missing_value_strategy == "auto":
+            option, reason = (
+                ("drop_row", "a row without truth teaches nothing")
+                if form is None
+                else ("keep", "that a label is missing may tell something")
+            )
+            update["missing_value_strategy"] = option
+            reasons["missing_value_strategy"] = reason
+        return self.model_copy(update=update), reasons
+
+    def fit(self, column: pl.Series, *, seed: int) -> CategoryEncoding:
+        """Return the labels of the training rows that are frequent enough."""
+        if not is_readable(column.dtype):
+            raise wrong_kind(column, type_name="category", fix="derive a label from it first")
+        labels = read_labels(column, lowercase=self.lowercase)
+        facts = reading_facts(column, missing=labels.is_null())
+        fill = self._fill_label()
+        if fill is not None:
+            labels = labels.fill_null(fill)
+        counts = _count(labels)
+        kept = counts.filter(pl.col("count") >= self.min_count)
+        kept = kept.head(self.most_common) if self.most_common else kept
+        facts |= _label_facts(counts, kept)
+        if self.hash_buckets and not self.as_output:
+            facts["n_buckets"] = self.hash_buckets
+            return self._encoding((), counts, column=column, facts=facts)
+        return self._encoding(tuple(kept["label"].to_list()), counts, column=column, facts=facts)
+
+    def encode(self, column: pl.Series, encoding: CategoryEncoding) -> EncodedColumn:
+        """Return index int32 [N]."""
+        if encoding.on_missing in {"ffill", "bfill"}:
+            labels = read_labels(column, lowercase=encoding.lowercase)
+            column = labels.fill_null(
+                strategy="forward" if encoding.on_missing == "ffill" else "backward"
+            ).rename(column.name)
+        ids, missing = _look_up(column, encoding)
+        if encoding.on_missing == "error" and missing.any():
+            raise unusable(column, missing, what="are missing", fix=_MISSING_FIX)
+        if encoding.on_unseen == "error":
+            unseen = ids.is_null() & ~missing
+            if unseen.any():
+                raise unusable(column, unseen, what="are labels not seen in training",
+                               fix=_UNSEEN_FIX)
+        if ids.null_count():
+            ids = ids.fill_null(encoding.unseen_id)
+            ids = ids.set(missing, encoding.missing_id)
+        return EncodedColumn(Kind.INDEX, _contiguous(ids))
+
+    def row(self, encoding: CategoryEncoding) -> Callable[[object], RowValue]:
+        """Return the function from a value to its id."""
+        known = _ids(encoding)
+        buckets, lowercase = encoding.buckets, encoding.lowercase
+        missing_id, unseen_id = encoding.missing_id, encoding.unseen_id
+        fails_missing = encoding.on_missing == "error"
+        fails_unseen = encoding.on_unseen == "error"
+
+        def read_slowly(value: object) -> int:
+            label = read_label(value)
+            if label is None:
+                if fails_missing:
+                    raise unusable_value("category", value, what="is missing", fix=_MISSING_FIX)
+                return missing_id
+            label = label.lower() if lowercase else label
+            if buckets:
+                return _bucket(label, buckets)
+            found = known.get(label)
+            if found is None and fails_unseen:
+                raise unusable_value(
+                    "category", value, what="was not seen in training", fix=_UNSEEN_FIX
+                )
+            return unseen_id if found is None else found
+
+        if buckets:
+            return read_slowly
+        look_up = known.get
+
+        def read(value: object) -> int:
+            # A label in its plain form is found at once; all else is read first.
+            found = look_up(value) if type(value) is str else None
+            return read_slowly(value) if found is None else found
+
+        return read
+
+    def rows_to_drop(
+        self, column: pl.Series, encoding: CategoryEncoding | None = None
+    ) -> pl.Series | None:
+        """Return True where the label is missing; for an output, also where it was not kept."""
+        if self.missing_value_strategy != "drop_row":
+            return None
+        if encoding is None or not self.as_output:
+            return read_labels(column).is_null()
+        ids, _ = _look_up(column, encoding)
+        return ids.is_null()
+
+    def inspect(self, column: pl.Series, encoding: CategoryEncoding) -> dict[str, Any]:
+        """Return counts of missing and unseen cells."""
+        ids, missing = _look_up(column, encoding)
+        unseen = ids.is_null() & ~missing
+        return reading_facts(column, missing=missing, unseen=counted(column, unseen))
+
+    def decode(
+        self, scores: Scores, encoding: CategoryEncoding, name: str
+    ) -> dict[str, pl.Series]:
+        """Return prediction, its probability, and one probability a label; probabilities [N, C]."""
+        table = np.asarray(scores, dtype=np.float64).reshape(-1, len(encoding.labels))
+        best = table.argmax(axis=1)
+        labels = typed(pl.Series(encoding.labels, dtype=pl.String), encoding.label_type)
+        columns = {
+            f"{name}_prediction": labels.gather(best),
+            f"{name}_probability": pl.Series(table[np.arange(len(table)), best]),
+        }
+        for at, label in enumerate(encoding.labels):
+            columns[f"{name}_probability_{label}"] = pl.Series(np.ascontiguousarray(table[:, at]))
+        return {key: values.rename(key) for key, values in columns.items()}
+
+    def decode_row(self, encoding: CategoryEncoding, name: str) -> Callable[[Any], dict[str, Any]]:
+        """Return the function from C probabilities to prediction and probabilities."""
+        labels = typed(pl.Series(encoding.labels, dtype=pl.String), encoding.label_type).to_list()
+        prediction, probability = f"{name}_prediction", f"{name}_probability"
+        keys = [f"{name}_probability_{label}" for label in encoding.labels]
+
+        def decode(scores: Any) -> dict[str, Any]:
+            values = [float(score) for score in scores]
+            best = int(np.argmax(values))
+            return {
+                prediction: labels[best], probability: values[best],
+                **dict(zip(keys, values, strict=True)),
+            }
+
+        return decode
+
+    def _fill_label(self) -> str | None:
+        if self.missing_value_strategy != "fill_with_const" or self.fill_value == UNKNOWN:
+            return None
+        return self.fill_value.lower() if self.lowercase else self.fill_value
+
+    def _encoding(
+        self, labels: tuple[str, ...], counts: pl.DataFrame, *, column: pl.Series,
+        facts: dict[str, Any],
+    ) -> CategoryEncoding:
+        strategy = self.missing_value_strategy
+        mode = labels[0] if labels else None
+        kind: LabelType = "string"
+        if self.as_output:
+            kind = label_type(column, labels)
+            labels = tuple(sorted(labels, key=(lambda x: (int(x), x)) if kind == "integer" else None))
+            cardinality, default = len(labels), -1
+        elif self.hash_buckets:
+            cardinality, default = self.hash_buckets + 1, 0
+            labels = (UNKNOWN,)
+        else:
+            # A label spelled like the bucket is the bucket.
+            labels = (UNKNOWN, *(label for label in labels if label != UNKNOWN))
+            cardinality, default = len(labels), 0
+        mode_id = labels.index(mode) if mode in labels else default
+        if self.hash_buckets and not self.as_output and len(counts):
+            mode_id = _bucket(str(counts["label"][0]), self.hash_buckets)
+        missing_id = default
+        if strategy in {"fill_with_mode", "ffill", "bfill"}:
+            missing_id = mode_id
+        elif (fill := self._fill_label()) is not None:
+            if self.hash_buckets and not self.as_output:
+                missing_id = _bucket(fill, self.hash_buckets)
+            else:
+                missing_id = labels.index(fill) if fill in labels else default
+        return CategoryEncoding(
+            shape=Shape(kind=Kind.INDEX, cardinality=cardinality), facts=facts, labels=labels,
+            label_type=kind, lowercase=self.lowercase,
+            buckets=0 if self.as_output else self.hash_buckets or 0,
+            on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "id",
+            missing_id=missing_id,
+            on_unseen="error" if self.unseen == "error" else "id",
+            unseen_id=mode_id if self.unseen == "mode" else default,
+        )
+
+
+def _count(labels: pl.Series) -> pl.DataFrame:
+    """Return `label` and `count`, most frequent first, ties by label."""
+    counts = labels.drop_nulls().rename("label").value_counts(name="count")
+    return counts.sort("count", "label", descending=[True, False])
+
+
+def _label_facts(counts: pl.DataFrame, kept: pl.DataFrame) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "n_labels": len(kept),
+        "top": {row["label"]: row["count"] for row in counts.head(20).to_dicts()},
+    }
+    rare = counts[len(kept) :]
+    if len(rare):
+        facts["rare"] = {
+            "count": int(rare["count"].sum()), "n_labels": len(rare),
+            "examples": rare["label"].head(3).to_list(),
+        }
+    return facts
+
+
+def _ids(encoding: CategoryEncoding) -> dict[str, int]:
+    ids = {label: at for at, label in enumerate(encoding.labels)}
+    if encoding.unseen_id != -1:
+        ids.pop(UNKNOWN, None)
+    return ids
+
+
+def _bucket(label: str, buckets: int) -> int:
+    return 1 + zlib.crc32(label.encode()) % buckets
+
+
+def _look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, pl.Series]:
+    """Return ids (UInt32, null where missing or unseen) and where the label is missing."""
+    if encoding.buckets:
+        labels = read_labels(column, lowercase=encoding.lowercase)
+        known = labels.unique().drop_nulls()
+        ids = pl.Series([_bucket(label, encoding.buckets) for label in known.to_list()],
+                        dtype=pl.Int32)
+        return _replace(labels, known, ids), labels.is_null()
+    ids_by_label = _ids(encoding)
+    known, ids = pl.Series(ids_by_label.keys(), dtype=pl.String), pl.Series(
+        ids_by_label.values(), dtype=pl.Int32
+    )
+    if column.dtype != pl.String:
+        labels = read_labels(column, lowercase=encoding.lowercase)
+        return _replace(labels, known, ids), labels.is_null()
+    found = _replace(column, known, ids)
+    if found.null_count() == column.null_count():
+        return found, column.is_null()
+    # Labels are stored in their plain form: only cells that missed have to be read.
+    missed = found.is_null().arg_true()
+    labels = read_labels(column.gather(missed), lowercase=encoding.lowercase)
+    found = found.scatter(missed, _replace(labels, known, ids))
+    missing = column.is_null().scatter(missed, labels.is_null())
+    return found, missing
+
+
+def _replace(labels: pl.Series, known: pl.Series, ids: pl.Series) -> pl.Series:
+    if len(known) == 0:
+        return pl.Series(labels.name, [None], dtype=pl.Int32).new_from_index(0, len(labels))
+    return labels.replace_strict(known, ids, default=None, return_dtype=pl.Int32)
+
+
+def _contiguous(ids: pl.Series) -> npt.NDArray[np.int32]:
+    return np.ascontiguousarray(ids.to_numpy(), dtype=np.int32)

@@ -1,0 +1,158 @@
+"""A raw value read as a label: the one text that stands for it, whatever type it was stored as.
+
+| stored as | label |
+| --- | --- |
+| text | without blanks at the ends; nothing left means missing |
+| bool | `true`, `false` |
+| whole number, also as float (`3.0`) or decimal (`3.00`) | `3` |
+| other float | shortest text that reads back as the same number |
+| date, time stamp | ISO 8601, in UTC where it has a zone |
+| null, NaN, anything else | missing |
+
+`read_labels` reads a column, `read_label` one value; they agree on every value.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+BLANKS = " \t\n\r\x0b\x0c\x85\xa0\u2007\u202f\u3000\ufeff"
+"""What is stripped from text; spelled out, since languages differ in what they call blank."""
+
+LabelType = Literal["string", "integer", "boolean"]
+"""What a label was in the column: predictions come back as the same."""
+
+_INTEGRAL_LIMIT = 2.0**63
+
+
+def read_labels(column: pl.Series, *, lowercase: bool = False) -> pl.Series:
+    """Return the labels of a column, null where missing.
+
+    >>> read_labels(pl.Series([" a", "", None])).to_list()
+    ['a', None, None]
+    >>> read_labels(pl.Series([3.0, 0.5, float("nan")])).to_list()
+    ['3', '0.5', None]
+    """
+    labels = _as_text(column)
+    if lowercase:
+        labels = labels.str.to_lowercase()
+    return labels.rename(column.name)
+
+
+def read_label(value: object) -> str | None:
+    """Return the label of one value, None where missing.
+
+    >>> read_label(" a"), read_label(3.0), read_label(True), read_label("")
+    ('a', '3', 'true', None)
+    """
+    if isinstance(value, str):
+        return value.strip(BLANKS) or None
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        return _float_text(float(value))
+    return _other_text(value)
+
+
+def is_readable(dtype: pl.DataType) -> bool:
+    """Return whether a column stored so has labels at all."""
+    return (
+        dtype.is_numeric()
+        or dtype in {pl.String, pl.Boolean, pl.Date, pl.Null}
+        or isinstance(dtype, pl.Categorical | pl.Enum | pl.Datetime)
+    )
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    dtype = column.dtype
+    if dtype == pl.String:
+        return _strip(column)
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        return _strip(column.cast(pl.String))
+    if dtype == pl.Boolean or dtype.is_integer():
+        return column.cast(pl.String)
+    if dtype.is_float():
+        return _float_column(column.cast(pl.Float64))
+    if dtype.is_decimal():
+        text = column.cast(pl.String)
+        cut = text.str.strip_chars_end("0").str.strip_chars_end(".")
+        return text.zip_with(~text.str.contains(".", literal=True), cut).replace({"-0": "0"})
+    if dtype == pl.Date:
+        return column.dt.to_string("%Y-%m-%d")
+    if isinstance(dtype, pl.Datetime):
+        return naive_utc(column).dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
+    return pl.Series(column.name, [None], dtype=pl.String).new_from_index(0, len(column))
+
+
+def naive_utc(column: pl.Series) -> pl.Series:
+    """Return time stamps in microseconds, zones turned into UTC and taken off."""
+    dtype = column.dtype
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return column.cast(pl.Datetime("us"))
+
+
+def _strip(column: pl.Series) -> pl.Series:
+    stripped = column.str.strip_chars(BLANKS)
+    empty = stripped.str.len_bytes() == 0
+    return stripped.set(empty, None) if empty.any() else stripped
+
+
+def _float_column(column: pl.Series) -> pl.Series:
+    # Over distinct values: polars and Python spell floats differently, and these must agree.
+    column = column.fill_nan(None)
+    known = column.unique().drop_nulls()
+    texts = [_float_text(value) for value in known.to_list()]
+    if not texts:
+        return column.cast(pl.String)
+    return column.replace_strict(known, pl.Series(texts, dtype=pl.String), default=None,
+                                 return_dtype=pl.String)
+
+
+def _float_text(value: float) -> str | None:
+    if value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
+        return None
+    if abs(value) < _INTEGRAL_LIMIT and value.is_integer():
+        return str(int(value))
+    return repr(value)
+
+
+def _other_text(value: object) -> str | None:
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            return None
+        text = format(value, "f")
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if text == "-0" else text
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is not None:
+            value = value.astimezone(dt.UTC).replace(tzinfo=None)
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return None
+
+
+def label_type(column: pl.Series, labels: tuple[str, ...]) -> LabelType:
+    """Return what predicted labels of a column are turned back into."""
+    if column.dtype == pl.Boolean:
+        return "boolean"
+    if column.dtype.is_integer() and all(abs(int(label)) < _INTEGRAL_LIMIT for label in labels):
+        return "integer"
+    return "string"
+
+
+def typed(labels: pl.Series, kind: LabelType) -> pl.Series:
+    """Return labels as the type they had in the column."""
+    if kind == "boolean":
+        return labels == "true"
+    return labels.cast(pl.Int64) if kind == "integer" else labels

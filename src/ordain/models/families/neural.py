@@ -1,0 +1,103 @@
+"""`neural`: encoders, a combiner and decoders, trained together by gradient.
+
+    model_type: neural        # `ecd` means the same
+    trainer: {epochs: 20}
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ordain.core.component import Component, Spec
+from ordain.features.encoded import Kind, Shape
+from ordain.features.feature import Form
+from ordain.models.family import FAMILIES, Dataset, Family, FitContext, FittedModel, Output, Problem
+from ordain.models.neural.component import Decoder, Encoder, Loss
+from ordain.models.neural.trainer import NeuralTrainer
+
+if TYPE_CHECKING:
+    from ordain.models.neural.fitted import NeuralModel
+
+
+@FAMILIES.register
+class NeuralFamily(Family):
+    """Neural networks over any mix of columns, with one head an output."""
+
+    type: Literal["neural"] = "neural"
+    aliases = ("ecd",)
+    Trainer = NeuralTrainer
+    has_encoders = True
+
+    def form(self, type_name: str, encoder: Component | None) -> Form:
+        """Return the encoder's form for a column of text, else `dense`."""
+        if type_name in {"text", "sequence"} and isinstance(encoder, Encoder):
+            return encoder.form
+        return Form.DENSE
+
+    def choose_encoder(self, type_name: str, shape: Shape) -> tuple[Encoder, str]:
+        """Return the encoder of a column where none is written, and why."""
+        from ordain.models.neural.choice import choose_encoder
+
+        return choose_encoder(type_name, shape)
+
+    def fit(
+        self,
+        problem: Problem,
+        train: Dataset,
+        validation: Dataset | None,
+        *,
+        trainer: Spec,
+        context: FitContext,
+    ) -> FittedModel:
+        """Learn; see `Family.fit`.
+
+        Raises:
+            TrainingError: no rows, or a loss that is not a number.
+        """
+        from ordain.models.neural.fitting import fit
+
+        assert isinstance(trainer, NeuralTrainer), "the block is read with `Trainer`"
+        return fit(self.settle(problem), train, validation, trainer=trainer, context=context)
+
+    def load(self, folder: Path, problem: Problem) -> NeuralModel:
+        """Return what `FittedModel.save` wrote; see `Family.load`."""
+        from ordain.models.neural.fitted import NeuralModel
+
+        return NeuralModel.load(folder, self.settle(problem))
+
+    def settle(self, problem: Problem) -> Problem:
+        """Return the problem with an encoder, combiner, decoder and loss everywhere."""
+        from ordain.models.neural.combiners.concat import ConcatCombiner
+
+        inputs = tuple(
+            column
+            if column.encoder is not None
+            else replace(column, encoder=self.choose_encoder(column.type, column.shape)[0])
+            for column in problem.inputs
+        )
+        outputs = tuple(
+            replace(output, decoder=output.decoder or default_decoder(output),
+                    loss=output.loss or default_loss(output))
+            for output in problem.outputs
+        )
+        return Problem(inputs, outputs, problem.combiner or ConcatCombiner())
+
+
+def default_decoder(output: Output) -> Decoder:
+    """Return `classifier` for a category, else `regressor`."""
+    from ordain.models.neural.decoders.classifier import ClassifierDecoder
+    from ordain.models.neural.decoders.regressor import RegressorDecoder
+
+    return ClassifierDecoder() if output.shape.kind is Kind.INDEX else RegressorDecoder()
+
+
+def default_loss(output: Output) -> Loss:
+    """Return log-loss for classes, squared error for a number."""
+    from ordain.models.neural.losses.classification import BinaryCrossEntropy, SoftmaxCrossEntropy
+    from ordain.models.neural.losses.regression import MeanSquaredError
+
+    if output.type == "number":
+        return MeanSquaredError()
+    return SoftmaxCrossEntropy() if output.shape.kind is Kind.INDEX else BinaryCrossEntropy()

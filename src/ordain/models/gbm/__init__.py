@@ -1,0 +1,1 @@
+"""Gradient-boosted trees: LightGBM through its C interface, fed block by block."""

@@ -1,0 +1,1 @@
+"""Linear models: one weight a number, category or n-gram, for every score."""

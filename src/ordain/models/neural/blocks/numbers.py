@@ -1,0 +1,120 @@
+"""Numbers spread over several columns: periodic and piecewise-linear embeddings."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ordain.models.neural.blocks.linear import RowFunction
+from ordain.models.neural.blocks.parameter import Pace, set_pace
+
+
+class PeriodicEmbedding(nn.Module):
+    """Each number beside a linear map of cosines of it with learned frequencies (PBLD).
+
+    ``[x, W2 cos(2 pi w1 x + b1) + b2]`` for each of F columns, w1 ~ N(0, sigma),
+    b1 ~ U(-pi, pi), W2 and b2 ~ U(-1/sqrt(K), 1/sqrt(K)). Source: RealMLP-TD (arXiv 2407.04491);
+    after Gorishniy et al. 2022 (arXiv 2203.05556).
+
+    Shapes: x [B, F] -> [B, F * width_each].
+
+    Args:
+        n_frequencies: K.
+        width_each: columns a number becomes, x itself included.
+    """
+
+    def __init__(
+        self,
+        n_columns: int,
+        *,
+        n_frequencies: int,
+        width_each: int,
+        sigma: float,
+        rate: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.width = n_columns * width_each
+        pace = Pace(factor=0.1, rate=rate)
+        bound = 1 / math.sqrt(n_frequencies)
+
+        def uniform(*shape: int, bound: float) -> nn.Parameter:
+            return set_pace(nn.Parameter(torch.empty(shape).uniform_(-bound, bound)), pace)
+
+        self.frequency = set_pace(
+            nn.Parameter(torch.randn(n_columns, n_frequencies) * sigma), pace
+        )
+        self.phase = uniform(n_columns, n_frequencies, bound=math.pi)
+        self.weight = uniform(n_columns, n_frequencies, width_each - 1, bound=bound)
+        self.bias = uniform(n_columns, width_each - 1, bound=bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, F * width_each], the numbers themselves first."""
+        waves = torch.cos(
+            torch.addcmul(self.phase, x.unsqueeze(-1), self.frequency, value=2 * math.pi)
+        )  # [B, F, K]
+        # One small product a column: batched over columns, [F, B, K] @ [F, K, E].
+        spread = torch.baddbmm(self.bias.unsqueeze(1), waves.transpose(0, 1), self.weight)
+        return torch.cat([x, spread.transpose(0, 1).flatten(1)], dim=1)
+
+    def row(self) -> RowFunction:
+        """Return the map for one row."""
+        frequency = self.frequency.detach().numpy() * np.float32(2 * math.pi)
+        phase, bias = self.phase.detach().numpy().copy(), self.bias.detach().numpy().copy()
+        weight = self.weight.detach().numpy().copy()
+
+        def run(x: np.ndarray) -> np.ndarray:
+            waves = np.cos(x[:, None] * frequency + phase)  # [F, K]
+            spread = (waves[:, None, :] @ weight)[:, 0] + bias  # [F, E]
+            return np.concatenate([x, spread.ravel()])
+
+        return run
+
+
+class PiecewiseLinearEmbedding(nn.Module):
+    """Each number as how far it has come through each of K bins, then a linear map.
+
+    Bins are quantiles of the training rows. Source: Gorishniy et al. 2022 (arXiv 2203.05556).
+
+    Shapes: x [B, F] -> [B, F * width_each].
+    """
+
+    edges: Tensor
+
+    def __init__(self, n_columns: int, *, n_bins: int, width_each: int) -> None:
+        super().__init__()
+        self.width = n_columns * width_each
+        self.n_bins = n_bins
+        self.register_buffer("edges", torch.linspace(-3, 3, n_bins + 1).repeat(n_columns, 1))
+        bound = 1 / math.sqrt(n_bins)
+        self.weight = nn.Parameter(torch.empty(n_columns, n_bins, width_each))
+        nn.init.uniform_(self.weight, -bound, bound)
+        self.bias = nn.Parameter(torch.zeros(n_columns, width_each))
+
+    @torch.no_grad()
+    def fit_(self, x: Tensor) -> None:
+        """Set the bins to the quantiles of x [N, F]."""
+        grid = torch.linspace(0, 1, self.n_bins + 1, device=x.device)
+        self.edges.copy_(torch.quantile(x, grid, dim=0).T)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, F * width_each]."""
+        low, high = self.edges[:, :-1], self.edges[:, 1:]  # [F, K]
+        span = (high - low).clamp_min(1e-6)
+        share = ((x.unsqueeze(-1) - low) / span).clamp(0, 1)  # [B, F, K]
+        spread = torch.baddbmm(self.bias.unsqueeze(1), share.transpose(0, 1), self.weight)
+        return torch.relu(spread.transpose(0, 1).flatten(1))
+
+    def row(self) -> RowFunction:
+        """Return the map for one row."""
+        low = self.edges[:, :-1].numpy().copy()
+        span = np.maximum(self.edges[:, 1:].numpy() - low, np.float32(1e-6))
+        weight, bias = self.weight.detach().numpy().copy(), self.bias.detach().numpy().copy()
+
+        def run(x: np.ndarray) -> np.ndarray:
+            share = np.clip((x[:, None] - low) / span, 0, 1)
+            return np.maximum((share[:, None, :] @ weight)[:, 0] + bias, 0).ravel()
+
+        return run

@@ -1,0 +1,53 @@
+"""A whole sequence encoder: vectors of tokens, a body, a reduction, dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ordain.models.neural.blocks.mlp import MLP, Layer
+from ordain.models.neural.blocks.pooling import Pooling, Reduction
+
+
+class SequenceNet(nn.Module):
+    """Ids to one vector a row, or to a sequence where `reduction` is None.
+
+    Shapes: ids [B, T], mask bool [B, T] -> [B, width] or [B, T', width].
+
+    Args:
+        embedding: ids [B, T] -> [B, T, D].
+        body: (x, mask) -> x or (x, mask); None hands the vectors on.
+        n_back: of the body's columns, how many end at the first place (a backward half).
+        n_steps: T for the reduction `concat`.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Module,
+        body: nn.Module | None,
+        *,
+        reduction: Reduction | None,
+        layers: Sequence[Layer] = (),
+        n_back: int = 0,
+        n_steps: int = 0,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.body = body
+        width = int((body or embedding).width)  # type: ignore[arg-type]
+        self.pooling = (
+            Pooling(reduction, width, n_steps=n_steps, n_back=n_back) if reduction else None
+        )
+        self.head = MLP(self.pooling.width if self.pooling else width, layers)
+        self.width = self.head.width
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Return [B, width] or [B, T', width]."""
+        x = self.embedding(ids)
+        if self.body is not None:
+            out = self.body(x, mask)
+            x, mask = out if isinstance(out, tuple) else (out, mask)
+        if self.pooling is not None:
+            x = self.pooling(x, mask)
+        return self.head(x)  # type: ignore[no-any-return]

@@ -1,0 +1,35 @@
+"""Which encoder a column gets where none is written, with the reason."""
+
+from __future__ import annotations
+
+from ordain.features.encoded import Kind, Shape
+from ordain.models.neural.component import Encoder
+from ordain.models.neural.encoders.bag import BagEncoder
+from ordain.models.neural.encoders.dense import DenseEncoder
+from ordain.models.neural.encoders.embed import EmbedEncoder
+from ordain.models.neural.encoders.onehot import OneHotEncoder
+from ordain.models.neural.encoders.parallel_cnn import ParallelCnnEncoder
+from ordain.models.neural.encoders.passthrough import PassthroughEncoder
+from ordain.models.neural.encoders.periodic import PeriodicEncoder
+
+_ONEHOT_MAX = 9
+
+
+def choose_encoder(type_name: str, shape: Shape) -> tuple[Encoder, str]:
+    """Return the encoder of a column and why, after RealMLP-TD (arXiv 2407.04491)."""
+    if shape.kind is Kind.BAG:
+        return BagEncoder(), "text as a bag of n-grams: fast, learned from these rows alone"
+    if shape.kind is Kind.TOKENS:
+        return ParallelCnnEncoder(), "text as tokens"
+    if shape.kind is Kind.INDEX:
+        if shape.cardinality <= _ONEHOT_MAX:
+            return OneHotEncoder(), f"{shape.cardinality} categories, at most {_ONEHOT_MAX}"
+        return (
+            EmbedEncoder(embedding_size=8),
+            f"{shape.cardinality} categories, more than {_ONEHOT_MAX}",
+        )
+    if shape.role == "binary":
+        return PassthroughEncoder(), "yes or no needs no spreading"
+    if shape.kind is Kind.VECTOR and type_name == "text":
+        return DenseEncoder(), "a vector of text"
+    return PeriodicEncoder(), "numbers: waves of learned frequency beside the number"

@@ -1,0 +1,1 @@
+"""Built-in combiners; each module holds one."""

@@ -1,0 +1,79 @@
+"""`concat`: the encoded columns side by side, then dense layers.
+
+    combiner:
+      type: concat
+      num_fc_layers: 2        # Ludwig's keys give plain layers; without them the default body
+      output_size: 256
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from ordain.models.neural.component import COMBINERS, Combiner, Task
+from ordain.models.neural.layers import ActivationName, DenseKeys
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_PLAIN_KEYS = frozenset(
+    {
+        "fc_layers",
+        "num_fc_layers",
+        "norm",
+        "use_bias",
+        "weights_initializer",
+        "bias_initializer",
+        "residual",
+    }
+)
+
+
+@COMBINERS.register
+class ConcatCombiner(DenseKeys, Combiner):
+    """Lays the encoded columns side by side and runs dense layers over them.
+
+    The default body is that of RealMLP (Holzmueller et al. 2024, arXiv 2407.04491): learned input
+    scales, NTK linear layers, SELU for classes and Mish for numbers. Any of the keys `fc_layers`,
+    `num_fc_layers`, `norm`, `use_bias`, `weights_initializer`, `bias_initializer`, `residual`
+    gives plain layers, as in Ludwig.
+    """
+
+    type: Literal["concat"] = "concat"
+    hidden_layers: int = Field(3, ge=0, le=64)
+    """Layers of the default body."""
+    activation: ActivationName | Literal["auto"] = "auto"  # type: ignore[assignment]
+    """Function on each number; 'auto' is 'relu' in plain layers, else 'selu' or 'mish'."""
+    dropout: float | Literal["auto"] = "auto"  # type: ignore[assignment]
+    """Share of numbers set to 0 while training; 'auto' is 0 in plain layers, else 0.15."""
+    residual: bool = False
+    """Whether a plain layer's input is added to its output where the widths agree."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether Ludwig's layers were asked for."""
+        return bool(_PLAIN_KEYS & self.model_fields_set)
+
+    def build(self, widths: Sequence[int], *, task: Task = "classification") -> nn.Module:
+        """Return a module: list of [B, D_i] -> [B, width]."""
+        from ordain.models.neural.blocks.body import PlainBody, RealBody
+
+        if self.is_plain:
+            keys = {"activation": "relu" if self.activation == "auto" else self.activation,
+                    "dropout": 0.0 if self.dropout == "auto" else self.dropout}
+            return PlainBody(
+                sum(widths),
+                self.model_copy(update=keys).dense_layers(),
+                residual=self.residual,
+            )
+        smooth = "selu" if task == "classification" else "mish"
+        return RealBody(
+            sum(widths),
+            widths=[self.output_size] * self.hidden_layers,
+            activation=smooth if self.activation == "auto" else self.activation,
+            dropout=0.15 if self.dropout == "auto" else self.dropout,
+            rate=0.04 if task == "classification" else 0.1,
+        )

@@ -1,0 +1,159 @@
+"""A neural model that has learned: predict, answer single rows, save, load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ordain.core.errors import BundleError, StoreError
+from ordain.core.files import atomic_file, read_json, write_json
+from ordain.features.encoded import EncodedColumn, Kind, RowValue
+from ordain.features.feature import Scores
+from ordain.models.family import FittedModel, Output, Problem
+from ordain.models.neural.device import threads
+from ordain.models.neural.network import Network, build_network
+from ordain.models.neural.packing import Columns, Layout, pack
+from ordain.models.neural.row import row_function
+
+WEIGHTS_FILE = "model.safetensors"
+STRUCTURE_FILE = "neural.json"
+_BLOCK_BYTES = 1 << 24
+
+
+class NeuralModel(FittedModel):
+    """A network with the temperatures of its probabilities.
+
+    Args:
+        temperatures: by output; logits are divided by it.
+        n_threads: CPU threads that `predict` may use; None leaves PyTorch's.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: Network,
+        *,
+        temperatures: Mapping[str, float],
+        history: list[dict[str, Any]] | None = None,
+        facts: dict[str, Any] | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.problem = problem
+        self.layout = Layout.of(problem)
+        self.network = network.cpu().eval()
+        self.temperatures = dict(temperatures)
+        self.history = history or []
+        self.facts = facts or {}
+        self.n_threads = n_threads
+
+    def predict(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, Scores]:
+        """Return the scores of every output for rows of any number; see `Scores`."""
+        n_rows = len(next(iter(inputs.values())))
+        columns = Columns(inputs, {}, None, n_rows)
+        with torch.inference_mode():
+            if self.n_threads is None:
+                return self._predict(columns)
+            with threads(self.n_threads):
+                return self._predict(columns)
+
+    def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
+        """Return a fast function from one row's cells to its scores; NumPy alone where possible."""
+        return row_function(self)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` and `neural.json`."""
+        from safetensors.torch import save
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {
+            name: value.detach().contiguous().clone()
+            for name, value in sorted(self.network.state_dict().items())
+        }
+        with atomic_file(folder / WEIGHTS_FILE) as file:
+            file.write(save(tensors))
+        write_json(folder / STRUCTURE_FILE, {"format": 1, "temperatures": self.temperatures})
+
+    @classmethod
+    def load(cls, folder: Path, problem: Problem) -> NeuralModel:
+        """Return what `save` wrote.
+
+        Raises:
+            BundleError: a file is missing, or the weights do not fit the problem.
+        """
+        layout = Layout.of(problem)
+        network = build_network(problem, layout, seed=0)
+        try:
+            tensors, structure = _read(folder)
+        except (StoreError, OSError) as error:
+            raise BundleError(f"the neural model in {folder} cannot be read: {error}") from error
+        _check_shapes(network.state_dict(), tensors)
+        network.load_state_dict(tensors)
+        return cls(problem, network, temperatures=structure["temperatures"])
+
+    def scores_of(self, output: Output, raw: Tensor) -> Scores:
+        """Return what is promised of an output from its raw scores [N, n_scores]."""
+        if output.type == "number":
+            values = raw[:, 0]
+            if output.bounds is not None:
+                values = values.clamp(*output.bounds)
+            return values.numpy()
+        logits = raw / self.temperatures.get(output.name, 1.0)
+        if raw.shape[1] == 1:
+            return logits[:, 0].sigmoid().numpy()
+        return logits.softmax(1).numpy()
+
+    def _predict(self, columns: Columns) -> dict[str, Scores]:
+        outputs = self.problem.outputs
+        parts: list[list[Scores]] = [[] for _ in outputs]
+        for low, high in self._blocks(columns):
+            raw = self.network.of_batch(pack(columns.rows(low, high), self.layout))
+            for place, output in enumerate(outputs):
+                parts[place].append(self.scores_of(output, raw[place].float()))
+        return {
+            output.name: own[0] if len(own) == 1 else np.concatenate(own)
+            for output, own in zip(outputs, parts, strict=True)
+        }
+
+    def _blocks(self, columns: Columns) -> Iterator[tuple[int, int]]:
+        is_sequence = any(group.kind is Kind.TOKENS for group in self.layout.groups)
+        row_bytes = max(64, columns.n_bytes // max(1, columns.n_rows))
+        size = 256 if is_sequence else int(min(8192, max(256, _BLOCK_BYTES // row_bytes)))
+        for low in range(0, max(1, columns.n_rows), size):
+            yield low, min(low + size, columns.n_rows)
+
+
+def _read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    structure = read_json(folder / STRUCTURE_FILE)
+    if not isinstance(structure, dict) or structure.get("format") != 1:
+        raise StoreError(f"{STRUCTURE_FILE} is of a format this version does not read")
+    path = folder / WEIGHTS_FILE
+    if not path.exists():
+        raise StoreError(f"{WEIGHTS_FILE} is missing")
+    try:
+        return load_file(path), structure
+    except SafetensorError as error:
+        raise StoreError(f"{WEIGHTS_FILE} is damaged: {error}") from error
+
+
+def _check_shapes(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    missing, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+    if missing or extra:
+        name = (missing or extra)[0]
+        raise BundleError(
+            f"{WEIGHTS_FILE} does not fit the model's description: '{name}' is "
+            f"{'missing' if missing else 'not part of it'}"
+        )
+    for name, tensor in wanted.items():
+        if tensor.shape != found[name].shape:
+            raise BundleError(
+                f"{WEIGHTS_FILE} does not fit the model's description: '{name}' has the shape "
+                f"{list(found[name].shape)} and {list(tensor.shape)} is described"
+            )

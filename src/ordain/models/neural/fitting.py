@@ -1,0 +1,154 @@
+"""From encoded data to a model that has learned: build, plan, train, calibrate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ordain.core.errors import TrainingError
+from ordain.core.hashing import digest_json
+from ordain.core.randomness import derive_seed
+from ordain.models.family import Dataset, FitContext, Problem
+from ordain.models.neural.checkpoint import Checkpoints, Progress
+from ordain.models.neural.device import choose_device, choose_precision, threads
+from ordain.models.neural.fitted import NeuralModel
+from ordain.models.neural.judging import Judge, Objective, score_rows, temperature
+from ordain.models.neural.keeper import Job
+from ordain.models.neural.loop import train
+from ordain.models.neural.network import build_network
+from ordain.models.neural.packing import Columns, Layout
+from ordain.models.neural.plan import Plan, make_plan
+from ordain.models.neural.rows import Rows
+from ordain.models.neural.trainer import NeuralTrainer
+
+_SAMPLE_ROWS = 10_000
+
+
+def fit(
+    problem: Problem,
+    train_set: Dataset,
+    validation_set: Dataset | None,
+    *,
+    trainer: NeuralTrainer,
+    context: FitContext,
+) -> NeuralModel:
+    """Return the trained model.
+
+    Raises:
+        TrainingError: no rows, or a loss that is not a number.
+    """
+    if train_set.n_rows == 0:
+        raise TrainingError("there are no rows to learn from.\n  Fix: look at the split and `where`")
+    layout = Layout.of(problem)
+    network = build_network(problem, layout, seed=derive_seed(context.seed, "weights"))
+    plan = make_plan(trainer, n_rows=train_set.n_rows, network=network, layout=layout, context=context)
+    with threads(plan.threads), torch.random.fork_rng(devices=[]):
+        job = _job(problem, train_set, validation_set, layout=layout, plan=plan,
+                   trainer=trainer, context=context, network=network)
+        progress = train(job)
+        temperatures = _temperatures(job, problem)
+    return NeuralModel(
+        problem,
+        network,
+        temperatures=temperatures,
+        history=progress.history,
+        facts=_facts(job, progress, temperatures),
+    )
+
+
+def _job(
+    problem: Problem,
+    train_set: Dataset,
+    validation_set: Dataset | None,
+    *,
+    layout: Layout,
+    plan: Plan,
+    trainer: NeuralTrainer,
+    context: FitContext,
+    network: Any,
+) -> Job:
+    device = choose_device(context.backend)
+    rows = Rows(
+        _columns(train_set),
+        layout,
+        device,
+        batch_size=plan.batch_size,
+        seed=context.seed,
+        is_shuffled=trainer.should_shuffle,
+    )
+    network.to(device)
+    network.fit_(rows.sample(_SAMPLE_ROWS))
+    validation = None
+    if validation_set is not None and validation_set.n_rows:
+        validation = Rows(
+            _columns(validation_set), layout, device, batch_size=plan.eval_batch_size, seed=0
+        )
+    return Job(
+        network=network,
+        rows=rows,
+        validation=validation,
+        plan=plan,
+        trainer=trainer,
+        objective=Objective(problem.outputs).to(device),
+        judge=Judge(problem.outputs, trainer.validation_field, trainer.validation_metric),
+        precision=choose_precision(context.backend, device, is_mixed=trainer.use_mixed_precision),
+        checkpoints=Checkpoints(context.folder, _key(problem, plan, trainer=trainer, context=context)),
+        context=context,
+        seed=context.seed,
+    )
+
+
+def _columns(data: Dataset) -> Columns:
+    return Columns(data.inputs, data.outputs, data.weights, data.n_rows)
+
+
+def _key(problem: Problem, plan: Plan, *, trainer: NeuralTrainer, context: FitContext) -> str:
+    """Return the digest of what decides the weights, the rows themselves apart."""
+    parts = [
+        [[i.name, i.shape.model_dump(), i.encoder] for i in problem.inputs],
+        [[o.name, o.shape.model_dump(), o.loss, o.decoder, o.weight, list(o.class_weights)]
+         for o in problem.outputs],
+        problem.combiner,
+        trainer.model_dump(exclude={"time_budget_seconds", "checkpoint_interval"}),
+        plan.facts(),
+        context.seed,
+        context.backend.model_dump(),
+        torch.__version__,
+    ]
+    return digest_json(parts)
+
+
+def _temperatures(job: Job, problem: Problem) -> dict[str, float]:
+    """Return the temperature of each output, from the validation rows; 1 where there are none."""
+    if job.validation is None or not job.trainer.calibrate:
+        return {output.name: 1.0 for output in problem.outputs}
+    scores = score_rows(
+        job.network,
+        job.validation,
+        block=job.plan.eval_batch_size,
+        autocast=job.precision.autocast,
+    )
+    truths = job.validation.truths()
+    weights = None if truths.weights is None else truths.weights.double().cpu()
+    return {
+        output.name: temperature(output, score, truth, weights)
+        for output, score, truth in zip(problem.outputs, scores, truths.truths, strict=True)
+    }
+
+
+def _facts(job: Job, progress: Progress, temperatures: dict[str, float]) -> dict[str, Any]:
+    return {
+        **job.plan.facts(),
+        "device": str(job.rows.device),
+        "precision": job.precision.name,
+        "n_parameters": sum(p.numel() for p in job.network.parameters()),
+        "n_trainable_parameters": sum(
+            p.numel() for p in job.network.parameters() if p.requires_grad
+        ),
+        "steps": progress.total,
+        "best_step": progress.best_total or progress.total,
+        "stop_reason": progress.stop_reason,
+        "batch_parts": progress.n_parts,
+        "temperatures": temperatures,
+    }

@@ -1,0 +1,1 @@
+"""Built-in optimizers; each module holds one."""

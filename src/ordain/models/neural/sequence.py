@@ -1,0 +1,102 @@
+"""The keys that encoders of token sequences share, and how their modules are put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from ordain.core.component import Spec
+from ordain.features.encoded import Kind, Shape
+from ordain.features.feature import Form
+from ordain.models.neural.component import Encoder
+from ordain.models.neural.layers import ActivationName, DenseKeys, Norm
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ordain.models.neural.blocks.conv import ConvLayer
+
+Reduction = Literal["sum", "mean", "avg", "max", "concat", "last", "first", "attention"]
+"""How a sequence becomes one vector."""
+
+
+class SequenceEncoder(DenseKeys, Encoder):
+    """Keys of Ludwig for an encoder of tokens; a child builds the body between them."""
+
+    embedding_size: int = Field(128, ge=1)
+    """Numbers in the vector of a token."""
+    representation: Literal["dense", "sparse"] = "dense"
+    """`sparse`: fixed one-hot vectors in place of learned ones."""
+    embeddings_trainable: bool = True
+    """Whether the vectors of tokens are learned."""
+    reduce_output: Reduction | None = "max"
+    """How the sequence becomes one vector; null hands the sequence on."""
+    max_sequence_length: int = Field(256, ge=1)
+    """Tokens laid side by side where `reduce_output` is 'concat'."""
+    kinds = frozenset({Kind.TOKENS})
+    form: ClassVar[Form] = Form.TOKENS
+
+    def token_embedding(self, shape: Shape) -> nn.Module:
+        """Return ids [B, T] -> [B, T, D]."""
+        from ordain.models.neural.blocks.tokens import TokenEmbedding
+
+        return TokenEmbedding(
+            shape.cardinality,
+            size=self.embedding_size,
+            scale=self.embedding_size**-0.5,
+            is_trainable=self.embeddings_trainable,
+            is_sparse=self.representation == "sparse",
+            dropout=self.dropout,
+        )
+
+    def network(
+        self, embedding: nn.Module, body: nn.Module, *, n_back: int = 0, n_steps: int | None = None
+    ) -> nn.Module:
+        """Return ids and mask [B, T] -> [B, D] or [B, T, D], through a body."""
+        from ordain.models.neural.blocks.sequence import SequenceNet
+
+        return SequenceNet(
+            embedding,
+            body,
+            reduction=self.reduce_output,
+            layers=self.dense_layers(),
+            n_back=n_back,
+            n_steps=n_steps or self.max_sequence_length,
+        )
+
+
+class ConvSpec(Spec):
+    """One convolution; what is left out is taken from the keys beside `conv_layers`."""
+
+    filter_size: int = Field(3, ge=1)
+    """Tokens a filter sees."""
+    num_filters: int = Field(128, ge=1)
+    """Filters."""
+    activation: ActivationName = "relu"
+    """Function on each number."""
+    norm: Norm | None = None
+    """Normalisation before the activation."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of numbers set to 0 while training."""
+    pool_size: int | None = Field(None, ge=1)
+    """Places of which one is kept; null keeps all."""
+    pool_function: Literal["max", "mean"] = "max"
+    """How places are pooled."""
+
+
+def conv_layers(base: Spec, layers: tuple[ConvSpec, ...]) -> list[ConvLayer]:
+    """Return convolutions; a key not written in a layer is taken from `base`."""
+    from ordain.models.neural.blocks.conv import ConvLayer
+
+    names = ConvLayer.__dataclass_fields__
+    shared = {name: getattr(base, name) for name in names if hasattr(base, name)}
+    return [
+        ConvLayer(
+            **{
+                **layer.model_dump(include=set(names)),
+                **{k: v for k, v in shared.items() if k not in layer.model_fields_set},
+            }
+        )
+        for layer in layers
+    ]

@@ -1,0 +1,206 @@
+"""The cache of stages: immutable artefacts named by what made them.
+
+An artefact is a folder ``<root>/<stage>/<key>/`` whose key is the digest of everything that can
+change its content. It appears whole or not at all, is never written again, and may be deleted at
+any time. `artefact.json` inside holds the parts of the key, so that a miss can say which part
+changed, and a digest of each file, so that the content can be verified.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ordain.core.errors import StoreError
+from ordain.core.files import TEMPORARY_PREFIX, atomic_folder, lock, read_json, write_json
+from ordain.core.hashing import digest_file, digest_json
+
+MANIFEST = "artefact.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a stage is asked for.
+
+    Attributes:
+        stage: such as ``encode``.
+        subject: what it is about within the stage, such as a column name; empty if nothing.
+        parts: everything that can change the result, plain JSON, by a name a user understands.
+    """
+
+    stage: str
+    subject: str
+    parts: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Digest that names the artefact."""
+        return digest_json({"stage": self.stage, "parts": self.parts})
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A finished folder.
+
+    Attributes:
+        is_reused: whether it was there already.
+        reason: why it was computed: the parts of the key that changed, or ``first time``.
+        seconds: it took to compute or to find.
+    """
+
+    request: Request
+    folder: Path
+    is_reused: bool
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of `ordain cache list`."""
+
+    stage: str
+    subject: str
+    key: str
+    size_bytes: int
+    created: float
+    folder: Path
+
+
+class Cache:
+    """Artefacts under one folder, safe for any number of processes at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, request: Request) -> Path | None:
+        """Return the folder of a finished artefact, or None."""
+        folder = self._folder(request)
+        return folder if (folder / MANIFEST).exists() else None
+
+    def obtain(self, request: Request, build: Callable[[Path], None]) -> Artefact:
+        """Return the artefact, filled by `build(folder)` if it is not there.
+
+        Two processes that want the same artefact: one builds, the other waits and reuses.
+        """
+        started = time.perf_counter()
+        if (folder := self.find(request)) is not None:
+            return Artefact(request, folder, True, "", time.perf_counter() - started)
+        reason = self.why_missing(request)
+        folder = self._folder(request)
+        with lock(self.root / "locks" / f"{request.stage}-{request.key}"):
+            if (folder / MANIFEST).exists():
+                return Artefact(request, folder, True, "", time.perf_counter() - started)
+            with atomic_folder(folder) as temporary:
+                build(temporary)
+                write_json(temporary / MANIFEST, _manifest(request, temporary, started))
+        return Artefact(request, folder, False, reason, time.perf_counter() - started)
+
+    def why_missing(self, request: Request) -> str:
+        """Return which parts differ from the newest artefact of the same stage and subject."""
+        newest: tuple[float, Mapping[str, Any]] | None = None
+        for manifest in self._manifests(request.stage):
+            if manifest["subject"] == request.subject and (
+                newest is None or manifest["created"] > newest[0]
+            ):
+                newest = (manifest["created"], manifest["parts"])
+        if newest is None:
+            return "first time"
+        return "changed: " + ", ".join(changed_parts(newest[1], request.parts))
+
+    def seconds_before(self, stage: str) -> list[tuple[int, float]]:
+        """Return (rows, seconds) of earlier computations of a stage, for estimates."""
+        return [
+            (int(manifest["parts"].get("rows", 0)), float(manifest["seconds"]))
+            for manifest in self._manifests(stage)
+        ]
+
+    def entries(self) -> list[Entry]:
+        """Return every artefact, oldest first."""
+        found = [
+            Entry(
+                manifest["stage"],
+                manifest["subject"],
+                folder.name,
+                sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+                manifest["created"],
+                folder,
+            )
+            for folder, manifest in self._all()
+        ]
+        return sorted(found, key=lambda entry: entry.created)
+
+    def verify(self) -> list[str]:
+        """Return one line for each artefact whose files differ from what was written."""
+        faults = []
+        for folder, manifest in self._all():
+            for name, expected in manifest["files"].items():
+                path = folder / name
+                if not path.exists():
+                    faults.append(f"{path}: missing")
+                elif digest_file(path) != expected:
+                    faults.append(f"{path}: content differs from what was written")
+        return faults
+
+    def clear(self, stage: str | None = None) -> int:
+        """Delete artefacts of one stage, or all; return the bytes freed."""
+        freed = 0
+        for entry in self.entries():
+            if stage in {None, entry.stage}:
+                freed += entry.size_bytes
+                shutil.rmtree(entry.folder, ignore_errors=True)
+        if stage is None:
+            for leftover in self.root.glob(f"*/{TEMPORARY_PREFIX}*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+        return freed
+
+    def remove(self, folder: Path) -> None:
+        """Delete one artefact."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _folder(self, request: Request) -> Path:
+        return self.root / request.stage / request.key
+
+    def _manifests(self, stage: str) -> Iterator[dict[str, Any]]:
+        for _, manifest in self._all(stage):
+            yield manifest
+
+    def _all(self, stage: str = "*") -> Iterator[tuple[Path, dict[str, Any]]]:
+        for path in self.root.glob(f"{stage}/*/{MANIFEST}"):
+            if path.parent.name.startswith(TEMPORARY_PREFIX):
+                continue
+            try:
+                yield path.parent, read_json(path)
+            except StoreError:
+                continue  # another process is deleting it
+
+
+def changed_parts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the dotted names of the key parts that differ, at most eight."""
+    names = [name for name, _, _ in _differences("", before, after)]
+    return names[:8] + (["..."] if len(names) > 8 else [])  # noqa: PLR2004
+
+
+def _differences(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}, key=str):
+            name = f"{prefix}.{key}" if prefix else str(key)
+            yield from _differences(name, before.get(key), after.get(key))
+    elif before != after:
+        yield prefix, before, after
+
+
+def _manifest(request: Request, folder: Path, started: float) -> dict[str, Any]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        "stage": request.stage,
+        "subject": request.subject,
+        "parts": request.parts,
+        "files": {str(path.relative_to(folder)): digest_file(path) for path in files},
+        "created": time.time(),
+        "seconds": round(time.perf_counter() - started, 3),
+    }

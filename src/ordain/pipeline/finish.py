@@ -1,0 +1,181 @@
+"""The end of a run: judge every variant, seal the bundle, write metrics and report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ordain.config.document import Document
+from ordain.config.render import render_document
+from ordain.core.files import atomic_folder, read_json, write_json, write_text
+from ordain.data.splitter import TEST, TRAIN, VALIDATION
+from ordain.evaluation.card import model_card
+from ordain.evaluation.report import write_report
+from ordain.evaluation.judgement import OutputSummary
+from ordain.evaluation.summary import RunSummary, metrics_json
+from ordain.features.store import save_encodings
+from ordain.models.family import FittedModel
+from ordain.pipeline.blueprint import MODEL, Blueprint
+from ordain.pipeline.result import Result
+from ordain.pipeline.stages import Stages
+from ordain.pipeline.variant import Prepared, score
+from ordain.store import bundle
+from ordain.store.golden import N_ROWS as N_GOLDEN
+from ordain.store.golden import write_golden
+from ordain.store.judge import judge_sets
+from ordain.store.model import Model
+from ordain.store.runs import FINISHED, Run
+
+TRAIN_ROWS_JUDGED = 20_000
+ROW = "__row__"
+
+
+def finish(
+    run: Run,
+    blueprint: Blueprint,
+    stages: Stages,
+    *,
+    prepared: Mapping[str, Prepared],
+    fitted: Mapping[str, FittedModel],
+    warnings: list[str],
+    started: float,
+) -> Result:
+    """Judge, write, seal; return the result."""
+    main = prepared[MODEL]
+    with stages.timed("evaluate"):
+        judged = _judge(prepared, fitted)
+    reasons = {**blueprint.reasons, **main.reasons}
+    model = Model(_portable(main.document), main.encodings, fitted=fitted[MODEL])
+    rate = _rows_per_second(main, fitted[MODEL], stages.seconds.get("train", 0.0))
+    summary = RunSummary(
+        name=main.document.name,
+        run=run.reference,
+        family=main.document.model_type.type,
+        outputs=judged,
+        inputs={feature.name: feature.type for feature in main.document.input_features},
+        history=tuple(fitted[MODEL].history),
+        model=fitted[MODEL].facts,
+        read=blueprint.rows.table.report.to_json(),
+        split={"sizes": dict(main.split.sizes), **main.split.report},
+        features={name: encoding.facts for name, encoding in main.encodings.items()},
+        reasons=reasons,
+        config=render_document(main.document, reasons),
+        lock=read_json(run.folder / "lock.json"),
+        seconds={name: round(value, 3) for name, value in stages.seconds.items()},
+        rows_per_second=rate,
+        warnings=tuple(warnings),
+    )
+    machine_form = metrics_json(summary)
+    metrics, baselines = machine_form["metrics"], machine_form["baselines"]
+    write_text(run.folder / "config.yaml", summary.config)
+    write_json(run.folder / "metrics.json", machine_form)
+    with stages.timed("bundle"):
+        _write_bundle(run.bundle, model, summary, machine_form, golden=_golden_rows(blueprint, main))
+    model.path = run.bundle
+    with stages.timed("report"):
+        write_report(summary, run.folder / "report.html")
+    seconds = {name: round(value, 4) for name, value in stages.seconds.items()}
+    verdict = summary.verdict
+    run.update(
+        state=FINISHED,
+        model=summary.family,
+        seconds=seconds,
+        seconds_total=round(time.perf_counter() - started, 3),
+        rows_per_second=rate,
+        warnings=warnings,
+        verdict=verdict,
+        facts=fitted[MODEL].facts,
+    )
+    return Result(
+        run=run,
+        metrics=metrics,
+        baselines=baselines,
+        seconds=seconds,
+        rows_per_second=rate,
+        warnings=tuple(warnings),
+        verdict=verdict,
+        facts=fitted[MODEL].facts,
+    )
+
+
+def _judge(
+    prepared: Mapping[str, Prepared], fitted: Mapping[str, FittedModel]
+) -> dict[str, OutputSummary]:
+    main = prepared[MODEL]
+    limits = {name: None for name in main.split.sizes} | {TRAIN: TRAIN_ROWS_JUDGED}
+    names = sorted(main.split.sizes, key=_judging_order)
+    truth = {name: main.dataset(name, limit=limits[name]).outputs for name in names}
+    scores = {
+        variant: {name: score(prepared[variant], model, name, limit=limits[name]) for name in names}
+        for variant, model in fitted.items()
+    }
+    return judge_sets(
+        main.document,
+        main.encodings,
+        truth=truth,
+        scores=scores[MODEL],
+        baselines={name: by_set for name, by_set in scores.items() if name != MODEL},
+    )
+
+
+def _judging_order(name: str) -> int:
+    known = (TEST, VALIDATION)
+    return known.index(name) if name in known else 2 + (name == TRAIN)
+
+
+def _portable(document: Document) -> Document:
+    """Return the document without where its rows came from: a bundle holds no path."""
+    data = document.data.model_copy(
+        update={"source": None, "training_set": None, "validation_set": None, "test_set": None}
+    )
+    return document.model_copy(update={"data": data})
+
+
+def _golden_rows(blueprint: Blueprint, prepared: Prepared) -> pl.DataFrame:
+    split = prepared.split
+    name = next(n for n in (TEST, VALIDATION, TRAIN) if len(split.rows(n)))
+    rows = split.rows(name)[:N_GOLDEN].tolist()
+    derived = prepared.document.data.columns
+    frame = blueprint.rows.table.frame.with_row_index(ROW).filter(pl.col(ROW).is_in(rows))
+    return frame.drop(ROW, *derived).collect()
+
+
+def _write_bundle(
+    folder: Path, model: Model, summary: RunSummary, metrics: Mapping[str, Any], *, golden: pl.DataFrame
+) -> None:
+    with atomic_folder(folder) as temporary:
+        write_text(temporary / "config.yaml", render_document(model.document, {}))
+        save_encodings(temporary, model.encodings)
+        model.fitted.save(temporary / "model")
+        write_json(temporary / "signature.json", _signature(model, golden))
+        write_json(temporary / "lock.json", summary.lock)
+        write_json(temporary / "metrics.json", metrics)
+        write_text(temporary / "README.md", model_card(summary))
+        write_golden(model, golden, temporary)
+        bundle.seal(temporary)
+
+
+def _signature(model: Model, golden: pl.DataFrame) -> dict[str, Any]:
+    return {
+        "inputs": [
+            {"name": f.name, "column": f.column, "type": f.type, "dtype": str(golden.schema[f.column])}
+            for f in model.document.input_features
+        ],
+        "outputs": [
+            {"name": f.name, "type": f.type, "labels": list(getattr(model.encodings[f.name], "labels", ()))}
+            for f in model.document.output_features
+        ],
+    }
+
+
+def _rows_per_second(prepared: Prepared, fitted: FittedModel, seconds: float) -> float:
+    known = fitted.facts.get("rows_per_second")
+    if known is not None:
+        return float(known)
+    start, stop = prepared.split.bounds(TRAIN)
+    passes = max(1, len(fitted.history))
+    return round((stop - start) * passes / seconds, 1) if seconds else 0.0

@@ -1,0 +1,122 @@
+"""Where the rows of a run come from: one source, or one for each set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ordain.config import Config
+from ordain.config.document import Document
+from ordain.core.errors import UsageError
+from ordain.data.source import Source
+from ordain.data.splitter import TEST, TRAIN, VALIDATION
+from ordain.data.table import Table
+from ordain.pipeline.stages import Stages
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the caller gave beside the config; references or data frames."""
+
+    data: Any = None
+    training_set: Any = None
+    validation_set: Any = None
+    test_set: Any = None
+
+    def to_json(self) -> dict[str, str]:
+        """Return the references that can be written down; a frame is `<frame>`."""
+        named = {
+            "data": self.data, "training_set": self.training_set,
+            "validation_set": self.validation_set, "test_set": self.test_set,
+        }
+        return {
+            name: str(value) if isinstance(value, str | Path) else "<frame>"
+            for name, value in named.items()
+            if value is not None
+        }
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The table of a run, and the set of each row where separate files were given."""
+
+    table: Table
+    sets: pl.Series | None = None
+
+
+def read_rows(stages: Stages, config: Config, given: Given) -> Rows:
+    """Return the rows a config and its caller declare.
+
+    Raises:
+        UsageError: no rows were declared, or one whole table and separate sets at once.
+        DataError: a source cannot be read.
+    """
+    document = config.document
+    expressions = expressions_of(document)
+    sources = open_sources(config, given)
+    tables = {
+        name: stages.read(source, expressions, seed=document.seed) for name, source in sources.items()
+    }
+    if "data" in tables:
+        return Rows(tables["data"])
+    from ordain.data import combine_sets
+
+    table, sets = combine_sets(tables)
+    return Rows(table, sets)
+
+
+def open_sources(config: Config, given: Given) -> dict[str, Source]:
+    """Return the sources by set name, or the whole table's under ``data``.
+
+    A path given by the caller is relative to the working folder, one in the config to its file.
+    """
+    from ordain.data import open_source
+
+    declared = config.document.data
+    whole = given.data if given.data is not None else declared.source
+    sets = {
+        TRAIN: given.training_set if given.training_set is not None else declared.training_set,
+        VALIDATION: given.validation_set if given.validation_set is not None else declared.validation_set,
+        TEST: given.test_set if given.test_set is not None else declared.test_set,
+    }
+    chosen = {name: reference for name, reference in sets.items() if reference is not None}
+    if given.data is not None and given.training_set is None:
+        chosen = {}
+    if chosen and TRAIN not in chosen:
+        raise UsageError(
+            f"a {' and a '.join(chosen)} set is given without a training set\n"
+            "  Fix: give `--training-set FILE` too, or all rows at once with `--dataset FILE`"
+        )
+    if given.data is not None and given.training_set is not None:
+        raise UsageError("give either all rows (`--dataset`) or separate sets (`--training-set`), not both")
+    if not chosen and whole is None:
+        raise UsageError(
+            "no data is declared\n"
+            "  Fix: write `data: {source: FILE}` in the config, or give `--dataset FILE`"
+        )
+    references: Mapping[str, Any] = chosen or {"data": whole}
+    return {
+        name: open_source(reference, root=None if _is_given(reference, given) else config.folder)
+        for name, reference in references.items()
+    }
+
+
+def expressions_of(document: Document) -> dict[str, Any]:
+    """Return the SQL that shapes the table."""
+    sample: Any = document.data.sample
+    if document.preprocessing.sample_size is not None:
+        sample = document.preprocessing.sample_size
+    elif document.preprocessing.sample_ratio != 1.0:
+        sample = document.preprocessing.sample_ratio
+    return {"where": document.data.where, "columns": dict(document.data.columns) or None, "sample": sample}
+
+
+def _is_given(reference: Any, given: Given) -> bool:
+    return any(
+        reference is value
+        for value in (given.data, given.training_set, given.validation_set, given.test_set)
+    )

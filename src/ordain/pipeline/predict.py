@@ -1,0 +1,112 @@
+"""Predict the rows of a source into a file, block by block."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+
+from ordain.core.errors import UsageError
+from ordain.core.events import Event, Events
+from ordain.core.files import atomic_file
+from ordain.store.model import Model, load
+
+BLOCK_ROWS = 200_000
+FORMATS = (".csv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written."""
+
+    rows: int
+    seconds: float
+    output: Path | None
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `predict --json` prints."""
+        return {
+            "rows": self.rows,
+            "seconds": round(self.seconds, 4),
+            "output": str(self.output) if self.output else None,
+            "warnings": list(self.warnings),
+        }
+
+
+def predict(
+    bundle: str | Path | Model, data: Any, output: Path | None = None, *, keep: Sequence[str] = ()
+) -> Predicted:
+    """Write one prediction row for each row of a source, in order.
+
+    Args:
+        bundle: a bundle folder, a run, or a model.
+        data: a reference or a data frame; the target need not be there.
+        output: a `.csv`, `.jsonl` or `.parquet` file; the standard output, as CSV, by default. It
+            appears under its name once all rows are written.
+        keep: input columns to write before the predictions; ``all`` for every one.
+
+    Raises:
+        UsageError: an output of another kind, a column to keep that is not there.
+        DataError: an input column is missing.
+    """
+    from ordain.data import open_source, read_table
+    from ordain.pipeline.find import bundle_folder
+
+    started = time.perf_counter()
+    if output is not None and output.suffix not in FORMATS:
+        raise UsageError(f"'{output}' cannot be written\n  Possible: a file that ends in {', '.join(FORMATS)}")
+    model = bundle if isinstance(bundle, Model) else load(bundle_folder(bundle))
+    table = read_table(open_source(data))
+    kept = table.schema.names() if list(keep) == ["all"] else list(keep)
+    absent = [name for name in kept if name not in table.schema.names()]
+    if absent:
+        raise UsageError(f"cannot keep `{absent[0]}`: it is not in the data")
+    heard: dict[str, None] = {}
+    events = Events(lambda event: _note(heard, event))
+    with _writer(output) as write:
+        for block in _blocks(table.frame, table.n_rows):
+            answers = model.predict(block, events=events)
+            write(pl.concat([block.select(kept), answers], how="horizontal") if kept else answers)
+    seconds = time.perf_counter() - started
+    return Predicted(table.n_rows, seconds, output, tuple(heard))
+
+
+def _blocks(frame: pl.LazyFrame, n_rows: int) -> Iterator[pl.DataFrame]:
+    for start in range(0, max(1, n_rows), BLOCK_ROWS):
+        yield frame.slice(start, BLOCK_ROWS).collect()
+
+
+def _note(heard: dict[str, None], event: Event) -> None:
+    if event.kind == "warning":
+        heard[event.data["message"]] = None
+
+
+@contextmanager
+def _writer(output: Path | None) -> Iterator[Callable[[pl.DataFrame], None]]:
+    if output is None:
+        yield _CsvWriter(sys.stdout.buffer)
+    elif output.suffix == ".parquet":
+        blocks: list[pl.DataFrame] = []
+        yield blocks.append
+        with atomic_file(output) as file:
+            pl.concat(blocks).write_parquet(file)
+    else:
+        with atomic_file(output) as file:
+            yield _CsvWriter(file) if output.suffix == ".csv" else lambda block: block.write_ndjson(file)
+
+
+class _CsvWriter:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._is_first = True
+
+    def __call__(self, block: pl.DataFrame) -> None:
+        block.write_csv(self._file, include_header=self._is_first)
+        self._is_first = False

@@ -1,0 +1,68 @@
+"""What a training answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ordain.store.model import Model
+from ordain.store.runs import Run
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished training.
+
+    Attributes:
+        run: the run folder.
+        metrics: by set, output and metric; None where a metric has no value.
+        baselines: the same by name.
+        seconds: wall time by stage.
+        rows_per_second: training rows times epochs (or boosting rounds) over the time of fitting.
+        is_reused: whether an earlier run was the answer already.
+        verdict: the comparison with the baselines in one sentence.
+    """
+
+    run: Run
+    metrics: Mapping[str, Any]
+    baselines: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    rows_per_second: float
+    warnings: tuple[str, ...] = ()
+    is_reused: bool = False
+    verdict: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bundle(self) -> Path:
+        """Folder of the bundle."""
+        return self.run.bundle
+
+    @property
+    def report(self) -> Path:
+        """Path of the HTML report."""
+        return self.run.folder / "report.html"
+
+    def model(self) -> Model:
+        """Return the trained model, loaded from its bundle."""
+        from ordain.store.model import load
+
+        return load(self.bundle)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `train --json` prints on its last line."""
+        return {
+            "run": self.run.reference,
+            "bundle": str(self.bundle),
+            "config": str(self.run.folder / "config.yaml"),
+            "report": str(self.report),
+            "metrics": self.metrics,
+            "baselines": self.baselines,
+            "seconds": self.seconds,
+            "rows_per_second": self.rows_per_second,
+            "warnings": list(self.warnings),
+            "verdict": self.verdict,
+            "reused": self.is_reused,
+        }

@@ -1,0 +1,368 @@
+"""The stages: pure functions from a slice of the config and earlier artefacts to a new artefact.
+
+    read ─► profile ─► split ─► encode <column> ... ─► fit
+
+Each method of `Stages` asks the cache for its artefact, computes it where it is not there, and
+tells the events which of the two happened and why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ordain.core.errors import DataError
+from ordain.core.events import Events
+from ordain.core.files import read_json, write_json
+from ordain.data.profile import ColumnProfile
+from ordain.data.source import Source
+from ordain.data.splitter import TRAIN, Splitter
+from ordain.data.table import ReadReport, Table
+from ordain.features.encoded import EncodedColumn
+from ordain.features.feature import Encoding, Feature
+from ordain.pipeline.cache import Artefact, Cache, Request
+
+TABLE_FILE = "table.arrow"
+READ_VERSION = 1
+PROFILE_VERSION = 1
+SPLIT_VERSION = 1
+ENCODE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which rows belong to which set.
+
+    Attributes:
+        order: positions of rows in the table, set after set [N], in table order within a set.
+        sizes: rows of each set, in the order they stand in `order`.
+        report: sizes, balance, what was dropped and why.
+    """
+
+    order: npt.NDArray[np.int64]
+    sizes: Mapping[str, int]
+    report: Mapping[str, Any]
+
+    def bounds(self, name: str) -> tuple[int, int]:
+        """Return the range of a set within `order`; empty if there is no such set."""
+        start = 0
+        for known, size in self.sizes.items():
+            if known == name:
+                return start, start + size
+            start += size
+        return 0, 0
+
+    def rows(self, name: str) -> npt.NDArray[np.int64]:
+        """Return the table positions of a set's rows."""
+        start, stop = self.bounds(name)
+        return self.order[start:stop]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A feature's encoding and its rows in the order of the split."""
+
+    encoding: Encoding
+    column: EncodedColumn
+    key: str
+
+
+@dataclass
+class Stages:
+    """Runs stages over one cache.
+
+    Attributes:
+        seconds: wall time by stage, summed over subjects.
+        artefacts: everything obtained, in order, for the plan and the run.
+    """
+
+    cache: Cache
+    events: Events
+    stop: threading.Event = field(default_factory=threading.Event)
+    seconds: dict[str, float] = field(default_factory=dict)
+    artefacts: list[Artefact] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the wall time of the block to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = time.perf_counter() - started
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + elapsed
+
+    def obtain(self, request: Request, build: Callable[[Path], None]) -> Artefact:
+        """Return an artefact from the cache, telling the events whether it was there."""
+        self.events.emit("stage_started", stage=request.stage, subject=request.subject)
+        artefact = self.cache.obtain(request, build)
+        self.artefacts.append(artefact)
+        self.events.emit(
+            "stage_finished",
+            stage=request.stage,
+            subject=request.subject,
+            key=request.key,
+            outcome="reused" if artefact.is_reused else "computed",
+            reason=artefact.reason,
+            seconds=round(artefact.seconds, 4),
+        )
+        return artefact
+
+    def read(self, source: Source, expressions: Mapping[str, Any], *, seed: int) -> Table:
+        """Return the table of a source, parsed once."""
+        with self.timed("read"):
+            request = read_request(source.fingerprint(), expressions, seed=seed)
+            artefact = self.obtain(
+                request, lambda folder: _keep_table(source, expressions, seed, folder)
+            )
+            return _open_table(source, artefact.folder, request.key)
+
+    def profile(self, table: Table, columns: Sequence[str]) -> dict[str, ColumnProfile]:
+        """Return one look at each column."""
+        with self.timed("profile"):
+            artefact = self.obtain(
+                profile_request(table, columns), lambda folder: _keep_profiles(table, columns, folder)
+            )
+            return _open_profiles(artefact.folder)
+
+    def split(
+        self,
+        table: Table,
+        splitter: Splitter,
+        *,
+        seed: int,
+        required: Mapping[str, Feature[Any]],
+        sets: pl.Series | None = None,
+    ) -> tuple[Split, str]:
+        """Return the split and its key.
+
+        Args:
+            splitter: gives each row its set, unless `sets` does.
+            required: columns with the features that say which of their rows are dropped.
+            sets: of each row, where separate files were given.
+        """
+        with self.timed("split"):
+            request = split_request(table, splitter, seed=seed, required=required, sets=sets)
+            artefact = self.obtain(
+                request,
+                lambda folder: _keep_split(
+                    folder, table, splitter, seed=seed, required=required, sets=sets
+                ),
+            )
+            return _open_split(artefact.folder), request.key
+
+    def encode(
+        self, table: Table, split: Split, *, split_key: str, column: str, feature: Feature[Any], seed: int
+    ) -> Encoded:
+        """Return a column fitted on the training rows and encoded in the order of the split."""
+        with self.timed("encode"):
+            request = encode_request(split_key, column=column, feature=feature, seed=seed)
+            artefact = self.obtain(
+                request, lambda folder: _keep_encoded(folder, table, split, column, feature, seed)
+            )
+            encoding = open_encoding(artefact.folder)
+            values = EncodedColumn.load(artefact.folder / "encoded", encoding.shape.kind)
+            return Encoded(encoding, values, request.key)
+
+
+def read_request(fingerprint: str, expressions: Mapping[str, Any], *, seed: int) -> Request:
+    """Return what decides a table; the seed counts only where rows are sampled."""
+    parts: dict[str, Any] = {"content": fingerprint, "version": READ_VERSION, "data": dict(expressions)}
+    if expressions.get("sample") is not None:
+        parts["seed"] = seed
+    return Request("read", "", parts)
+
+
+def profile_request(table: Table, columns: Sequence[str]) -> Request:
+    """Return what decides the profiles of some columns."""
+    parts = {"table": table.fingerprint, "columns": list(columns), "version": PROFILE_VERSION}
+    return Request("profile", "", parts)
+
+
+def split_request(
+    table: Table,
+    splitter: Splitter,
+    *,
+    seed: int,
+    required: Mapping[str, Feature[Any]],
+    sets: pl.Series | None,
+) -> Request:
+    """Return what decides a split."""
+    parts: dict[str, Any] = {
+        "table": table.fingerprint,
+        "split": splitter.model_dump(mode="json"),
+        "splitter": splitter.version,
+        "seed": seed,
+        "version": SPLIT_VERSION,
+        "required": {name: _options(feature) for name, feature in required.items()},
+    }
+    if sets is not None:
+        parts["files"] = True
+    return Request("split", "", parts)
+
+
+def encode_request(split_key: str, *, column: str, feature: Feature[Any], seed: int) -> Request:
+    """Return what decides an encoded column."""
+    parts = {
+        "split": split_key,
+        "column": column,
+        "options": _options(feature),
+        "seed": seed,
+        "version": ENCODE_VERSION,
+    }
+    return Request("encode", column, parts)
+
+
+def open_encoding(folder: Path) -> Encoding:
+    """Return the encoding that an artefact or bundle folder holds alone."""
+    from ordain.features.store import load_encodings
+
+    return load_encodings(folder)["feature"]
+
+
+def _options(feature: Feature[Any]) -> dict[str, Any]:
+    return {**feature.model_dump(mode="json"), "version": feature.version}
+
+
+def _keep_table(source: Source, expressions: Mapping[str, Any], seed: int, folder: Path) -> None:
+    from ordain.data import read_table
+
+    table = read_table(source, **expressions, seed=seed)
+    if not source.is_columnar or any(expressions.values()):
+        table.frame.sink_ipc(folder / TABLE_FILE, compression="uncompressed")
+    report = replace(table.report, n_rows=table.n_rows)
+    write_json(folder / "read.json", report.to_json())
+
+
+def _open_table(source: Source, folder: Path, fingerprint: str) -> Table:
+    report = ReadReport(**read_json(folder / "read.json"))
+    kept = folder / TABLE_FILE
+    frame = pl.scan_ipc(kept, glob=False) if kept.exists() else source.scan()[0]
+    return Table(frame, fingerprint, report.n_rows, replace(report, problems=tuple(report.problems)))
+
+
+def _keep_profiles(table: Table, columns: Sequence[str], folder: Path) -> None:
+    from ordain.data import profile_table
+
+    profiles = profile_table(table, columns)
+    length = max((profile.sample.len() for profile in profiles.values()), default=0)
+    samples = {
+        name: profile.sample.extend_constant(None, length - profile.sample.len())
+        for name, profile in profiles.items()
+    }
+    pl.DataFrame(samples).write_ipc(folder / "samples.arrow")
+    facts = [
+        {
+            "name": name,
+            "n_rows": profile.n_rows,
+            "n_missing": profile.n_missing,
+            "n_distinct": profile.n_distinct,
+            "n_sample": profile.sample.len(),
+            "top": profile.top,
+        }
+        for name, profile in profiles.items()
+    ]
+    write_json(folder / "profiles.json", facts)
+
+
+def _open_profiles(folder: Path) -> dict[str, ColumnProfile]:
+    samples = pl.read_ipc(folder / "samples.arrow", memory_map=False)
+    profiles = {}
+    for facts in read_json(folder / "profiles.json"):
+        sample = samples[facts["name"]].head(facts["n_sample"])
+        profiles[facts["name"]] = ColumnProfile(
+            name=facts["name"],
+            dtype=sample.dtype,
+            n_rows=facts["n_rows"],
+            n_missing=facts["n_missing"],
+            n_distinct=facts["n_distinct"],
+            sample=sample,
+            top=tuple((value, count) for value, count in facts["top"]),
+        )
+    return profiles
+
+
+def _keep_split(
+    folder: Path,
+    table: Table,
+    splitter: Splitter,
+    *,
+    seed: int,
+    required: Mapping[str, Feature[Any]],
+    sets: pl.Series | None,
+) -> None:
+    from ordain.data import split_report
+
+    facts: dict[str, Any] = {}
+    if sets is None:
+        assignment = splitter.assign(table, seed=seed)
+        sets, facts = assignment.sets, assignment.facts
+    names = sets.cast(pl.String)
+    dropped = _rows_to_drop(table, names, required)
+    for lost in dropped.values():
+        names = names.set(lost, None)
+    known = [name for name in _set_order(names)]
+    positions = [np.flatnonzero((names == name).fill_null(False).to_numpy()) for name in known]
+    sizes = {name: len(rows) for name, rows in zip(known, positions, strict=True)}
+    if not sizes.get(TRAIN):
+        raise DataError(
+            "no training rows are left\n"
+            f"  rows: {table.n_rows}; dropped for a missing value: "
+            + (", ".join(f"`{name}` {int(lost.sum())}" for name, lost in dropped.items()) or "none")
+            + "\n  Fix: give more rows, or change `preprocessing.split`"
+        )
+    np.save(folder / "order.npy", np.concatenate(positions).astype(np.int64))
+    report = split_report(names, table, columns=tuple(required), facts=facts)
+    report["dropped"] = {name: int(lost.sum()) for name, lost in dropped.items() if lost.any()}
+    write_json(folder / "split.json", {"sizes": sizes, "report": report})
+
+
+def _rows_to_drop(
+    table: Table, names: pl.Series, required: Mapping[str, Feature[Any]]
+) -> dict[str, pl.Series]:
+    """Return by column the rows to leave out: of all sets for an output, of training for an input."""
+    is_training = names == TRAIN
+    dropped = {}
+    for column, feature in required.items():
+        lost = feature.rows_to_drop(table.column(column))
+        if lost is not None and not getattr(feature, "as_output", False):
+            lost = lost & is_training
+        if lost is not None and lost.any():
+            dropped[column] = lost
+    return dropped
+
+
+def _set_order(names: pl.Series) -> list[str]:
+    present = names.drop_nulls().unique().to_list()
+    first = [name for name in ("train", "validation", "test") if name in present]
+    return first + sorted(set(present) - set(first))
+
+
+def _open_split(folder: Path) -> Split:
+    facts = read_json(folder / "split.json")
+    order = np.load(folder / "order.npy", mmap_mode="r", allow_pickle=False)
+    return Split(order, facts["sizes"], facts["report"])
+
+
+def _keep_encoded(
+    folder: Path, table: Table, split: Split, column: str, feature: Feature[Any], seed: int
+) -> None:
+    from ordain.features.store import save_encodings
+
+    whole = table.column(column)
+    encoding = feature.fit(whole[split.rows(TRAIN)], seed=seed)
+    save_encodings(folder, {"feature": encoding})
+    if feature.depends_on_order:
+        encoded = feature.encode(whole, encoding).take(split.order)
+    else:
+        encoded = feature.encode(whole[split.order], encoding)
+    encoded.save(folder / "encoded")

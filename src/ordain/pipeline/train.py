@@ -1,0 +1,304 @@
+"""A run: from a config and rows to a judged bundle.
+
+    read ─► profile ─► bind ─► split ─► encode ─► fit ─► judge ─► bundle ─► report
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ordain.config import Config
+from ordain.config.bind import Bound, bind
+from ordain.core.errors import OrdainError, UsageError
+from ordain.core.events import Event, EventLog, Events, Listener
+from ordain.core.files import read_json, write_json, write_text
+from ordain.models.family import FittedModel
+from ordain.pipeline.blueprint import MODEL, Blueprint, draw
+from ordain.pipeline.cache import Cache
+from ordain.pipeline.finish import finish
+from ordain.pipeline.inputs import Given, Rows, read_rows
+from ordain.pipeline.result import Result
+from ordain.pipeline.stages import Split, Stages
+from ordain.pipeline.variant import Prepared, fit, prepare
+from ordain.store.home import home as work_folder
+from ordain.store.lock import environment_lock
+from ordain.store.runs import FAILED, INTERRUPTED, Run, Runs
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a training is run; none of it changes the result.
+
+    Attributes:
+        home: the work folder.
+        force: train again even if an earlier run is the answer.
+        listeners: told of every event.
+        handle_interrupt: end cleanly at Ctrl-C, with the best weights so far.
+        run: the run to go on with, of which the checkpoints are resumed.
+    """
+
+    home: Path
+    force: bool = False
+    listeners: tuple[Listener, ...] = ()
+    handle_interrupt: bool = False
+    run: Run | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A config with its rows, bound and drawn."""
+
+    config: Config
+    rows: Rows
+    bound: Bound
+    blueprint: Blueprint
+
+
+class Warnings:
+    """A listener that keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        """Keep the message of a warning, once."""
+        if event.kind == "warning" and event.data["message"] not in self.messages:
+            self.messages.append(event.data["message"])
+
+
+def train(
+    config: Config | Path | str | Mapping[str, Any],
+    data: Any = None,
+    *,
+    training_set: Any = None,
+    validation_set: Any = None,
+    test_set: Any = None,
+    home: Path | str | None = None,
+    force: bool = False,
+    listeners: tuple[Listener, ...] = (),
+) -> Result:
+    """Train what a config declares and return the judged result.
+
+    Args:
+        config: a `Config`, a file, YAML text, or a mapping.
+        data: rows, as a reference or a data frame; else `data.source` of the config.
+        training_set: rows to train on, instead of `data`; a validation set is cut from them where
+            none is given.
+        validation_set: rows that decide when to stop and what to keep.
+        test_set: rows that judge; never touched in training.
+        home: the work folder; `ORDAIN_HOME` or `.ordain` by default.
+        force: train again even if an earlier run with the same key is there.
+        listeners: told of every event.
+
+    Raises:
+        ConfigError: the config is wrong, in itself or for these rows.
+        DataError: the rows cannot be read or used.
+        TrainingError: learning failed.
+        StoreError: the work folder cannot be written.
+    """
+    loaded = config if isinstance(config, Config) else Config.load(config)
+    given = Given(data, training_set, validation_set, test_set)
+    options = Options(home=work_folder(home), force=force, listeners=listeners)
+    return execute(loaded, given, options)
+
+
+def resume(reference: str, *, home: Path | str | None = None, data: Any = None, listeners: tuple[Listener, ...] = (), handle_interrupt: bool = False) -> Result:
+    """Go on with a run that was killed or interrupted, from its last checkpoint.
+
+    The result is, byte for byte, that of a run that was never broken.
+
+    Raises:
+        UsageError: no such run, or its rows were a data frame that is not given again.
+        DataError: the rows are not those the run began with.
+    """
+    folder = work_folder(home)
+    run = Runs(folder).find(reference)
+    inputs = read_json(run.folder / "inputs.json")
+    config = Config.load(run.folder / "written.yaml", folder=Path(inputs["folder"]))
+    known = {name: value for name, value in inputs["given"].items() if value != "<frame>"}
+    if "<frame>" in inputs["given"].values() and data is None:
+        raise UsageError(
+            f"run {run.reference} was given a data frame, which is not kept\n"
+            "  Fix: give the same rows again, as `data`"
+        )
+    if data is not None:
+        known["data"] = data
+    options = Options(
+        home=folder, force=True, listeners=listeners, handle_interrupt=handle_interrupt, run=run
+    )
+    return execute(config, Given(**known), options)
+
+
+def execute(config: Config, given: Given, options: Options) -> Result:
+    """Run a loaded config; `train` and the command line both end here."""
+    warnings = Warnings()
+    events = Events(warnings, *options.listeners)
+    stages = Stages(Cache(options.home / "cache"), events)
+    opened = open_config(stages, config, given)
+    runs = Runs(options.home)
+    if not options.force and (known := runs.finished(opened.blueprint.key)) is not None:
+        return reuse(known, stages)
+    run = options.run or runs.create(opened.blueprint.document.name, key=opened.blueprint.key)
+    check_same_key(run, opened.blueprint)
+    with EventLog(run.folder / "events.jsonl") as log, recorded(run), interruptible(stages.stop, options):
+        events.listen(log)
+        events.emit("run_started", run=run.reference, model=opened.blueprint.document.model_type.type)
+        keep_inputs(run, opened, given)
+        return carry_out(run, opened, stages, warnings=warnings.messages, force=options.force)
+
+
+def open_config(stages: Stages, config: Config, given: Given) -> Opened:
+    """Return a config bound to its rows; every fault of the config for these rows at once."""
+    rows = read_rows(stages, config, given)
+    profiles = stages.profile(rows.table, list(rows.table.schema.names()))
+    bound = bind(config, profiles)
+    for warning in bound.warnings:
+        stages.events.warn(warning.code, warning.message)
+    for problem in rows.table.report.problems:
+        stages.events.warn("W602", problem["message"])
+    return Opened(config, rows, bound, draw(config, bound, rows))
+
+
+def carry_out(
+    run: Run, opened: Opened, stages: Stages, *, warnings: list[str], force: bool
+) -> Result:
+    """Split, encode, fit and judge into a run folder."""
+    blueprint = opened.blueprint
+    started = time.perf_counter()
+    split, split_key = stages.split(
+        opened.rows.table,
+        blueprint.document.preprocessing.split,
+        seed=blueprint.document.seed,
+        required=blueprint.required,
+        sets=opened.rows.sets,
+    )
+    prepared, fitted = _fit_all(run, opened, stages, split=split, split_key=split_key, force=force)
+    result = finish(
+        run, opened.blueprint, stages, prepared=prepared, fitted=fitted, warnings=warnings,
+        started=started,
+    )
+    shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+    stages.events.emit("run_finished", run=run.reference, verdict=result.verdict)
+    return result
+
+
+def reuse(run: Run, stages: Stages) -> Result:
+    """Return the result of an earlier run that is the answer already."""
+    status, metrics = run.status, run.metrics
+    stages.events.emit("note", message=f"nothing has changed: run {run.reference} is the answer")
+    return Result(
+        run=run,
+        metrics=metrics["metrics"],
+        baselines=metrics["baselines"],
+        seconds={name: round(value, 4) for name, value in stages.seconds.items()},
+        rows_per_second=status.get("rows_per_second", 0.0),
+        warnings=tuple(status.get("warnings", ())),
+        is_reused=True,
+        verdict=status.get("verdict", ""),
+        facts=status.get("facts", {}),
+    )
+
+
+def check_same_key(run: Run, blueprint: Blueprint) -> None:
+    """Refuse to go on with a run whose config or rows are no longer the same."""
+    key = run.status.get("key")
+    if key != blueprint.key:
+        raise UsageError(
+            f"run {run.reference} cannot be resumed: its config, rows or versions have changed\n"
+            "  Fix: train anew with: ordain train CONFIG"
+        )
+
+
+def keep_inputs(run: Run, opened: Opened, given: Given) -> None:
+    """Write what the run starts from."""
+    write_text(run.folder / "written.yaml", opened.config.text)
+    folder = opened.config.folder
+    write_json(
+        run.folder / "inputs.json",
+        {"folder": str(folder.resolve()) if folder else "", "given": given.to_json()},
+    )
+    write_json(run.folder / "lock.json", lock_of(opened))
+
+
+def lock_of(opened: Opened) -> dict[str, Any]:
+    """Return all that decides the run's bytes."""
+    blueprint = opened.blueprint
+    return {
+        "key": blueprint.key,
+        "data": {
+            "fingerprint": opened.rows.table.fingerprint,
+            "rows": opened.rows.table.n_rows,
+            "columns": {name: str(dtype) for name, dtype in opened.rows.table.schema.items()},
+        },
+        "split": blueprint.split.key,
+        "fit": {name: request.key for name, request in blueprint.fit.items()},
+        "seed": blueprint.document.seed,
+        **environment_lock(opened.config.folder or Path()),
+    }
+
+
+@contextlib.contextmanager
+def recorded(run: Run) -> Iterator[None]:
+    """Write into the status how the block ended."""
+    try:
+        yield
+    except OrdainError as error:
+        run.update(state=FAILED, error=error.message)
+        raise
+    except KeyboardInterrupt:
+        run.update(state=INTERRUPTED)
+        raise
+    except Exception as error:
+        run.update(state=FAILED, error=f"{type(error).__name__}: {error}")
+        raise
+
+
+@contextlib.contextmanager
+def interruptible(stop: threading.Event, options: Options) -> Iterator[None]:
+    """Let the first Ctrl-C end the fit cleanly; the second is an ordinary interrupt."""
+    if not options.handle_interrupt or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def first(number: int, frame: Any) -> None:
+        del number, frame
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _fit_all(
+    run: Run, opened: Opened, stages: Stages, *, split: Split, split_key: str, force: bool
+) -> tuple[dict[str, Prepared], dict[str, FittedModel]]:
+    prepared: dict[str, Prepared] = {}
+    fitted: dict[str, FittedModel] = {}
+    for name, document in opened.blueprint.documents.items():
+        if stages.stop.is_set() and name != MODEL:
+            break
+        prepared[name] = prepare(
+            stages, opened.rows.table, split, split_key=split_key, document=document
+        )
+        with stages.timed("baselines") if name != MODEL else contextlib.nullcontext():
+            fitted[name] = fit(
+                stages,
+                prepared[name],
+                document=document,
+                checkpoints=run.folder / "checkpoints" / name,
+                force=force and name == MODEL,
+            )
+    return prepared, fitted
+
+

@@ -1,0 +1,276 @@
+"""A trained model: predicts frames and single rows, judges itself on new data.
+
+Training, batch prediction, evaluation and serving all turn rows into numbers here, with the
+encodings fitted in training, so that there is no second path to differ from.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ordain.config.document import Document
+from ordain.core.errors import BundleError, DataError, StoreError, UsageError
+from ordain.core.events import Events
+from ordain.features.encoded import EncodedColumn
+from ordain.features.feature import Encoding, Scores
+from ordain.models.family import FittedModel
+from ordain.store import bundle
+from ordain.store.frames import to_polars
+
+BLOCK_ROWS = 100_000
+
+
+class Model:
+    """A fitted model with all it needs to answer.
+
+    Args:
+        document: the filled config.
+        encodings: fitted encoding of each feature, by name.
+        fitted: the family's fitted model.
+        path: folder of the bundle it came from, if any.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        encodings: Mapping[str, Encoding],
+        *,
+        fitted: FittedModel,
+        path: Path | None = None,
+    ) -> None:
+        self.document = document
+        self.encodings = dict(encodings)
+        self.fitted = fitted
+        self.path = path
+        self._row: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(feature.name for feature in self.document.output_features)
+        return f"Model({self.document.model_type.type}: {outputs})"
+
+    @property
+    def report(self) -> Path | None:
+        """Path of the run's report, where the bundle still stands in its run folder."""
+        candidate = self.path.parent / "report.html" if self.path else None
+        return candidate if candidate and candidate.exists() else None
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Metrics of this model and its baselines, as measured in training."""
+        if self.path is None:
+            return {}
+        from ordain.core.files import read_json
+
+        found: dict[str, Any] = read_json(self.path / "metrics.json")
+        return found
+
+    @property
+    def input_columns(self) -> tuple[str, ...]:
+        """Columns a frame must have, without the derived ones."""
+        derived = self.document.data.columns
+        direct = [f.column for f in self.document.input_features if f.column not in derived]
+        if not derived:
+            return tuple(dict.fromkeys(direct))
+        from ordain.data.expressions import expression_columns
+
+        read = [name for text in derived.values() for name in expression_columns(text)]
+        return tuple(dict.fromkeys([*direct, *(name for name in read if name not in derived)]))
+
+    def predict(self, frame: Any, *, events: Events | None = None) -> Any:
+        """Return the predictions for a frame of rows, one row for one row, in their order.
+
+        Columns: ``<output>_prediction``; for classes ``<output>_probability`` (of the predicted
+        class) and ``<output>_probability_<class>``. The target need not be there; columns that
+        are not inputs are ignored. A missing cell or an unseen category is answered the way
+        training learned to treat it.
+
+        Args:
+            frame: Polars, pandas or Arrow; the result is of the same kind.
+            events: told of columns and values that were not as in training.
+
+        Raises:
+            DataError: an input column is missing.
+        """
+        rows, back = to_polars(frame)
+        return back(self._predict(rows, events or Events()))
+
+    def predict_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the predictions for one row, as plain values under the names of `predict`.
+
+        A key that is not there is a missing cell.
+
+        Raises:
+            UsageError: none of the inputs is in the row.
+        """
+        if self._row is None:
+            self._row = self._compile_row()
+        return self._row(row)
+
+    def scores(self, rows: pl.DataFrame) -> dict[str, Scores]:
+        """Return the raw scores of every output; derived columns must be there already."""
+        inputs: dict[str, EncodedColumn] = {}
+        for feature in self.document.input_features:
+            encoding = self.encodings[feature.name]
+            inputs[feature.name] = feature.preprocessing.encode(rows[feature.column], encoding)
+        return self.fitted.predict(inputs)
+
+    def evaluate(self, frame: Any) -> dict[str, dict[str, float | None]]:
+        """Return metrics by output, measured on rows that hold the targets.
+
+        Rows that do not satisfy the config's `where` are left out.
+
+        Raises:
+            DataError: a target or input column is missing.
+        """
+        from ordain.store.judge import judge_frame
+
+        rows, _ = to_polars(frame)
+        judged = judge_frame(self, rows, name="given")
+        return {name: dict(output.sets["given"].metrics) for name, output in judged.items()}
+
+    def save(self, path: Path | str) -> Path:
+        """Copy the bundle to a new folder and return its path.
+
+        Raises:
+            StoreError: the folder exists already or cannot be written.
+        """
+        if self.path is None:
+            raise StoreError("this model has no bundle yet; train it with `ordain.train`")
+        target = Path(path)
+        if target.exists():
+            raise StoreError(f"{target} exists already\n  Fix: give a new folder")
+        from ordain.core.files import atomic_folder
+
+        with atomic_folder(target) as temporary:
+            shutil.copytree(self.path, temporary, dirs_exist_ok=True)
+        return target
+
+    def with_derived(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows with the config's derived columns computed.
+
+        Raises:
+            DataError: an input column is missing.
+        """
+        missing = [name for name in self.input_columns if name not in rows.columns]
+        if missing:
+            raise missing_columns(missing, rows.columns)
+        if not self.document.data.columns:
+            return rows
+        from ordain.data import apply_expressions
+
+        return apply_expressions(rows, columns=self.document.data.columns)
+
+    def _predict(self, rows: pl.DataFrame, events: Events) -> pl.DataFrame:
+        rows = self.with_derived(rows)
+        blocks = [
+            self._decode(self.scores(rows.slice(start, BLOCK_ROWS)))
+            for start in range(0, max(1, rows.height), BLOCK_ROWS)
+        ]
+        self._tell_unusual(rows, events)
+        return pl.concat(blocks) if len(blocks) > 1 else blocks[0]
+
+    def _decode(self, scores: Mapping[str, Scores]) -> pl.DataFrame:
+        columns: dict[str, pl.Series] = {}
+        for feature in self.document.output_features:
+            encoding = self.encodings[feature.name]
+            columns |= feature.preprocessing.decode(scores[feature.name], encoding, feature.name)
+        return pl.DataFrame(columns)
+
+    def _tell_unusual(self, rows: pl.DataFrame, events: Events) -> None:
+        where = self.document.data.where
+        if where:
+            from ordain.data import count_outside
+
+            outside = count_outside(rows, where)
+            if outside:
+                events.warn(
+                    "W601",
+                    f"{outside} of {rows.height} rows do not satisfy `where: {where}`, which the "
+                    "model was trained under; they are predicted all the same",
+                )
+
+    def _compile_row(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        if self.document.data.columns:
+            return lambda row: self._predict(pl.DataFrame([dict(row)]), Events()).row(0, named=True)
+        cells = [
+            (feature.column, feature.preprocessing.row(self.encodings[feature.name]))
+            for feature in sorted(self.document.input_features, key=lambda feature: feature.name)
+        ]
+        decoders = [
+            (feature.name, feature.preprocessing.decode_row(self.encodings[feature.name], feature.name))
+            for feature in self.document.output_features
+        ]
+        predict = self.fitted.row_predictor()
+        columns = frozenset(column for column, _ in cells)
+
+        def answer(row: Mapping[str, Any]) -> dict[str, Any]:
+            get = row.get
+            scores = predict([encode(get(column)) for column, encode in cells])
+            result: dict[str, Any] = {}
+            for name, decode in decoders:
+                result.update(decode(scores[name]))
+            return result
+
+        def checked(row: Mapping[str, Any]) -> dict[str, Any]:
+            if columns.isdisjoint(row):
+                raise UsageError(
+                    "the row has none of the model's inputs\n"
+                    f"  Fix: give a mapping with some of: {', '.join(sorted(columns))}"
+                )
+            return answer(row)
+
+        return checked
+
+
+def missing_columns(missing: list[str], present: list[str]) -> DataError:
+    """Return the error that names input columns a frame lacks, with the nearest names it has."""
+    from ordain.core.diagnostics import nearest
+
+    lines = []
+    for name in missing:
+        close = nearest(name, present)
+        hint = f"; nearest: `{close}`" if close else ""
+        lines.append(f"  column `{name}` is missing{hint}")
+    return DataError(
+        f"{len(missing)} input column{'s are' if len(missing) > 1 else ' is'} not in the data\n"
+        + "\n".join(lines)
+        + "\n  Fix: add the column, empty where the value is not known"
+    )
+
+
+def load(path: Path | str) -> Model:
+    """Return the model of a bundle folder, after checking every byte and its golden rows.
+
+    Raises:
+        BundleError: damaged, foreign, of another format, or it answers its golden rows otherwise.
+    """
+    folder = Path(path)
+    if (folder / "bundle" / bundle.CHECKSUMS).exists():
+        folder = folder / "bundle"
+    bundle.verify(folder)
+    model = open_unchecked(folder)
+    from ordain.store.golden import check_golden
+
+    check_golden(model, folder)
+    return model
+
+
+def open_unchecked(folder: Path) -> Model:
+    """Return the model of a bundle whose bytes are known to be right."""
+    from ordain.config import Config
+    from ordain.features.store import load_encodings
+    from ordain.store.problem import build_problem
+
+    document = Config.load(folder / "config.yaml").document
+    try:
+        encodings = load_encodings(folder)
+        problem = build_problem(document, encodings)
+    except (KeyError, ValueError) as error:
+        raise BundleError(f"{folder}: the fitted features do not fit the config: {error}") from error
+    fitted = document.model_type.load(folder / "model", problem)
+    return Model(document, encodings, fitted=fitted, path=folder)

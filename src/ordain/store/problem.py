@@ -1,0 +1,61 @@
+"""From declared features and their fitted encodings to the problem a family learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ordain.config.document import Document, InputFeature, OutputFeature
+from ordain.features.feature import Encoding
+from ordain.models.family import Input, Output, Problem
+
+
+def build_problem(document: Document, encodings: Mapping[str, Encoding]) -> Problem:
+    """Return inputs and outputs with their fitted shapes.
+
+    They are ordered by name: the order in which a config lists features changes no model.
+    """
+    return Problem(
+        inputs=tuple(
+            Input(feature.name, feature.type, encodings[feature.name].shape, feature.encoder)
+            for feature in sorted(document.input_features, key=_name)
+        ),
+        outputs=tuple(
+            _output(feature, encodings[feature.name])
+            for feature in sorted(document.output_features, key=_name)
+        ),
+        combiner=document.combiner,
+    )
+
+
+def labels_of(encoding: Encoding) -> tuple[str, ...]:
+    """Return class names in the order of the encoded index; (negative, positive) for binary."""
+    return tuple(str(label) for label in getattr(encoding, "labels", ()))
+
+
+def _name(feature: InputFeature | OutputFeature) -> str:
+    return feature.name
+
+
+def _output(feature: OutputFeature, encoding: Encoding) -> Output:
+    labels = labels_of(encoding)
+    return Output(
+        name=feature.name,
+        type=feature.type,
+        shape=encoding.shape,
+        labels=labels,
+        loss=feature.loss,
+        decoder=feature.decoder,
+        weight=feature.loss.weight if feature.loss else 1.0,
+        class_weights=_class_weights(feature, labels),
+        bounds=getattr(encoding, "bounds", None),
+    )
+
+
+def _class_weights(feature: OutputFeature, labels: tuple[str, ...]) -> tuple[float, ...]:
+    declared: Any = feature.class_weights or getattr(feature.loss, "class_weights", None)
+    if not declared or declared == "balanced":
+        return ()
+    if isinstance(declared, Mapping):
+        return tuple(float(declared.get(label, 1.0)) for label in labels)
+    return tuple(float(weight) for weight in declared)

@@ -1,0 +1,447 @@
+"""What every model family must do.
+
+A test suite runs each check on each registered family:
+
+    @pytest.mark.parametrize("name", FAMILIES.names())
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_family_keeps_the_contract(name, check, tmp_path):
+        check(FamilyCase.of(name), tmp_path)
+
+A check raises AssertionError with what was broken. Data is made up here: a number, a wide
+number, a binary, a category, a vector and a text column, in the kinds that the family asks for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ordain.core.component import Spec
+from ordain.core.events import Event, Events
+from ordain.core.randomness import generator
+from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
+from ordain.features.feature import Form
+from ordain.models.family import (
+    FAMILIES,
+    Dataset,
+    Family,
+    FitContext,
+    FittedModel,
+    Input,
+    Output,
+    Problem,
+)
+
+Arrays = dict[str, EncodedColumn]
+Equip = Callable[[Problem], Problem]
+
+_BUCKETS = 50
+
+
+@dataclass(frozen=True)
+class FamilyCase:
+    """A family, a trainer that is quick, and what makes a problem fit for it.
+
+    Attributes:
+        equip: gives inputs their encoders and outputs their decoders, for neural families.
+    """
+
+    family: Family
+    trainer: Spec
+    equip: Equip = field(default=lambda problem: problem)
+
+    @classmethod
+    def of(
+        cls, name: str, *, trainer: Mapping[str, Any] | None = None, equip: Equip | None = None
+    ) -> FamilyCase:
+        """Return the case of a registered family."""
+        family = FAMILIES.build(name)
+        spec = family.Trainer.model_validate(dict(trainer or {}))
+        return cls(family, spec, equip or (lambda problem: problem))
+
+    def problem(self, *outputs: str) -> Problem:
+        """Return six inputs of different kinds and the outputs named (number, binary, category)."""
+        names = outputs or ("number", "binary", "category")
+        plain = Problem(_inputs(self._text_form()), tuple(_OUTPUTS[name] for name in names))
+        return self.equip(plain)
+
+    def rows(self, n_rows: int, *, seed: int = 0) -> Dataset:
+        """Return rows whose outputs follow from the inputs, with some noise."""
+        return _make_rows(n_rows, self._text_form(), generator(seed, "rows"))
+
+    def fit(
+        self,
+        problem: Problem,
+        train: Dataset,
+        validation: Dataset | None,
+        *,
+        folder: Path,
+        events: Events | None = None,
+    ) -> FittedModel:
+        """Train with a fixed seed on one thread."""
+        context = FitContext(seed=7, events=events or Events(), folder=folder, n_threads=1)
+        return self.family.fit(problem, train, validation, trainer=self.trainer, context=context)
+
+    def _text_form(self) -> Form:
+        return self.family.form("text", None)
+
+
+def answers_every_output(case: FamilyCase, folder: Path) -> None:
+    """Scores have one row a row, the right width, and are finite."""
+    problem, test = case.problem(), case.rows(50, seed=2)
+    model = case.fit(problem, case.rows(200), case.rows(60, seed=1), folder=folder)
+    scores = model.predict(test.inputs)
+    assert list(scores) == ["number", "binary", "category"]
+    assert scores["number"].shape == scores["binary"].shape == (50,)
+    assert scores["category"].shape == (50, 3)
+    assert all(np.isfinite(values).all() for values in scores.values())
+
+
+def gives_probabilities(case: FamilyCase, folder: Path) -> None:
+    """Probabilities lie between 0 and 1; those of a category sum to 1."""
+    model = case.fit(case.problem(), case.rows(200), case.rows(60, seed=1), folder=folder)
+    scores = model.predict(case.rows(80, seed=2).inputs)
+    for name in ("binary", "category"):
+        assert scores[name].min() >= 0, name
+        assert scores[name].max() <= 1, name
+    np.testing.assert_allclose(scores["category"].sum(axis=1), 1, atol=1e-5)
+
+
+def takes_one_output_at_a_time(case: FamilyCase, folder: Path) -> None:
+    """Each output type can be the only one."""
+    for name in ("number", "binary", "category"):
+        model = case.fit(case.problem(name), case.rows(80), None, folder=folder / name)
+        assert list(model.predict(case.rows(5).inputs)) == [name]
+
+
+def takes_any_single_input(case: FamilyCase, folder: Path) -> None:
+    """Each input can be the only one."""
+    whole = case.problem("binary")
+    for column in whole.inputs:
+        problem = case.equip(replace(whole, inputs=(column,)))
+        train = _only(case.rows(80), column.name)
+        model = case.fit(problem, train, None, folder=folder / column.name)
+        assert np.isfinite(model.predict(train.inputs)["binary"]).all(), column.name
+
+
+def trains_without_validation(case: FamilyCase, folder: Path) -> None:
+    """No validation rows, and none in a set that has no rows, both work."""
+    for name, validation in (("none", None), ("empty", case.rows(0))):
+        model = case.fit(case.problem(), case.rows(80), validation, folder=folder / name)
+        assert np.isfinite(model.predict(case.rows(5).inputs)["number"]).all()
+
+
+def trains_on_one_row(case: FamilyCase, folder: Path) -> None:
+    """One training row gives a model that answers."""
+    model = case.fit(case.problem(), case.rows(1), None, folder=folder)
+    assert np.isfinite(model.predict(case.rows(3, seed=1).inputs)["number"]).all()
+
+
+def bears_constant_targets(case: FamilyCase, folder: Path) -> None:
+    """A target that never varies is answered, with probabilities inside their bounds."""
+    train = _constant(case.rows(60))
+    model = case.fit(case.problem(), train, _constant(case.rows(20)), folder=folder)
+    scores = model.predict(case.rows(10, seed=2).inputs)
+    assert np.abs(scores["number"] - 1.5).max() < 0.5  # noqa: PLR2004
+    assert scores["binary"].min() > 0.5  # noqa: PLR2004
+    assert (scores["category"].argmax(axis=1) == 1).all()
+
+
+def bears_missing_columns(case: FamilyCase, folder: Path) -> None:
+    """A column in which everything is missing neither fails nor spoils the scores."""
+    train = _all_missing(case.rows(100), is_nan=case.family.form("number", None) is Form.TREES)
+    model = case.fit(case.problem(), train, None, folder=folder)
+    assert all(np.isfinite(values).all() for values in model.predict(train.inputs).values())
+
+
+def bears_unseen_categories(case: FamilyCase, folder: Path) -> None:
+    """A category and a text that training never saw are answered."""
+    train, test = case.rows(100), case.rows(10, seed=3)
+    ids = np.array(train.inputs["category_in"].values)
+    ids[ids == 3] = 1  # noqa: PLR2004
+    seen = {**train.inputs, "category_in": EncodedColumn(Kind.INDEX, ids)}
+    model = case.fit(case.problem(), replace(train, inputs=seen), None, folder=folder)
+    unseen = EncodedColumn(Kind.INDEX, np.full(10, 3, dtype=np.int32))
+    scores = model.predict({**test.inputs, "category_in": unseen})
+    assert all(np.isfinite(values).all() for values in scores.values())
+
+
+def bears_an_absent_class(case: FamilyCase, folder: Path) -> None:
+    """A declared class without a training row gets a probability."""
+    train = case.rows(90)
+    truth = np.minimum(train.outputs["category"].values, 1).astype(np.int32)
+    outputs = {**train.outputs, "category": EncodedColumn(Kind.INDEX, truth)}
+    model = case.fit(case.problem("category"), replace(train, outputs=outputs), None, folder=folder)
+    assert model.predict(train.inputs)["category"].shape == (90, 3)
+
+
+def repeats_itself(case: FamilyCase, folder: Path) -> None:
+    """The same rows and seed give the same files, byte for byte."""
+    digests = []
+    for name in ("first", "second"):
+        model = case.fit(
+            case.problem(), case.rows(150), case.rows(50, seed=1), folder=folder / name / "run"
+        )
+        model.save(folder / name / "saved")
+        digests.append(_digests(folder / name / "saved"))
+    assert digests[0], "save wrote no file"
+    assert digests[0] == digests[1]
+
+
+def resumes_to_the_same_bytes(case: FamilyCase, folder: Path) -> None:
+    """A run killed in its middle and started again ends as one that was never killed."""
+    problem, train, validation = case.problem(), case.rows(150), case.rows(50, seed=1)
+    case.fit(problem, train, validation, folder=folder / "whole").save(folder / "a")
+    for n_events in (1, 4):
+        broken = folder / f"broken-{n_events}"
+        try:
+            case.fit(problem, train, validation, folder=broken, events=Events(_Killer(n_events)))
+        except _Killed:
+            pass
+        case.fit(problem, train, validation, folder=broken).save(folder / f"b{n_events}")
+        assert _digests(folder / "a") == _digests(folder / f"b{n_events}"), n_events
+
+
+def loads_what_it_saved(case: FamilyCase, folder: Path) -> None:
+    """A loaded model gives the same scores, and saves to the same bytes."""
+    problem, test = case.problem(), case.rows(40, seed=2)
+    model = case.fit(problem, case.rows(150), case.rows(50, seed=1), folder=folder / "run")
+    model.save(folder / "saved")
+    loaded = case.family.load(folder / "saved", problem)
+    for name, scores in model.predict(test.inputs).items():
+        np.testing.assert_array_equal(scores, loaded.predict(test.inputs)[name], err_msg=name)
+    loaded.save(folder / "again")
+    assert _digests(folder / "saved") == _digests(folder / "again")
+
+
+def answers_a_row_as_a_batch(case: FamilyCase, folder: Path) -> None:
+    """One row alone scores as it does in a batch, to 1e-6, also after loading."""
+    problem, test = case.problem(), case.rows(30, seed=2)
+    model = case.fit(problem, case.rows(150), case.rows(50, seed=1), folder=folder / "run")
+    model.save(folder / "saved")
+    batch = model.predict(test.inputs)
+    for source in (model, case.family.load(folder / "saved", problem)):
+        answer = source.row_predictor()
+        for row in range(test.n_rows):
+            single = answer(row_cells(problem.inputs, test.inputs, row))
+            assert list(single) == list(batch)
+            for name, scores in batch.items():
+                np.testing.assert_allclose(
+                    np.asarray(single[name], dtype=float), scores[row], atol=1e-6, err_msg=name
+                )
+
+
+def leaves_inputs_unchanged(case: FamilyCase, folder: Path) -> None:
+    """Neither training nor prediction writes into the arrays, which may be read-only."""
+    train = _frozen(case.rows(100))
+    before = _copy(train.inputs)
+    model = case.fit(case.problem(), train, _frozen(case.rows(30, seed=1)), folder=folder)
+    model.predict(train.inputs)
+    for name, column in train.inputs.items():
+        np.testing.assert_array_equal(column.values, before[name].values, err_msg=name)
+
+
+def answers_an_empty_batch(case: FamilyCase, folder: Path) -> None:
+    """No rows in, no rows out, of the right width."""
+    model = case.fit(case.problem(), case.rows(60), None, folder=folder)
+    scores = model.predict(case.rows(0).inputs)
+    assert scores["number"].shape == scores["binary"].shape == (0,)
+    assert scores["category"].shape == (0, 3)
+
+
+def heeds_row_weights(case: FamilyCase, folder: Path) -> None:
+    """Rows of weight zero, or nearly, do not decide the prediction."""
+    train = case.rows(200)
+    truth = np.zeros((200, 1), dtype=np.float32)
+    truth[100:] = 1
+    weights = np.where(truth[:, 0] == 1, 1.0, 1e-3).astype(np.float32)
+    outputs = {"binary": EncodedColumn(Kind.SCALAR, truth)}
+    weighted = replace(train, outputs=outputs, weights=weights)
+    model = case.fit(case.problem("binary"), weighted, None, folder=folder)
+    assert model.predict(train.inputs)["binary"].mean() > 0.8  # noqa: PLR2004
+
+
+def reports_plain_facts(case: FamilyCase, folder: Path) -> None:
+    """Facts and history are plain JSON, without a number that is not finite."""
+    import json
+
+    heard: list[Event] = []
+    model = case.fit(
+        case.problem(), case.rows(100), case.rows(40, seed=1), folder=folder,
+        events=Events(heard.append),
+    )  # fmt: skip
+    assert model.facts
+    json.dumps([model.facts, model.history], allow_nan=False)
+    json.dumps([event.data for event in heard], allow_nan=False)
+
+
+CHECKS: tuple[Callable[[FamilyCase, Path], None], ...] = (
+    answers_every_output,
+    gives_probabilities,
+    takes_one_output_at_a_time,
+    takes_any_single_input,
+    trains_without_validation,
+    trains_on_one_row,
+    bears_constant_targets,
+    bears_missing_columns,
+    bears_unseen_categories,
+    bears_an_absent_class,
+    repeats_itself,
+    resumes_to_the_same_bytes,
+    loads_what_it_saved,
+    answers_a_row_as_a_batch,
+    leaves_inputs_unchanged,
+    answers_an_empty_batch,
+    heeds_row_weights,
+    reports_plain_facts,
+)
+
+
+def row_cells(inputs: Sequence[Input], columns: Mapping[str, EncodedColumn], row: int) -> list[Any]:
+    """Return one row's cells as `Feature.row` gives them, in the order of the inputs."""
+    return [_cell(column.shape, columns[column.name].rows(row, row + 1)) for column in inputs]
+
+
+def _cell(shape: Shape, one: EncodedColumn) -> RowValue:
+    if shape.kind is Kind.INDEX:
+        return int(one.values[0])
+    if shape.kind is Kind.TOKENS:
+        return [int(value) for value in one.values]
+    if shape.kind is Kind.BAG:
+        assert one.weights is not None, "a bag has weights"
+        return one.values.tolist(), one.weights.tolist()
+    values = tuple(float(value) for value in one.values.reshape(-1))
+    return values[0] if shape.kind is Kind.SCALAR and shape.width == 1 else values
+
+
+class _Killed(BaseException):
+    pass
+
+
+class _Killer:
+    def __init__(self, n_events: int) -> None:
+        self._left = n_events
+
+    def __call__(self, event: Event) -> None:
+        self._left -= event.kind == "epoch"
+        if self._left < 0:
+            raise _Killed
+
+
+_OUTPUTS = {
+    "number": Output("number", "number", Shape(kind=Kind.SCALAR), bounds=(-8.0, 8.0)),
+    "binary": Output("binary", "binary", Shape(kind=Kind.SCALAR, role="binary"), ("no", "yes")),
+    "category": Output(
+        "category", "category", Shape(kind=Kind.INDEX, cardinality=3), ("red", "green", "blue")
+    ),
+}
+
+
+def _inputs(text: Form) -> tuple[Input, ...]:
+    kinds = {Form.TREES: Kind.VECTOR, Form.TOKENS: Kind.TOKENS}
+    kind = kinds.get(text, Kind.BAG)
+    words = (
+        Shape(kind=kind, width=4)
+        if kind is Kind.VECTOR
+        else Shape(kind=kind, cardinality=_BUCKETS)
+    )
+    return (
+        Input("number_in", "number", Shape(kind=Kind.SCALAR)),
+        Input("wide_in", "number", Shape(kind=Kind.SCALAR, width=2)),
+        Input("binary_in", "binary", Shape(kind=Kind.SCALAR, role="binary")),
+        Input("category_in", "category", Shape(kind=Kind.INDEX, cardinality=5)),
+        Input("date_in", "date", Shape(kind=Kind.VECTOR, width=3)),
+        Input("text_in", "text", words),
+    )
+
+
+def _make_rows(n_rows: int, text: Form, random: np.random.Generator) -> Dataset:
+    def normal(width: int) -> npt.NDArray[np.float32]:
+        return random.normal(size=(n_rows, width)).astype(np.float32)
+
+    number, vector = normal(1), normal(3)
+    category = random.integers(0, 4, n_rows).astype(np.int32)
+    is_missing = random.random((n_rows, 1)) < 0.1  # noqa: PLR2004
+    wide = np.hstack([np.where(is_missing, 0, normal(1)), is_missing]).astype(np.float32)
+    binary = random.choice(np.array([0, 0.5, 1], dtype=np.float32), (n_rows, 1), p=[0.4, 0.1, 0.5])
+    signal = number[:, 0] + (category == 2) - (category == 1) + binary[:, 0]  # noqa: PLR2004
+    signal = signal + 0.3 * random.normal(size=n_rows)
+    inputs = {
+        "number_in": EncodedColumn(Kind.SCALAR, number),
+        "wide_in": EncodedColumn(Kind.SCALAR, wide),
+        "binary_in": EncodedColumn(Kind.SCALAR, binary),
+        "category_in": EncodedColumn(Kind.INDEX, category),
+        "date_in": EncodedColumn(Kind.VECTOR, vector),
+        "text_in": _words(n_rows, text, random),
+    }
+    truth = signal.astype(np.float32)[:, None]
+    outputs = {
+        "number": EncodedColumn(Kind.SCALAR, truth),
+        "binary": EncodedColumn(Kind.SCALAR, (truth > 0.5).astype(np.float32)),  # noqa: PLR2004
+        "category": EncodedColumn(Kind.INDEX, np.digitize(signal, [0, 1]).astype(np.int32)),
+    }
+    return Dataset(inputs, outputs, n_rows)
+
+
+def _words(n_rows: int, text: Form, random: np.random.Generator) -> EncodedColumn:
+    if text is Form.TREES:
+        return EncodedColumn(Kind.VECTOR, random.normal(size=(n_rows, 4)).astype(np.float32))
+    lengths = random.integers(0, 6, n_rows)
+    rows = [np.sort(random.choice(_BUCKETS, n, replace=False)) for n in lengths]
+    ids = np.concatenate([*rows, np.zeros(0)]).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    if text is Form.TOKENS:
+        return EncodedColumn(Kind.TOKENS, ids, offsets)
+    weights = random.random(len(ids)).astype(np.float32)
+    return EncodedColumn(Kind.BAG, ids, offsets, weights)
+
+
+def _only(rows: Dataset, name: str) -> Dataset:
+    return replace(rows, inputs={name: rows.inputs[name]})
+
+
+def _constant(rows: Dataset) -> Dataset:
+    n = rows.n_rows
+    outputs = {
+        "number": EncodedColumn(Kind.SCALAR, np.full((n, 1), 1.5, dtype=np.float32)),
+        "binary": EncodedColumn(Kind.SCALAR, np.ones((n, 1), dtype=np.float32)),
+        "category": EncodedColumn(Kind.INDEX, np.ones(n, dtype=np.int32)),
+    }
+    return replace(rows, outputs=outputs)
+
+
+def _all_missing(rows: Dataset, *, is_nan: bool) -> Dataset:
+    n = rows.n_rows
+    number = np.full((n, 1), np.nan if is_nan else 0, dtype=np.float32)
+    inputs = {
+        **rows.inputs,
+        "number_in": EncodedColumn(Kind.SCALAR, number),
+        "category_in": EncodedColumn(Kind.INDEX, np.zeros(n, dtype=np.int32)),
+    }
+    return replace(rows, inputs=inputs)
+
+
+def _frozen(rows: Dataset) -> Dataset:
+    for column in (*rows.inputs.values(), *rows.outputs.values()):
+        for array in (column.values, column.offsets, column.weights):
+            if array is not None:
+                array.flags.writeable = False
+    return rows
+
+
+def _copy(columns: Mapping[str, EncodedColumn]) -> Arrays:
+    return {name: replace(column, values=column.values.copy()) for name, column in columns.items()}
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.blake2b(path.read_bytes()).hexdigest()
+        for path in files
+    }
