@@ -74,7 +74,9 @@ def test_features_of_includes_merge_by_name(tmp_path):
 
 
 def test_an_environment_is_an_include_named_by_a_variable(tmp_path):
-    main = write(tmp_path, main="include: env_${STAGE:-dev}.yaml\n", env_dev="a: 1\n", env_prod="a: 2\n")
+    main = write(
+        tmp_path, main="include: env_${STAGE:-dev}.yaml\n", env_dev="a: 1\n", env_prod="a: 2\n"
+    )
     assert composed(main).plain() == {"a": 1}
     assert composed(main, {"STAGE": "prod"}).plain() == {"a": 2}
 
@@ -119,9 +121,11 @@ def test_overrides_go_into_blocks_not_yet_written():
 def test_overrides_find_features_by_name_and_position():
     text = "input_features: [{name: tenure, type: number}, {name: x.y, encoder: embed}]\n"
     tree = overridden(
-        text, "input_features.tenure.type=category", "input_features[1].encoder.dropout=0.5",
+        text,
+        "input_features.tenure.type=category",
+        "input_features[1].encoder.dropout=0.5",
         "input_features['x.y'].column=z",
-    )  # fmt: skip
+    )
     assert tree["input_features"] == [
         {"name": "tenure", "type": "category"},
         {"name": "x.y", "encoder": {"type": "embed", "dropout": 0.5}, "column": "z"},

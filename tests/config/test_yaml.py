@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.config import yaml
+from ordain.config import emit, yaml
 from ordain.core.errors import ConfigError
 
 
@@ -17,14 +17,41 @@ def plain(text):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("no", "no"), ("yes", "yes"), ("on", "on"), ("off", "off"), ("y", "y"), ("N", "N"),
-        ("true", True), ("False", False), ("null", None), ("~", None), ("", None),
-        ("12", 12), ("-3", -3), ("+3", 3), ("1_000", 1000), ("0x1F", 31), ("0o17", 15), ("017", 17),
-        ("1e-3", 0.001), ("1E3", 1000.0), (".5", 0.5), ("1.", 1.0), ("1_0.5", 10.5),
-        ("12:30", "12:30"), ("2024-01-01", "2024-01-01"), ("1_", "1_"), ("_1", "_1"), ("1__0", "1__0"),
-        ("'5'", "5"), ('"true"', "true"), ("!!str 5", "5"), ("=", "="), (".inf", math.inf),
+        ("no", "no"),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("off", "off"),
+        ("y", "y"),
+        ("N", "N"),
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("12", 12),
+        ("-3", -3),
+        ("+3", 3),
+        ("1_000", 1000),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("017", 17),
+        ("1e-3", 0.001),
+        ("1E3", 1000.0),
+        (".5", 0.5),
+        ("1.", 1.0),
+        ("1_0.5", 10.5),
+        ("12:30", "12:30"),
+        ("2024-01-01", "2024-01-01"),
+        ("1_", "1_"),
+        ("_1", "_1"),
+        ("1__0", "1__0"),
+        ("'5'", "5"),
+        ('"true"', "true"),
+        ("!!str 5", "5"),
+        ("=", "="),
+        (".inf", math.inf),
     ],
-)  # fmt: skip
+)
 def test_scalars_follow_yaml_1_2(text, value):
     read = plain(f"key: {text}\n")["key"]
     assert read == value
@@ -32,7 +59,12 @@ def test_scalars_follow_yaml_1_2(text, value):
 
 
 def test_keys_are_always_text():
-    assert plain("1: a\nno: b\ntrue: c\nnull: d\n") == {"1": "a", "no": "b", "true": "c", "null": "d"}
+    assert plain("1: a\nno: b\ntrue: c\nnull: d\n") == {
+        "1": "a",
+        "no": "b",
+        "true": "c",
+        "null": "d",
+    }
 
 
 def test_json_is_read_by_the_same_path():
@@ -128,7 +160,9 @@ def test_a_byte_order_mark_is_dropped():
 _texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _texts
 _values = st.recursive(
-    _scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_texts, inner, max_size=4), max_leaves=12
+    _scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_texts, inner, max_size=4),
+    max_leaves=12,
 )
 
 
@@ -140,4 +174,4 @@ def test_what_is_dumped_reads_back_equal(value):
         return isinstance(part, list) and any(map(has_merge, part))
 
     if not has_merge(value):
-        assert plain(yaml.dump(value)) == value
+        assert plain(emit.dump(value)) == value

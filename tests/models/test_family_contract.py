@@ -4,7 +4,7 @@ import pytest
 
 from ordain.testing.families import CHECKS, FamilyCase
 
-NAMES = ("gbm",)
+NAMES = ("gbm", "linear")
 QUICK = {"gbm": {"num_boost_round": 25}}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ordain.config.codes import fault
 from ordain.config.config import Config
@@ -37,10 +38,18 @@ def check_values(config: Config, document: Document, profiles: Profiles) -> list
         faults += _input(config, feature, profiles[feature.column])
     for feature in (*outputs, *inputs):
         faults += _readable(config, feature, profiles[feature.column])
-    if not inputs and not any(d.code == "E401" for d in _features(config, profiles, "input_features", "E401")):
-        faults.append(fault("E409", "no column is left to learn from", ("input_features",),
-                            config.tree.mark_of(("input_features",)),
-                            allowed=f"Columns of the data: {_listed(profiles)}."))  # fmt: skip
+    if not inputs and not any(
+        d.code == "E401" for d in _features(config, profiles, "input_features", "E401")
+    ):
+        faults.append(
+            fault(
+                "E409",
+                "no column is left to learn from",
+                ("input_features",),
+                config.tree.mark_of(("input_features",)),
+                allowed=f"Columns of the data: {_listed(profiles)}.",
+            )
+        )
     return faults
 
 
@@ -48,13 +57,18 @@ def _rows(config: Config, profiles: Profiles) -> Iterator[Diagnostic]:
     n_rows = max((profile.n_rows for profile in profiles.values()), default=0)
     if n_rows < MIN_ROWS:
         shown = {0: "no rows", 1: "one row"}.get(n_rows, f"{n_rows} rows")
-        yield fault("E408", f"the data has {shown}", ("data",), config.tree.mark_of_key(("data", "source")),
-                    allowed=f"Rows to train, to validate and to test take at least {MIN_ROWS}.",
-                    fix="give more rows, or loosen `data.where` and `data.sample`")  # fmt: skip
+        yield fault(
+            "E408",
+            f"the data has {shown}",
+            ("data",),
+            config.tree.mark_of_key(("data", "source")),
+            allowed=f"Rows to train, to validate and to test take at least {MIN_ROWS}.",
+            fix="give more rows, or loosen `data.where` and `data.sample`",
+        )
 
 
 def _features(config: Config, profiles: Profiles, section: str, code: str) -> Iterator[Diagnostic]:
-    features = getattr(config.document, section)
+    features: Any = getattr(config.document, section)
     if isinstance(features, str):
         return
     for index, feature in enumerate(features):
@@ -87,9 +101,13 @@ def _absent(
     close = nearest(column, profiles)
     key = path[-1] if isinstance(path[-1], str) else "column"
     return fault(
-        code, f"the {what} '{column}' is not in the data", path, config.tree.mark_of(path),
-        allowed=f"Columns: {_listed(profiles)}.", fix=f"{key}: {close}" if close else None,
-    )  # fmt: skip
+        code,
+        f"the {what} '{column}' is not in the data",
+        path,
+        config.tree.mark_of(path),
+        allowed=f"Columns: {_listed(profiles)}.",
+        fix=f"{key}: {close}" if close else None,
+    )
 
 
 def _target(config: Config, output: OutputFeature, profile: ColumnProfile) -> Iterator[Diagnostic]:
@@ -97,18 +115,33 @@ def _target(config: Config, output: OutputFeature, profile: ColumnProfile) -> It
     mark = config.tree.mark_of((*path, "name"))
     n_present = profile.n_rows - profile.n_missing
     if n_present == 0:
-        yield fault("E404", f"the target '{output.column}' has no value in any of {profile.n_rows:,} rows",
-                    path, mark, fix="choose another column to predict")
+        yield fault(
+            "E404",
+            f"the target '{output.column}' has no value in any of {profile.n_rows:,} rows",
+            path,
+            mark,
+            fix="choose another column to predict",
+        )
         return
     if profile.n_distinct <= 1 and n_present > 1:
         value = profile.top[0][0] if profile.top else ""
-        yield fault("E405", f"the target '{output.column}' is '{value}' in all of {n_present:,} rows", path,
-                    mark, allowed="A target must have at least two values.",
-                    fix="choose another column, or loosen `data.where`")
+        yield fault(
+            "E405",
+            f"the target '{output.column}' is '{value}' in all of {n_present:,} rows",
+            path,
+            mark,
+            allowed="A target must have at least two values.",
+            fix="choose another column, or loosen `data.where`",
+        )
         return
     if profile.n_missing:
-        yield fault("W508", f"{profile.n_missing:,} of {profile.n_rows:,} rows have no `{output.column}` and "
-                    "are left out of training and judging", path, mark)  # fmt: skip
+        yield fault(
+            "W508",
+            f"{profile.n_missing:,} of {profile.n_rows:,} rows have no `{output.column}` and "
+            "are left out of training and judging",
+            path,
+            mark,
+        )
     if output.type in CLASS_TYPES:
         yield from _classes(config, output, profile, path)
 
@@ -125,11 +158,14 @@ def _classes(
         verb = "has" if len(single) == 1 else "have"
         stratified = _stratifies(config, output.column)
         at = ("preprocessing", "split") if stratified else path
-        yield fault("E406" if stratified else "W506",
-                    f"of the classes of `{output.column}`, {shown}{more} {verb} a single row", at,
-                    config.tree.mark_of(at) if stratified else mark,
-                    allowed="Such a class stands in one set only, so it is either not learned or not judged.",
-                    fix=f"data:\n  where: {output.column} <> '{single[0]}'")  # fmt: skip
+        yield fault(
+            "E406" if stratified else "W506",
+            f"of the classes of `{output.column}`, {shown}{more} {verb} a single row",
+            at,
+            config.tree.mark_of(at) if stratified else mark,
+            allowed="Such a class stands in one set only, so it is either not learned or not judged.",
+            fix=f"data:\n  where: {output.column} <> '{single[0]}'",
+        )
     if isinstance(output.class_weights, dict) and is_whole:
         labels = [label for label, _ in profile.top]
         yield from _weights(config, output, labels, path)
@@ -143,9 +179,14 @@ def _weights(
         if label not in labels:
             place = (*path, "class_weights", label)
             close = nearest(label, labels)
-            yield fault("E410", f"`{output.column}` has no class '{label}'", place,
-                        config.tree.mark_of_key(place), allowed=f"Classes: {', '.join(labels)}.",
-                        fix=f"{close}: {output.class_weights[label]}" if close else None)  # fmt: skip
+            yield fault(
+                "E410",
+                f"`{output.column}` has no class '{label}'",
+                place,
+                config.tree.mark_of_key(place),
+                allowed=f"Classes: {', '.join(labels)}.",
+                fix=f"{close}: {output.class_weights[label]}" if close else None,
+            )
 
 
 def _stratifies(config: Config, column: str) -> bool:
@@ -160,12 +201,22 @@ def _input(config: Config, feature: InputFeature, profile: ColumnProfile) -> Ite
     mark = config.tree.mark_of((*path, "name"))
     n_present = profile.n_rows - profile.n_missing
     if n_present == 0:
-        yield fault("W504", f"`{feature.name}` has no value in any of {profile.n_rows:,} rows and tells "
-                    "nothing", path, mark, fix="remove it from `input_features`")  # fmt: skip
+        yield fault(
+            "W504",
+            f"`{feature.name}` has no value in any of {profile.n_rows:,} rows and tells nothing",
+            path,
+            mark,
+            fix="remove it from `input_features`",
+        )
     elif profile.n_distinct <= 1 and profile.n_missing == 0 and profile.n_rows >= MIN_ROWS:
         value = profile.top[0][0] if profile.top else ""
-        yield fault("W501", f"`{feature.name}` is '{value}' in all of {n_present:,} rows and tells nothing",
-                    path, mark, fix="remove it from `input_features`")  # fmt: skip
+        yield fault(
+            "W501",
+            f"`{feature.name}` is '{value}' in all of {n_present:,} rows and tells nothing",
+            path,
+            mark,
+            fix="remove it from `input_features`",
+        )
 
 
 def _readable(
@@ -182,9 +233,16 @@ def _readable(
     except DataError as error:
         message, _, fix = error.message.partition("\n  Fix: ")
         code = "E411" if feature.type == "binary" and profile.n_distinct > 2 else "E402"  # noqa: PLR2004
-        yield fault(code, message.strip(), place, config.tree.mark_of(place), fix=fix or None,
-                    notes=() if len(profile.sample) == profile.n_rows - profile.n_missing else
-                    (f"Seen in a sample of {len(profile.sample):,} of {profile.n_rows:,} rows.",))  # fmt: skip
+        yield fault(
+            code,
+            message.strip(),
+            place,
+            config.tree.mark_of(place),
+            fix=fix or None,
+            notes=()
+            if len(profile.sample) == profile.n_rows - profile.n_missing
+            else (f"Seen in a sample of {len(profile.sample):,} of {profile.n_rows:,} rows.",),
+        )
 
 
 def _place(config: Config, section: str, name: str) -> Path:

@@ -57,6 +57,7 @@ def bind(config: Config, profiles: Mapping[str, ColumnProfile]) -> Bound:
     """Return the config resolved against the columns of its data.
 
     Args:
+        config: what to bind.
         profiles: of every column of the table, in table order, derived columns included.
 
     Raises:
@@ -111,12 +112,14 @@ def _bind(
     faults += left_out
     typed_inputs = tuple(
         _typed(feature, "input_features", document, profiles, reasons)
-        for feature in inputs if feature.column in profiles
-    )  # fmt: skip
+        for feature in inputs
+        if feature.column in profiles
+    )
     outputs = tuple(
         _typed(feature, "output_features", document, profiles, reasons)
-        for feature in document.output_features if feature.column in profiles
-    )  # fmt: skip
+        for feature in document.output_features
+        if feature.column in profiles
+    )
     filled = document.model_copy(
         update={"input_features": typed_inputs, "output_features": outputs, "defaults": {}}
     )
@@ -126,15 +129,19 @@ def _bind(
 
 
 def _typed(
-    feature: F, section: str, document: Document, profiles: Mapping[str, ColumnProfile], reasons: Reasons
-) -> F:  # fmt: skip
+    feature: F,
+    section: str,
+    document: Document,
+    profiles: Mapping[str, ColumnProfile],
+    reasons: Reasons,
+) -> F:
     """Return a feature with its type, and the defaults of that type laid under it."""
     type_name, options = feature.type, feature.preprocessing
     if type_name == AUTO:
         from ordain.features.inference import infer_type
 
         inference = infer_type(profiles[feature.column], as_output=section == "output_features")
-        type_name, options = inference.type, FEATURES.get(inference.type)()
+        type_name, options = inference.type, FEATURES.build(inference.type)
         reasons[f"{section}.{feature.name}.type"] = inference.reason
     defaults = document.defaults.get(type_name, TypeDefaults())
     has_encoders = document.model_type.has_encoders

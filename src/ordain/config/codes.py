@@ -74,7 +74,7 @@ CODES: dict[str, str] = {
 }
 
 
-def fault(  # noqa: PLR0917
+def fault(
     code: str,
     message: str,
     path: Path = (),

@@ -14,13 +14,51 @@ from ordain.core.diagnostics import Diagnostic
 from ordain.data.profile import ColumnProfile
 
 MIN_ROWS_FOR_IDENTIFIER = 20
+_MOST = 0.5
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_IDENTIFIER_WORDS = {"id", "ids", "uuid", "guid", "key", "index", "idx", "rowid", "rownames", "unnamed", "no", "nr", "number"}
+_IDENTIFIER_WORDS = {
+    "id",
+    "ids",
+    "uuid",
+    "guid",
+    "key",
+    "index",
+    "idx",
+    "rowid",
+    "rownames",
+    "unnamed",
+    "no",
+    "nr",
+    "number",
+}
 _ECHO_WORDS = {
-    "pred", "prediction", "predictions", "predicted", "prob", "proba", "probability", "score",
-    "label", "labels", "encoded", "enc", "code", "flag", "target", "actual", "true", "y", "hat", "is",
-    "class", "binary", "num", "int", "str", "value",
-}  # fmt: skip
+    "pred",
+    "prediction",
+    "predictions",
+    "predicted",
+    "prob",
+    "proba",
+    "probability",
+    "score",
+    "label",
+    "labels",
+    "encoded",
+    "enc",
+    "code",
+    "flag",
+    "target",
+    "actual",
+    "true",
+    "y",
+    "hat",
+    "is",
+    "class",
+    "binary",
+    "num",
+    "int",
+    "str",
+    "value",
+}
 
 
 def expand_inputs(
@@ -32,8 +70,7 @@ def expand_inputs(
     value are left out; each is told in a warning and in the reason of `input_features`.
     """
     document = config.document
-    if document.input_features != "all":
-        assert not isinstance(document.input_features, str), "the only text is `all`"
+    if not isinstance(document.input_features, str):
         return list(document.input_features), []
     mark = config.tree.mark_of(("input_features",))
     chosen, warnings, left_out = [], [], []
@@ -46,8 +83,15 @@ def expand_inputs(
         if why:
             left_out.append(f"{name} ({why})")
             if code:
-                warnings.append(fault(code, f"column '{name}' was left out: {why}", ("input_features",), mark,
-                                      fix=f"name the inputs one by one to use it, `{name}` among them"))
+                warnings.append(
+                    fault(
+                        code,
+                        f"column '{name}' was left out: {why}",
+                        ("input_features",),
+                        mark,
+                        fix=f"name the inputs one by one to use it, `{name}` among them",
+                    )
+                )
             continue
         chosen.append(InputFeature.model_construct(name=name, column=name))
     reasons["input_features"] = f"{len(chosen)} of {len(profiles)} columns" + (
@@ -87,27 +131,36 @@ def identifier_reason(profile: ColumnProfile) -> str:
     """Return why a column looks like an identifier; empty if it does not."""
     n_present = profile.n_rows - profile.n_missing
     is_unique = profile.n_distinct >= n_present
-    if n_present < MIN_ROWS_FOR_IDENTIFIER or not (is_unique or profile.n_distinct >= 0.99 * n_present):  # noqa: PLR2004
+    if n_present < MIN_ROWS_FOR_IDENTIFIER or not (
+        is_unique or profile.n_distinct >= 0.99 * n_present
+    ):
         return ""
     words = _words(profile.name)
-    is_named = bool(words) and (words[-1] in _IDENTIFIER_WORDS or words[0] in {"id", "unnamed", "index"})
+    is_named = bool(words) and (
+        words[-1] in _IDENTIFIER_WORDS or words[0] in {"id", "unnamed", "index"}
+    )
     if profile.dtype.is_integer():
         values = profile.sample
-        is_count = bool(values.is_sorted()) and int(values.max() or 0) - int(values.min() or 0) <= n_present  # type: ignore[arg-type]
+        bounds = [int(value) for value in (values.min(), values.max()) if isinstance(value, int)]
+        is_count = bool(values.is_sorted()) and bounds[1] - bounds[0] <= n_present
         if is_count or is_named:
             return "a whole number that is different in every row"
     elif profile.dtype == pl.String:
-        has_spaces = bool(profile.sample.str.contains(r"\s").mean() or 0 > 0.5)  # noqa: PLR2004
+        has_spaces = _share(profile.sample.str.contains(r"\s")) > _MOST
         if not has_spaces and (is_named or not _is_numeric(profile.sample)):
             return "a text without spaces that is different in every row"
     return ""
 
 
 def _is_numeric(values: pl.Series) -> bool:
-    parsed = values.str.strip_chars().cast(pl.Float64, strict=False)
-    share = float(parsed.is_not_null().mean() or 0)  # type: ignore[arg-type]
-    dates = float(values.str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}").mean() or 0)  # type: ignore[arg-type]
-    return max(share, dates) > 0.5  # noqa: PLR2004
+    """Return whether texts are mostly numbers or dates."""
+    numbers = values.str.strip_chars().cast(pl.Float64, strict=False).is_not_null()
+    dates = values.str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+    return max(_share(numbers), _share(dates)) > _MOST
+
+
+def _share(flags: pl.Series) -> float:
+    return int(flags.sum()) / max(1, len(flags))
 
 
 def _words(name: str) -> list[str]:

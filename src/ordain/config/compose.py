@@ -16,11 +16,13 @@ from pathlib import Path
 from ordain.config import yaml
 from ordain.config.codes import fault
 from ordain.config.located import Entry, Mark, Node, from_python
-from ordain.core.diagnostics import Diagnostic
+from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.core.errors import ConfigError
 
 FEATURE_LISTS = ("input_features", "output_features")
-_VARIABLE = re.compile(r"\$(?P<escape>\$)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{[^}]*\}?)")
+_VARIABLE = re.compile(
+    r"\$(?P<escape>\$)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{[^}]*\}?)"
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def read_origin(source: str | Path | Mapping[str, object] | Node) -> Origin:
     if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
         return Origin(yaml.parse(source, "<text>"), Path(), "")
     path = Path(source)
-    return Origin(yaml.parse(yaml.decode(_bytes(path), str(source)), str(source)), path.parent, path.stem)
+    return Origin(
+        yaml.parse(yaml.decode(_bytes(path), str(source)), str(source)), path.parent, path.stem
+    )
 
 
 def compose(origin: Origin, env: Mapping[str, str]) -> Node:
@@ -78,32 +82,58 @@ def _expand(tree: Node, folder: Path, env: Mapping[str, str], seen: tuple[Path, 
 
 def _included(node: Node, folder: Path, env: Mapping[str, str], seen: tuple[Path, ...]) -> Node:
     if not isinstance(node.value, str):
-        raise ConfigError.of([fault(
-            "E113", "`include` must be a file name or a list of file names", ("include",), node.mark,
-            fix="include: base.yaml",
-        )])  # fmt: skip
+        raise ConfigError.of(
+            [
+                fault(
+                    "E113",
+                    "`include` must be a file name or a list of file names",
+                    ("include",),
+                    node.mark,
+                    fix="include: base.yaml",
+                )
+            ]
+        )
     path = folder / node.value
     resolved = path.resolve()
     if resolved in seen:
         ring = " -> ".join(p.name for p in (*seen[seen.index(resolved) :], resolved))
-        raise ConfigError.of([fault(
-            "E114", f"files include each other in a circle: {ring}", ("include",), node.mark,
-            fix="remove one of these includes",
-        )])  # fmt: skip
+        raise ConfigError.of(
+            [
+                fault(
+                    "E114",
+                    f"files include each other in a circle: {ring}",
+                    ("include",),
+                    node.mark,
+                    fix="remove one of these includes",
+                )
+            ]
+        )
     if not path.is_file():
         found = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
         allowed = f"YAML files there: {', '.join(found[:10])}." if found else None
-        raise ConfigError.of([fault(
-            "E113", f"the included file '{node.value}' is not there", ("include",), node.mark,
-            allowed=allowed, notes=(f"It was looked for in {path.parent}/.",),
-        )])  # fmt: skip
+        raise ConfigError.of(
+            [
+                fault(
+                    "E113",
+                    f"the included file '{node.value}' is not there",
+                    ("include",),
+                    node.mark,
+                    allowed=allowed,
+                    notes=(f"It was looked for in {path.parent}/.",),
+                )
+            ]
+        )
     part = yaml.parse(yaml.decode(_bytes(path), str(path)), str(path))
     return _expand(part, path.parent, env, (*seen, resolved))
 
 
 def merge(under: Node, over: Node, *, key: str = "") -> Node:
     """Return two trees as one; `over` wins."""
-    if key in FEATURE_LISTS and not isinstance(under.value, str) and not isinstance(over.value, str):
+    if (
+        key in FEATURE_LISTS
+        and not isinstance(under.value, str)
+        and not isinstance(over.value, str)
+    ):
         return _merge_features(under, over)
     if not (under.is_mapping and over.is_mapping):
         return over
@@ -181,22 +211,26 @@ def _fill(
 def _unset(
     name: str, path: tuple[str | int, ...], mark: Mark | None, env: Mapping[str, str]
 ) -> Diagnostic:
-    from ordain.core.diagnostics import nearest
-
     close = nearest(name, env, cutoff=0.8)
     return fault(
-        "E115", f"the variable `{name}` is not set in the environment", path, mark,
+        "E115",
+        f"the variable `{name}` is not set in the environment",
+        path,
+        mark,
         allowed=f"`${{{name}:-value}}` gives a value for when it is not set.",
         notes=(f"`{close}` is set.",) if close else (),
         fix=f"export {name}=...",
-    )  # fmt: skip
+    )
 
 
 def _malformed(text: str, path: tuple[str | int, ...], mark: Mark | None) -> Diagnostic:
     return fault(
-        "E116", f"'{text}' is not a variable", path, mark,
+        "E116",
+        f"'{text}' is not a variable",
+        path,
+        mark,
         allowed="A variable is `${NAME}` or `${NAME:-default}`; `$${` stands for the text `${`.",
-    )  # fmt: skip
+    )
 
 
 def _bytes(path: Path) -> bytes:
@@ -209,7 +243,12 @@ def _bytes(path: Path) -> bytes:
             PermissionError: "the file may not be read",
         }.get(type(error), str(error.strerror))
         near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        raise ConfigError.of([fault(
-            "E112", f"{path}: {reason}",
-            allowed=f"YAML files there: {', '.join(near[:10])}." if near else None,
-        )]) from error  # fmt: skip
+        raise ConfigError.of(
+            [
+                fault(
+                    "E112",
+                    f"{path}: {reason}",
+                    allowed=f"YAML files there: {', '.join(near[:10])}." if near else None,
+                )
+            ]
+        ) from error

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Self
 
-from ordain.config import dumped, yaml
+from ordain.config import dumped, emit
 from ordain.config.compose import compose, read_origin
 from ordain.config.document import Document
+from ordain.config.draft import Draft
 from ordain.config.grammar import canonical
 from ordain.config.located import Node, Path
 from ordain.config.migrate import bring_up
 from ordain.config.overrides import apply_overrides
-from ordain.config.read import Draft, read
+from ordain.config.read import read
 from ordain.config.rules import check_rules
 from ordain.core.diagnostics import Diagnostic, Place
 from ordain.core.errors import ConfigError
-from ordain.data.profile import ColumnProfile
 
 Source = str | FilePath | Mapping[str, Any] | Document | Node
 
@@ -57,16 +57,21 @@ class Config:
         Raises:
             ConfigError: with every fault of the document in `diagnostics`, in file order.
         """
-        draft, config = cls._read(source, overrides=overrides, env=env)
+        draft, config = cls.attempt(source, overrides=overrides, env=env)
         if draft.faults:
             raise ConfigError.of(draft.faults)
         assert config is not None, "a draft without faults gives a config"
         return config
 
     @classmethod
-    def _read(
+    def attempt(
         cls, source: Source, *, overrides: Sequence[str], env: Mapping[str, str] | None
     ) -> tuple[Draft, Self | None]:
+        """Return the draft with its faults, and the config where there are none.
+
+        Raises:
+            ConfigError: the text is not a document at all (`E1xx`).
+        """
         env = os.environ if env is None else env
         if isinstance(source, Document):
             source = dumped.to_plain(source)
@@ -101,36 +106,7 @@ class Config:
 
     def to_yaml(self, *, filled: bool = True) -> str:
         """Return YAML that reads back to the same document; see `to_dict`."""
-        return yaml.dump(self.to_dict(filled=filled))
-
-
-def check(
-    source: Source | Config,
-    profiles: Mapping[str, ColumnProfile] | None = None,
-    *,
-    overrides: Sequence[str] = (),
-    env: Mapping[str, str] | None = None,
-) -> list[Diagnostic]:
-    """Return every fault and warning, in file order; never raises for a wrong document.
-
-    Args:
-        profiles: of the data's columns; where they are given, columns and values are checked too.
-    """
-    if isinstance(source, Config):
-        config: Config | None = source
-    else:
-        try:
-            draft, config = Config._read(source, overrides=overrides, env=env)  # noqa: SLF001
-        except ConfigError as error:
-            return list(error.diagnostics)
-        if config is None:
-            return draft.faults
-    assert config is not None, "a draft without faults gives a config"
-    if profiles is None:
-        return list(config.notices)
-    from ordain.config.bind import check_against
-
-    return in_order([*config.notices, *check_against(config, profiles)])
+        return emit.dump(self.to_dict(filled=filled))
 
 
 def in_order(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -139,5 +115,7 @@ def in_order(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
     unique = list(dict.fromkeys(diagnostics))
     return sorted(
         unique,
-        key=lambda d: (files.index(d.place.file), d.place.line, d.place.column) if d.place else (-1, 0, 0),
+        key=lambda d: (
+            (files.index(d.place.file), d.place.line, d.place.column) if d.place else (-1, 0, 0)
+        ),
     )

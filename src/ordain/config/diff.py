@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ordain.config import yaml
+from ordain.config import emit
 from ordain.config.config import Config
 
 _MISSING = object()
@@ -36,11 +36,13 @@ class Change:
 
     def __str__(self) -> str:
         shown = {
-            "added": f"+ {self.path}: {yaml.show(self.after)}",
-            "removed": f"- {self.path}: {yaml.show(self.before)}",
-            "changed": f"~ {self.path}: {yaml.show(self.before)} -> {yaml.show(self.after)}",
+            "added": f"+ {self.path}: {emit.show(self.after)}",
+            "removed": f"- {self.path}: {emit.show(self.before)}",
+            "changed": f"~ {self.path}: {emit.show(self.before)} -> {emit.show(self.after)}",
         }[self.kind]
-        return f"{shown}  ({'touches ' + self.stage if self.stage != 'none' else 'touches nothing'})"
+        return (
+            f"{shown}  ({'touches ' + self.stage if self.stage != 'none' else 'touches nothing'})"
+        )
 
 
 def diff(before: Config | Mapping[str, Any], after: Config | Mapping[str, Any]) -> list[Change]:
@@ -49,7 +51,8 @@ def diff(before: Config | Mapping[str, Any], after: Config | Mapping[str, Any]) 
     Comments, the order of keys, short forms, and a default that is written out are no changes.
 
     Args:
-        before, after: configs, or filled documents as plain data (`Bound.to_dict`).
+        before: a config, or a filled document as plain data (`Bound.to_dict`).
+        after: the same.
     """
     old, new = (c.to_dict() if isinstance(c, Config) else dict(c) for c in (before, after))
     return [
@@ -78,13 +81,17 @@ def _by_name(document: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _differ(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+def _differ(
+    before: Any, after: Any, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         if _is_other_component(before, after) and path[-1:] != ("trainer",):
             yield path, dict(before), dict(after)
             return
         for key in [*before, *(key for key in after if key not in before)]:
-            yield from _differ(before.get(key, _MISSING), after.get(key, _MISSING), (*path, str(key)))
+            yield from _differ(
+                before.get(key, _MISSING), after.get(key, _MISSING), (*path, str(key))
+            )
     elif before != after or isinstance(before, bool) != isinstance(after, bool):
         yield path, before, after
 
@@ -95,21 +102,25 @@ def _is_other_component(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     return not is_feature and before.get("type") != after.get("type")
 
 
+_STAGES = {
+    "data": "read",
+    "preprocessing.sample_ratio": "read",
+    "preprocessing.sample_size": "read",
+    "preprocessing.split": "split",
+    "seed": "split",
+    "model_type": "encode",
+    "evaluation": "evaluate",
+    "version": "none",
+    "name": "none",
+}
+
+
 def _stage(path: tuple[str, ...]) -> str:
-    top = path[0]
-    if top == "data" or path[:2] in {("preprocessing", "sample_ratio"), ("preprocessing", "sample_size")}:
-        return "read"
-    if top == "seed" or path[:2] == ("preprocessing", "split"):
-        return "split"
-    if top in {"input_features", "output_features"}:
+    if path[0] in {"input_features", "output_features"}:
         return _feature_stage(path)
-    if top == "defaults":
-        return "train" if path[2:3] and path[2] != "preprocessing" else "encode"
-    if top in {"evaluation", "name"}:
-        return "evaluate" if top == "evaluation" else "none"
-    if top == "model_type":
-        return "encode"
-    return "none" if top == "version" else "train"
+    if path[0] == "defaults":
+        return "encode" if path[2:3] in {(), ("preprocessing",)} else "train"
+    return _STAGES.get(".".join(path[:2])) or _STAGES.get(path[0]) or "train"
 
 
 def _feature_stage(path: tuple[str, ...]) -> str:

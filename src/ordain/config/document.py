@@ -24,7 +24,7 @@ from ordain.features.feature import FEATURES, Encoding, Feature
 from ordain.models.family import FAMILIES, Backend, Family
 from ordain.models.neural.component import AnyCombiner, AnyDecoder, AnyEncoder, AnyLoss
 
-VERSION = 1
+VERSION: Literal[1] = 1
 AUTO = "auto"
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -32,6 +32,14 @@ AnySource = Annotated[Source, OneOf(lambda: SOURCES)]
 AnySplitter = Annotated[Splitter, OneOf(lambda: SPLITTERS)]
 AnyFeature = Annotated[Feature[Any], OneOf(lambda: FEATURES)]
 AnyFamily = Annotated[Family, OneOf(lambda: FAMILIES)]
+
+
+def _random_split() -> Splitter:
+    return SPLITTERS.build("random")
+
+
+def _neural() -> Family:
+    return FAMILIES.build("neural")
 
 
 class Data(Spec):
@@ -57,7 +65,7 @@ class Data(Spec):
 class Preprocessing(Spec):
     """How rows are divided into sets, and how many are used."""
 
-    split: AnySplitter = Field(default_factory=lambda: SPLITTERS.get("random")())
+    split: AnySplitter = Field(default_factory=_random_split)
     """Which rows train, validate and test."""
     sample_ratio: Share = 1.0
     """Share of the rows to use."""
@@ -93,7 +101,7 @@ class Undecided(Feature[Encoding]):
         del form
         raise TypeError("the type of this feature is inferred by `bind`")
 
-    fit = encode = row = settle  # type: ignore[assignment]
+    fit = encode = row = settle  # type: ignore[assignment,pydantic-field]
 
 
 class InputFeature(Spec):
@@ -163,7 +171,7 @@ class Document(Head):
     """Columns to learn from; `all` takes every column that is not an output."""
     output_features: tuple[OutputFeature, ...]
     """Columns to predict."""
-    model_type: AnyFamily = Field(default_factory=lambda: FAMILIES.get("neural")())
+    model_type: AnyFamily = Field(default_factory=_neural)
     """Model family."""
     combiner: AnyCombiner | None = None
     """How a neural model joins its inputs; `auto` lets the family choose."""
@@ -185,6 +193,15 @@ KINDS_OF_TYPE: dict[str, frozenset[Kind]] = {
 """Kinds of encoded column that neural models get from each type."""
 
 __all__ = [
-    "AUTO", "VERSION", "Data", "Document", "Evaluation", "InputFeature", "OutputFeature",
-    "Preprocessing", "Shape", "TypeDefaults", "Undecided",
-]  # fmt: skip
+    "AUTO",
+    "VERSION",
+    "Data",
+    "Document",
+    "Evaluation",
+    "InputFeature",
+    "OutputFeature",
+    "Preprocessing",
+    "Shape",
+    "TypeDefaults",
+    "Undecided",
+]

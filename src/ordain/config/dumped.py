@@ -19,6 +19,7 @@ def to_plain(document: Document, *, secrets: Secrets | None = None) -> dict[str,
     """Return the filled document as plain data that loads back to an equal one.
 
     Args:
+        document: what to write out.
         secrets: by path, what to write instead of values that came from the environment.
     """
     plain: dict[str, Any] = {}
@@ -74,22 +75,28 @@ def spec_to_plain(value: Any) -> Any:
 def _told_keys(spec: Spec) -> list[str]:
     """Return the keys to write: all, but those that mean something by being left out."""
     return [
-        name for name in type(spec).model_fields
+        name
+        for name in type(spec).model_fields
         if name in spec.model_fields_set or name not in spec.meaningful_unset
-    ]  # fmt: skip
+    ]
 
 
 def _item_to_plain(item: Any) -> Any:
     """Return an item of a list; a spec in it as written, for it takes the rest from beside it."""
     if isinstance(item, Spec) and not isinstance(item, Component):
-        return {name: spec_to_plain(getattr(item, name)) for name in type(item).model_fields
-                if name in item.model_fields_set}  # fmt: skip
+        return {
+            name: spec_to_plain(getattr(item, name))
+            for name in type(item).model_fields
+            if name in item.model_fields_set
+        }
     return spec_to_plain(item)
 
 
 def secrets_of(tree: Node) -> dict[Path, str]:
     """Return what was written where a variable of the environment was read, by path."""
-    return {path: node.raw for path, node in tree.walk() if node.raw is not None and "${" in node.raw}
+    return {
+        path: node.raw for path, node in tree.walk() if node.raw is not None and "${" in node.raw
+    }
 
 
 def _family(family: Component) -> Any:
@@ -102,17 +109,23 @@ def _defaults_to_plain(defaults: Spec) -> dict[str, Any]:
     for name in type(defaults).model_fields:
         value = getattr(defaults, name)
         if value is not None:
-            plain[name] = options_to_plain(value) if name == "preprocessing" else spec_to_plain(value)
+            plain[name] = (
+                options_to_plain(value) if name == "preprocessing" else spec_to_plain(value)
+            )
     return plain
 
 
 def _hide(plain: Any, path: Path, raw: str) -> None:
+    """Write a text at a path, where the path leads anywhere."""
     for key in path[:-1]:
-        if isinstance(plain, dict) and key in plain or isinstance(plain, list) and isinstance(key, int) and key < len(plain):
-            plain = plain[key]
-        else:
+        if not _has(plain, key):
             return
-    if isinstance(plain, dict) and path[-1] in plain:
+        plain = plain[key]
+    if _has(plain, path[-1]):
         plain[path[-1]] = raw
-    elif isinstance(plain, list) and isinstance(path[-1], int) and path[-1] < len(plain):
-        plain[path[-1]] = raw
+
+
+def _has(plain: Any, key: str | int) -> bool:
+    if isinstance(plain, dict):
+        return key in plain
+    return isinstance(plain, list) and isinstance(key, int) and key < len(plain)

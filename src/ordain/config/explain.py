@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from ordain.config import words, yaml
+from ordain.config import emit, words, yaml
 from ordain.config.codes import fault
-from ordain.config.homes import Homes
+from ordain.config.homes import SURE, Homes
 from ordain.config.located import Node, Path, dotted
 from ordain.core.component import Spec
 from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.features.feature import Feature
 
 _RANGE = {
-    "greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of",
-    "too_short", "too_long", "string_too_short", "string_too_long", "finite_number",
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "multiple_of",
+    "too_short",
+    "too_long",
+    "string_too_short",
+    "string_too_long",
+    "finite_number",
     "string_pattern_mismatch",
-}  # fmt: skip
+}
 _CHOICE = {"literal_error", "enum"}
+_SPOKEN = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+_QUOTED = re.compile(r"`([^`]+)`")
 _RULE = {"value_error", "assertion_error"}
 Error = Mapping[str, Any]
 
 
 def read_spec(
     spec: type[Spec], keys: Mapping[str, Any], root: Node, path: Path, homes: Homes
-) -> tuple[Spec | None, list[Diagnostic]]:  # fmt: skip
+) -> tuple[Spec | None, list[Diagnostic]]:
     """Return the spec that keys describe, or every fault in them.
 
     Args:
+        spec: what to read the keys with.
         keys: plain data.
         root: the tree; faults take their places from it.
         path: where the keys stand in the tree.
+        homes: knows where misplaced keys belong.
     """
     try:
         text = json.dumps(keys)
@@ -78,7 +91,9 @@ def _trace(error: Error, node: Node) -> Path:
 def _is_outdone(path: Path, grouped: Mapping[Path, list[Error]]) -> bool:
     """Return whether faults deeper inside say more than those of other union members here."""
     is_shape = all(e["type"].endswith(("_type", "_error", "_parsing")) for e in grouped[path])
-    return is_shape and any(len(other) > len(path) and other[: len(path)] == path for other in grouped)
+    return is_shape and any(
+        len(other) > len(path) and other[: len(path)] == path for other in grouped
+    )
 
 
 class _Fault:
@@ -87,7 +102,9 @@ class _Fault:
     def __init__(self, spec: type[Spec], root: Node, base: Path, path: Path, homes: Homes) -> None:
         self.spec, self.root, self.base, self.path, self.homes = spec, root, base, path, homes
         self.full = (*base, *path)
-        self.name = dotted(path[-1:]) if path and isinstance(path[-1], str) else dotted(self.full[-2:])
+        self.name = (
+            dotted(path[-1:]) if path and isinstance(path[-1], str) else dotted(self.full[-2:])
+        )
 
     def explain(self, group: Sequence[Error]) -> list[Diagnostic]:
         types = {error["type"] for error in group}
@@ -97,7 +114,7 @@ class _Fault:
         if "extra_forbidden" in types:
             return [self._unknown()]
         if "missing" in types:
-            return [self._missing()]
+            return [] if self._is_misspelled() else [self._missing()]
         if types & _RULE:
             return [self._rule(next(e for e in group if e["type"] in _RULE))]
         return [self._value(types)]
@@ -120,41 +137,64 @@ class _Fault:
         where = dotted(self.full[:-1])
         key = self.full[-1]
         return fault(
-            "E207", f"`{key}` is missing" + (f" in `{where}`" if where else ""), self.full,
+            "E207",
+            f"`{key}` is missing" + (f" in `{where}`" if where else ""),
+            self.full,
             self.root.mark_of(self.full[:-1]),
             allowed=f"It must be {words.phrase(schema)}." if schema else None,
             fix=f"{key}: ...",
-        )  # fmt: skip
+        )
+
+    def _is_misspelled(self) -> bool:
+        """Return whether a required key stands there with a slip, which is told already."""
+        block = self.root.at(self.full[:-1])
+        return is_misspelled(str(self.full[-1]), block, words.keys_at(self.spec, self.path[:-1]))
 
     def _rule(self, error: Error) -> Diagnostic:
         text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
         message, _, fix = text.partition("\n  Fix: ")
-        return fault("E210", message, self.full, self.root.mark_of(self.full), fix=fix or None)
+        # A rule on a whole block names the keys it is about: the first that stands there is meant.
+        block = self.root.at(self.full)
+        named = [key for key in _QUOTED.findall(message) if block and key in block.entries]
+        path = (*self.full, named[0]) if named else self.full
+        return fault("E210", message, path, self.root.mark_of(path), fix=fix or None)
 
     def _value(self, types: set[str]) -> Diagnostic:
         schema = words.schema_at(self.spec, self.path) or {}
         named = words.literals(schema)
         mark = self.root.mark_of(self.full)
-        shown = yaml.show(self.value)
+        shown = emit.show(self.value)
         if types & _RANGE and not isinstance(self.value, bool):
-            return fault("E206", f"`{self.name}` is {shown}, which is out of range", self.full, mark,
-                         allowed=f"It must be {words.phrase(schema)}.", fix=self._clamped(schema))
+            return fault(
+                "E206",
+                f"`{self.name}` is {shown}, which is out of range",
+                self.full,
+                mark,
+                allowed=f"It must be {words.phrase(schema)}.",
+                fix=self._clamped(schema),
+            )
         converted = self._converted(schema)
         is_text = isinstance(self.value, str)
         if types & _CHOICE and named and is_text and _is_choice(schema) and not converted:
             return self._choice(named, schema)
         return fault(
-            "E203", f"`{self.name}` must be {words.phrase(schema)}, not {words.found(self.value)}",
-            self.full, mark, fix=converted,
-        )  # fmt: skip
+            "E203",
+            f"`{self.name}` must be {words.phrase(schema)}, not {words.found(self.value)}",
+            self.full,
+            mark,
+            fix=converted,
+        )
 
     def _choice(self, named: Sequence[Any], schema: words.Schema) -> Diagnostic:
         close = nearest(str(self.value), [str(value) for value in named if value is not None])
         return fault(
-            "E205", f"`{self.name}` may not be '{self.value}'", self.full, self.root.mark_of(self.full),
+            "E205",
+            f"`{self.name}` may not be '{self.value}'",
+            self.full,
+            self.root.mark_of(self.full),
             allowed=f"It may be {words.phrase(schema)}.",
             fix=f"{self._key()}: {close}" if close else None,
-        )  # fmt: skip
+        )
 
     def _key(self) -> str:
         return next((str(key) for key in reversed(self.full) if isinstance(key, str)), "")
@@ -163,35 +203,22 @@ class _Fault:
         if not isinstance(self.value, int | float) or not isinstance(self.full[-1], str):
             return None
         for bound in ("minimum", "maximum"):
-            limit = next((part[bound] for part in schema.get("anyOf", [schema]) if bound in part), None)
-            outside = limit is not None and (
-                self.value < limit if bound == "minimum" else self.value > limit
+            limit = next(
+                (part[bound] for part in schema.get("anyOf", [schema]) if bound in part), None
             )
-            if outside:
+            if limit is None:
+                continue
+            if self.value < limit if bound == "minimum" else self.value > limit:
                 return f"{self._key()}: {words.show_number(limit)}"
         return None
 
     def _converted(self, schema: words.Schema) -> str | None:
-        """Return the value in the type that is asked for, where that is plain."""
-        value = self.value
-        kinds = {part.get("type") for part in words.branches(schema)}
+        """Return the fix that writes the value in the type that is asked for, where that is plain."""
         if not isinstance(self.full[-1], str):
             return None
-        if isinstance(value, str):
-            read = yaml.resolve(value.strip())
-            if value.lower() in {"yes", "no", "on", "off"} and "boolean" in kinds:
-                return f"{self._key()}: {'true' if value.lower() in {'yes', 'on'} else 'false'}"
-            if isinstance(read, int | float) and not isinstance(read, bool) and kinds & {"integer", "number"}:
-                return f"{self._key()}: {value.strip()}"
-            if isinstance(read, bool) and "boolean" in kinds:
-                return f"{self._key()}: {yaml.show(read)}"
-        if isinstance(value, int | float) and "string" in kinds:
-            return f"{self._key()}: '{yaml.show(value)}'"
-        if isinstance(value, float) and value.is_integer() and "integer" in kinds:
-            return f"{self._key()}: {int(value)}"
-        if "array" in kinds and not isinstance(value, list | dict) and value is not None:
-            return f"{self._key()}: [{yaml.show(value)}]"
-        return None
+        kinds = {str(part.get("type")) for part in words.branches(schema)}
+        text = _as_text(self.value, kinds)
+        return f"{self._key()}: {text}" if text is not None else None
 
     def _component(self, error: Error) -> list[Diagnostic]:
         kind = error["ctx"]["kind"]
@@ -200,21 +227,61 @@ class _Fault:
             inner = registry.get(error["ctx"]["name"]) if registry else self.spec
             return explain(error["ctx"]["errors"], inner, self.root, self.full, self.homes)
         if error["type"] == "component_unknown":
-            return [unknown_component(kind, self.full, self.root, error["ctx"]["names"],
-                                      aliases=registry.aliases() if registry else {})]
+            return [
+                unknown_component(
+                    kind,
+                    self.full,
+                    self.root,
+                    error["ctx"]["names"],
+                    aliases=registry.aliases() if registry else {},
+                )
+            ]
         names = ", ".join(registry.names()) if registry else ""
         if error["type"] == "component_untyped":
-            return [fault("E209", f"`{self.name}` has no `type`", self.full, self.root.mark_of(self.full),
-                          allowed=f"Its `type` may be: {names}.", fix="type: ...")]
-        return [fault("E203", f"`{self.name}` must be a name or a mapping with `type`, "
-                      f"not {words.found(self.value)}", self.full, self.root.mark_of(self.full),
-                      allowed=f"Names: {names}.")]  # fmt: skip
+            return [untyped(self.full, self.root, names, self.homes)]
+        return [
+            fault(
+                "E203",
+                f"`{self.name}` must be a name or a mapping with `type`, "
+                f"not {words.found(self.value)}",
+                self.full,
+                self.root.mark_of(self.full),
+                allowed=f"Names: {names}.",
+            )
+        ]
+
+
+def _as_text(value: object, kinds: set[str]) -> str | None:
+    """Return a value as one of some JSON types, as a user would write it; None if there is no way."""
+    text = None
+    if isinstance(value, str):
+        read = yaml.resolve(value.strip())
+        is_number = isinstance(read, int | float) and not isinstance(read, bool)
+        if "boolean" in kinds and value.lower() in _SPOKEN:
+            text = _SPOKEN[value.lower()]
+        elif (is_number and kinds & {"integer", "number"}) or (
+            isinstance(read, bool) and "boolean" in kinds
+        ):
+            text = value.strip()
+    elif isinstance(value, float) and value.is_integer() and "integer" in kinds:
+        text = str(int(value))
+    elif isinstance(value, int | float) and "string" in kinds:
+        text = f"'{emit.show(value)}'"
+    if text is None and "array" in kinds and isinstance(value, str | int | float):
+        text = f"[{emit.show(value)}]"
+    return text
 
 
 def unknown_component(
-    kind: str, path: Path, root: Node, names: Sequence[str], *,
-    aliases: Iterable[str] = (), subject: str = "", allowed: str | None = None,
-) -> Diagnostic:  # fmt: skip
+    kind: str,
+    path: Path,
+    root: Node,
+    names: Sequence[str],
+    *,
+    aliases: Iterable[str] = (),
+    subject: str = "",
+    allowed: str | None = None,
+) -> Diagnostic:
     """Return the fault of a type name that no component has; `path` leads to its block."""
     node = root.at(path)
     is_block = node is not None and node.is_mapping
@@ -224,13 +291,42 @@ def unknown_component(
     close = nearest(name, [*names, *aliases])
     key = place[-1] if isinstance(place[-1], str) else "type"
     return fault(
-        "E204", f"unknown {kind} '{name}'{subject}", place, root.mark_of(place),
+        "E204",
+        f"unknown {kind} '{name}'{subject}",
+        place,
+        root.mark_of(place),
         allowed=allowed or f"It may be: {', '.join(names)}.",
         fix=f"{key}: {close}" if close else None,
-    )  # fmt: skip
+    )
+
+
+def untyped(path: Path, root: Node, names: str, homes: Homes, *, subject: str = "") -> Diagnostic:
+    """Return the fault of a component without `type`: the key with a slip, if there is one."""
+    node = root.at(path)
+    slip = next(
+        (key for key in (node.entries if node else ()) if nearest(key, ["type"], cutoff=0.7)), None
+    )
+    if slip is not None:
+        return homes.unknown_key(slip, path, ["type"], root)
+    return fault(
+        "E209",
+        f"`{path[-1]}`{subject} has no `type`",
+        path,
+        root.mark_of_key(path),
+        allowed=f"Its `type` may be: {names}.",
+        fix="type: ...",
+    )
+
+
+def is_misspelled(key: str, block: Node | None, names: Iterable[str]) -> bool:
+    """Return whether a block has an unknown key that is close to this one."""
+    unknown = [other for other in (block.entries if block else ()) if other not in set(names)]
+    return any(nearest(other, [key], cutoff=SURE) for other in unknown)
 
 
 def _is_choice(schema: words.Schema) -> bool:
     """Return whether text can only be one of the named values."""
-    return not any(part.get("type") == "string" and "enum" not in part and "const" not in part
-                   for part in words.branches(schema))  # fmt: skip
+    return not any(
+        part.get("type") == "string" and "enum" not in part and "const" not in part
+        for part in words.branches(schema)
+    )

@@ -22,9 +22,19 @@ INPUT_KEYS = ("name", "type", "column", "preprocessing", "encoder")
 OUTPUT_KEYS = ("name", "type", "column", "preprocessing", "decoder", "loss", "class_weights")
 PARTS = ("encoder", "decoder", "loss")
 _FORMATS = {
-    "tsv": "csv", "tab": "csv", "txt": "csv", "data": "csv", "pq": "parquet", "ndjson": "jsonl",
-    "xlsx": "excel", "xls": "excel", "xlsb": "excel", "ods": "excel", "feather": "arrow", "ipc": "arrow",
-}  # fmt: skip
+    "tsv": "csv",
+    "tab": "csv",
+    "txt": "csv",
+    "data": "csv",
+    "pq": "parquet",
+    "ndjson": "jsonl",
+    "xlsx": "excel",
+    "xls": "excel",
+    "xlsb": "excel",
+    "ods": "excel",
+    "feather": "arrow",
+    "ipc": "arrow",
+}
 
 
 def canonical(tree: Node) -> Node:
@@ -91,7 +101,9 @@ def _open_parts(item: Node) -> Node:
 def _defaults(node: Node) -> Node:
     if not node.is_mapping:
         return node
-    types = {name: Entry(entry.mark, _open_parts(entry.node)) for name, entry in node.entries.items()}
+    types = {
+        name: Entry(entry.mark, _open_parts(entry.node)) for name, entry in node.entries.items()
+    }
     return Node(types, node.mark)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ordain.config import ludwig, yaml
+from ordain.config import emit, ludwig
 from ordain.config.codes import fault
 from ordain.config.document import (
     Data,
@@ -16,7 +17,7 @@ from ordain.config.document import (
     Preprocessing,
 )
 from ordain.config.located import Node, Path, dotted
-from ordain.core.component import Component, Registry, Spec
+from ordain.core.component import Registry, Spec
 from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.data.splitter import SPLITTERS
 from ordain.features.feature import FEATURES
@@ -58,8 +59,14 @@ class Homes:
         free = [name for name in names if block is None or name not in block.entries]
         unsupported = ludwig.UNSUPPORTED.get(_block(parent), {}).get(key)
         if unsupported:
-            return fault("E208", f"`{key}` is a key of Ludwig that Ordain does not have", path, mark,
-                         allowed=_sentence(unsupported), fix="remove this key")  # fmt: skip
+            return fault(
+                "E208",
+                f"`{key}` is a key of Ludwig that Ordain does not have",
+                path,
+                mark,
+                allowed=_sentence(unsupported),
+                fix="remove this key",
+            )
         if close := nearest(key, free, cutoff=SURE):
             return self._misspelled(key, path, root, names, close)
         if home := self._elsewhere(key, parent):
@@ -77,22 +84,29 @@ class Homes:
     ) -> Diagnostic:
         where = f" in `{_named(path[:-1])}`" if path[:-1] else ""
         return fault(
-            "E201", f"unknown key `{key}`{where}", path, root.mark_of_key(path),
+            "E201",
+            f"unknown key `{key}`{where}",
+            path,
+            root.mark_of_key(path),
             allowed=f"It may have: {', '.join(names)}." if names else "It has no keys.",
             fix=f"{close}: {_shown(root, path)}" if close else None,
-        )  # fmt: skip
+        )
 
     def _misplaced(
         self, key: str, path: Path, root: Node, home: Home, names: Sequence[str], *, close: str = ""
-    ) -> Diagnostic:  # fmt: skip
+    ) -> Diagnostic:
         where = f"in `{_named(path[:-1])}`" if path[:-1] else "at the top"
         right = close or key
         fix = _nested(home.block, right, _shown(root, path)) if not home.condition else None
         return fault(
-            "E202", f"`{key}` may not stand {where}", path, root.mark_of_key(path),
-            allowed=f"It belongs to {home.says(right)}.", fix=fix,
+            "E202",
+            f"`{key}` may not stand {where}",
+            path,
+            root.mark_of_key(path),
+            allowed=f"It belongs to {home.says(right)}.",
+            fix=fix,
             notes=(f"Keys here: {', '.join(names)}.",) if names else (),
-        )  # fmt: skip
+        )
 
     def _elsewhere(self, key: str, parent: Path) -> Home | None:
         for home, names in self._blocks(parent):
@@ -143,17 +157,21 @@ class Homes:
                 yield Home(part, f"of type `{name}`"), _keys(registry.get(name))
 
 
-def _parts(*, is_output: bool) -> tuple[tuple[str, Registry[Component]], ...]:
+def _parts(*, is_output: bool) -> tuple[tuple[str, Registry[Any]], ...]:
     if is_output:
-        return (("decoder", DECODERS), ("loss", LOSSES))  # type: ignore[return-value]
-    return (("encoder", ENCODERS),)  # type: ignore[return-value]
+        return (("decoder", DECODERS), ("loss", LOSSES))
+    return (("encoder", ENCODERS),)
 
 
 def _keys(spec: type[Spec]) -> list[str]:
-    return [name for name in spec.model_fields if name != "type" or spec in {InputFeature, OutputFeature}]
+    return [
+        name
+        for name in spec.model_fields
+        if name != "type" or spec in {InputFeature, OutputFeature}
+    ]
 
 
-def _all(registry: Registry[Component] | Registry[object]) -> list[str]:  # type: ignore[type-var]
+def _all(registry: Registry[Any]) -> list[str]:
     names: list[str] = []
     for component in registry.names():
         names += [key for key in _keys(registry.get(component)) if key not in names]
@@ -174,12 +192,14 @@ def _shown(root: Node, path: Path) -> str:
     node = root.at(path)
     if node is None or node.is_mapping or node.is_list:
         return "..."
-    return yaml.show(node.written())
+    return emit.show(node.written())
 
 
 def _nested(block: str, key: str, value: str) -> str:
     lines = [*(block.split(".") if block else []), f"{key}: {value}"]
-    return "\n".join("  " * depth + (line if ":" in line else f"{line}:") for depth, line in enumerate(lines))
+    return "\n".join(
+        "  " * depth + (line if ":" in line else f"{line}:") for depth, line in enumerate(lines)
+    )
 
 
 def _sentence(text: str) -> str:

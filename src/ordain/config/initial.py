@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from ordain.config import columns, yaml
+from ordain.config import columns, emit
 from ordain.config.codes import fault
 from ordain.config.document import OutputFeature
 from ordain.config.render import SCHEMA_FILE
@@ -38,9 +38,9 @@ def init_config(
     _check_targets(targets, profiles)
     name = PurePath(source).name.split(".")[0] if source else "model"
     lines = [f"# yaml-language-server: $schema={schema}", *_heading(targets, source, profiles), ""]
-    lines.append(f"name: {yaml.dump(name).strip()}")
+    lines.append(f"name: {emit.dump(name).strip()}")
     if source:
-        lines += ["data:", f"  source: {yaml.dump(source).strip()}"]
+        lines += ["data:", f"  source: {emit.dump(source).strip()}"]
     lines += ["input_features:", *_inputs(targets, profiles)]
     lines += ["output_features:", *_outputs(targets, profiles)]
     if model_type:
@@ -53,11 +53,14 @@ def _check_targets(targets: Sequence[str], profiles: Mapping[str, ColumnProfile]
     for target in targets:
         if target not in profiles:
             close = nearest(target, profiles)
-            faults.append(fault(
-                "E403", f"the target column '{target}' is not in the data",
-                allowed=f"Columns: {', '.join(list(profiles)[:30])}.",
-                fix=f"--target {close}" if close else None,
-            ))  # fmt: skip
+            faults.append(
+                fault(
+                    "E403",
+                    f"the target column '{target}' is not in the data",
+                    allowed=f"Columns: {', '.join(list(profiles)[:30])}.",
+                    fix=f"--target {close}" if close else None,
+                )
+            )
     if faults:
         raise ConfigError.of(faults)
 
@@ -84,13 +87,18 @@ def _inputs(targets: Sequence[str], profiles: Mapping[str, ColumnProfile]) -> li
             continue
         inference = infer_type(profile, as_output=False)
         _, why = columns.exclusion(profile, outputs, set())
-        key = yaml.dump({name: inference.type}).strip()
+        key = emit.dump({name: inference.type}).strip()
         rows.append((f"  # {key}", f"left out: {why}") if why else (f"  {key}", inference.reason))
     if not any(not text.startswith("  #") for text, _ in rows):
-        raise ConfigError.of([fault(
-            "E409", "no column is left to learn from",
-            notes=tuple(f"{text.strip('# ')}: {why}" for text, why in rows[:10]),
-        )])  # fmt: skip
+        raise ConfigError.of(
+            [
+                fault(
+                    "E409",
+                    "no column is left to learn from",
+                    notes=tuple(f"{text.strip('# ')}: {why}" for text, why in rows[:10]),
+                )
+            ]
+        )
     return _aligned(rows)
 
 
@@ -100,7 +108,7 @@ def _outputs(targets: Sequence[str], profiles: Mapping[str, ColumnProfile]) -> l
     rows = []
     for target in targets:
         inference = infer_type(profiles[target], as_output=True)
-        rows.append((f"  {yaml.dump({target: inference.type}).strip()}", inference.reason))
+        rows.append((f"  {emit.dump({target: inference.type}).strip()}", inference.reason))
     return _aligned(rows)
 
 

@@ -151,9 +151,10 @@ class Node:
         node = self.at(path)
         if node is None:
             return self.nearest_mark(path)
-        is_block = not isinstance(node.value, str | int | float | bool)
-        if path and is_block and isinstance(path[-1], str):
-            return self.mark_of_key(path) or node.mark
+        key = self.mark_of_key(path) if path and isinstance(path[-1], str) else None
+        is_below = key is not None and node.mark is not None and node.mark.line != key.line
+        if key is not None and (node.value is None or is_below or node.mark is None):
+            return key
         return node.mark or self.nearest_mark(path[:-1])
 
     def nearest_mark(self, path: Path) -> Mark | None:

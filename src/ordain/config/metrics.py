@@ -8,8 +8,8 @@ from typing import Any
 
 from ordain.config.codes import fault
 from ordain.config.document import AUTO
+from ordain.config.draft import Draft
 from ordain.config.explain import read_spec, unknown_component
-from ordain.config.read import Draft
 from ordain.core.component import Registry
 from ordain.core.diagnostics import Diagnostic
 
@@ -22,7 +22,9 @@ def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iter
         path = ("evaluation", "metrics", index)
         name = metric if isinstance(metric, str) else str(metric.get("type"))
         if not registry.has(name):
-            yield unknown_component("metric", path, draft.root, registry.names(), aliases=registry.aliases())
+            yield unknown_component(
+                "metric", path, draft.root, registry.names(), aliases=registry.aliases()
+            )
             continue
         cls = registry.get(name)
         keys = {} if isinstance(metric, str) else metric
@@ -30,9 +32,14 @@ def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iter
         yield from faults
         if types and AUTO not in types and not types & cls.types:
             fitting = [n for n in registry.names() if registry.get(n).types & types]
-            yield fault("E312", f"metric '{name}' fits no output", path, draft.root.mark_of(path),
-                        allowed=f"It is for {' and '.join(sorted(cls.types))} outputs; "
-                                f"yours may have: {', '.join(fitting)}.")  # fmt: skip
+            yield fault(
+                "E312",
+                f"metric '{name}' fits no output",
+                path,
+                draft.root.mark_of(path),
+                allowed=f"It is for {' and '.join(sorted(cls.types))} outputs; "
+                f"yours may have: {', '.join(fitting)}.",
+            )
 
 
 def _registry() -> Registry[Any]:

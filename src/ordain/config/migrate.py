@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from ordain.config import ludwig, yaml
+from ordain.config import emit, ludwig
 from ordain.config.codes import fault
 from ordain.config.compose import read_origin
 from ordain.config.document import VERSION
@@ -38,7 +38,9 @@ class Account:
 
     entries: list[Diagnostic] = field(default_factory=list)
 
-    def tell(self, message: str, path: Path, place: Entry | Node, *, fix: str | None = None) -> None:
+    def tell(
+        self, message: str, path: Path, place: Entry | Node, *, fix: str | None = None
+    ) -> None:
         """Add one sentence about one place."""
         self.entries.append(fault("W505", message, path, place.mark, fix=fix))
 
@@ -68,7 +70,7 @@ def migrate(source: str | FilePath | Mapping[str, object]) -> Migrated:
     root = canonical(read_origin(source).tree)
     account = bring_up(root)
     plain = {"version": VERSION, **root.written()}
-    return Migrated(yaml.dump({**plain, "version": VERSION}), tuple(account))
+    return Migrated(emit.dump({**plain, "version": VERSION}), tuple(account))
 
 
 def bring_up(root: Node) -> list[Diagnostic]:
@@ -101,14 +103,22 @@ def rename_types(root: Node, account: Account) -> None:
             if node is not None and today is not None and today != node.value:
                 old = node.value
                 item.entries["type"] = Entry(item.entries["type"].mark, Node(today, node.mark))
-                account.tell(f"type '{old}' was read as '{today}'", (section, index, "type"), node,
-                             fix=f"type: {today}")  # fmt: skip
+                account.tell(
+                    f"type '{old}' was read as '{today}'",
+                    (section, index, "type"),
+                    node,
+                    fix=f"type: {today}",
+                )
     block = root.get("defaults")
     for name in list(block.entries) if block is not None else ():
         today = _type_today(name)
         if block is not None and today is not None and today != name and today not in block.entries:
-            account.tell(f"`defaults.{name}` was read as `defaults.{today}`", ("defaults", name),
-                         block.entries[name], fix=f"{today}: ...")  # fmt: skip
+            account.tell(
+                f"`defaults.{name}` was read as `defaults.{today}`",
+                ("defaults", name),
+                block.entries[name],
+                fix=f"{today}: ...",
+            )
             _rename(block, name, today)
 
 
@@ -130,8 +140,11 @@ def lift_split(root: Node, account: Account) -> None:
     split = {"type": Entry(first.mark, Node(kind, first.mark)), **split}
     block.entries["split"] = Entry(first.mark, Node(split, first.mark))
     for name, entry in taken.items():
-        account.tell(f"`preprocessing.{name}` was read as part of `preprocessing.split`",
-                     ("preprocessing", name), entry)  # fmt: skip
+        account.tell(
+            f"`preprocessing.{name}` was read as part of `preprocessing.split`",
+            ("preprocessing", name),
+            entry,
+        )
 
 
 def lift_type_options(root: Node, account: Account) -> None:
@@ -147,8 +160,11 @@ def lift_type_options(root: Node, account: Account) -> None:
         defaults = root.entries.setdefault("defaults", Entry(entry.mark, Node({}, entry.mark)))
         body = defaults.node.entries.setdefault(key, Entry(entry.mark, Node({}, entry.mark)))
         body.node.entries.setdefault("preprocessing", entry)
-        account.tell(f"`preprocessing.{key}` was read as `defaults.{key}.preprocessing`",
-                     ("preprocessing", key), entry)  # fmt: skip
+        account.tell(
+            f"`preprocessing.{key}` was read as `defaults.{key}.preprocessing`",
+            ("preprocessing", key),
+            entry,
+        )
 
 
 def rename_keys(root: Node, account: Account) -> None:
@@ -161,8 +177,12 @@ def rename_keys(root: Node, account: Account) -> None:
                 continue
             entry = node.entries[old]
             _rename(node, old, new)
-            account.tell(f"`{block}.{old}` was read as `{block}.{new}`", (*path, old), entry,
-                         fix=f"{new}: ...")  # fmt: skip
+            account.tell(
+                f"`{block}.{old}` was read as `{block}.{new}`",
+                (*path, old),
+                entry,
+                fix=f"{new}: ...",
+            )
 
 
 def nest_flat_keys(root: Node, account: Account) -> None:
@@ -180,8 +200,14 @@ def nest_flat_keys(root: Node, account: Account) -> None:
 
 
 def _nest(
-    item: Node, loose: Iterable[str], parts: tuple[str, ...], *, path: Path, type_name: str, account: Account
-) -> None:  # fmt: skip
+    item: Node,
+    loose: Iterable[str],
+    parts: tuple[str, ...],
+    *,
+    path: Path,
+    type_name: str,
+    account: Account,
+) -> None:
     options = set(FEATURES.get(type_name).model_fields) - {"type"}
     for key in loose:
         home = _home(key, item, parts, options=options, type_name=type_name)
@@ -199,8 +225,12 @@ def _nest(
         del item.entries[key]
         target.entries[name] = entry
         item.entries[home] = block
-        account.tell(f"`{key}` was read as `{home}.{name}`", (*path, key), entry,
-                     fix=f"{home}:\n  {name}: ...")  # fmt: skip
+        account.tell(
+            f"`{key}` was read as `{home}.{name}`",
+            (*path, key),
+            entry,
+            fix=f"{home}:\n  {name}: ...",
+        )
 
 
 def _home(
@@ -243,16 +273,25 @@ def lift_class_weights(root: Node, account: Account) -> None:
             item.entries["class_weights"] = entry
         if not loss.entries:
             del item.entries["loss"]
-        account.tell("`loss.class_weights` was read as `class_weights` of the output",
-                     ("output_features", index, "loss", "class_weights"), entry)  # fmt: skip
+        account.tell(
+            "`loss.class_weights` was read as `class_weights` of the output",
+            ("output_features", index, "loss", "class_weights"),
+            entry,
+        )
 
 
 STEPS: dict[int, tuple[Step, ...]] = {
     0: (
-        rename_blocks, rename_keys, rename_types, lift_split, lift_type_options, rename_types,
-        nest_flat_keys, lift_class_weights,
+        rename_blocks,
+        rename_keys,
+        rename_types,
+        lift_split,
+        lift_type_options,
+        rename_types,
+        nest_flat_keys,
+        lift_class_weights,
     ),
-}  # fmt: skip
+}
 """By the version they start from; 0 is a document without `version`."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ordain.config import yaml
+from ordain.config import emit, yaml
 from ordain.config.codes import fault
 from ordain.config.compose import FEATURE_LISTS, substitute
 from ordain.config.located import Entry, Mark, Node, Path, Text, dotted
@@ -40,9 +40,13 @@ def _apply(tree: Node, text: str, env: Mapping[str, str]) -> Diagnostic | None:
     steps = _steps(path_text.strip())
     if not sign or steps is None:
         return fault(
-            "E117", f"'{text}' is not an override", (), Mark(lines, 1, 1, len(text)),
-            allowed="An override is `path=value`.", fix="-o trainer.epochs=3",
-        )  # fmt: skip
+            "E117",
+            f"'{text}' is not an override",
+            (),
+            Mark(lines, 1, 1, len(text)),
+            allowed="An override is `path=value`.",
+            fix="-o trainer.epochs=3",
+        )
     start = len(path_text) + 1
     value = _value(value_text, text, start)
     faults = substitute(value, env)
@@ -106,7 +110,9 @@ def _step_into(node: Node, step: str | int, mark: Mark, done: Path) -> Node | Di
     if node.is_list:
         position = _position(node, step)
         return node.items[position] if position is not None else _absent(node, step, mark, done)
-    if isinstance(node.value, str) and (len(done) > 1 or done[:1] not in {(k,) for k in FEATURE_LISTS}):
+    if isinstance(node.value, str) and (
+        len(done) > 1 or done[:1] not in {(k,) for k in FEATURE_LISTS}
+    ):
         # The short form `encoder: embed` opens up where a key below it is set.
         node.value = {"type": Entry(node.mark, Node(node.value, node.mark))}
     elif node.value is None:
@@ -121,9 +127,7 @@ def _step_into(node: Node, step: str | int, mark: Mark, done: Path) -> Node | Di
     return node.entries[key].node
 
 
-def _set(
-    node: Node, step: str | int, value: Node, *, mark: Mark, done: Path
-) -> Diagnostic | None:
+def _set(node: Node, step: str | int, value: Node, *, mark: Mark, done: Path) -> Diagnostic | None:
     if node.is_list:
         position = _position(node, step)
         if position is None:
@@ -156,11 +160,14 @@ def _absent(node: Node, step: str | int, mark: Mark, done: Path) -> Diagnostic:
     names = names or list(node.entries)
     close = nearest(str(step), names)
     if not names and not node.is_list:
-        message = f"`{place}` is '{yaml.show(node.plain())}' and has no `{step}` in it"
+        message = f"`{place}` is '{emit.show(node.plain())}' and has no `{step}` in it"
     else:
         message = f"`{place}` has no '{step}'"
     return fault(
-        "E118", message, (*done, step), mark,
+        "E118",
+        message,
+        (*done, step),
+        mark,
         allowed=f"It has: {', '.join(names[:20])}." if names else None,
         fix=f"-o {dotted((*done, close))}=..." if close else None,
-    )  # fmt: skip
+    )

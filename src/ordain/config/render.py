@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ordain.config import yaml
+from ordain.config import emit, yaml
 from ordain.config.bind import Bound
 from ordain.config.config import Config
 from ordain.config.document import Document
+from ordain.config.dumped import to_plain
 from ordain.config.located import Node, Path
 
 SCHEMA_FILE = "ordain.schema.json"
@@ -18,6 +19,7 @@ def render(config: Config, bound: Bound | None = None) -> str:
     """Return YAML of the filled config, with the reason of each inferred value behind its line.
 
     Args:
+        config: what to write out.
         bound: the config bound to its data; without it, what depends on data stays `auto`.
     """
     if bound is None:
@@ -27,14 +29,12 @@ def render(config: Config, bound: Bound | None = None) -> str:
 
 def render_document(document: Document, reasons: Mapping[str, str]) -> str:
     """Return YAML of a document with reasons by dotted path, as `bind` and `settle` give them."""
-    from ordain.config.dumped import to_plain
-
     return annotate(to_plain(document), reasons)
 
 
 def annotate(plain: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
     """Return plain data as YAML with comments at the ends of lines."""
-    text = yaml.dump(dict(plain))
+    text = emit.dump(dict(plain))
     tree = yaml.parse(text, "rendered")
     lines = text.splitlines()
     for dotted, reason in reasons.items():
@@ -42,7 +42,9 @@ def annotate(plain: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
         mark = tree.mark_of_key(path) if path is not None else None
         if mark is not None:
             comment = " ".join(reason.split())
-            lines[mark.line - 1] += f"  # {comment}" if "  # " not in lines[mark.line - 1] else f"; {comment}"
+            lines[mark.line - 1] += (
+                f"  # {comment}" if "  # " not in lines[mark.line - 1] else f"; {comment}"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from ordain.config.codes import fault
 from ordain.config.document import AUTO, Evaluation, Preprocessing
+from ordain.config.draft import Draft
 from ordain.config.located import Path
-from ordain.config.read import Draft
+from ordain.config.metrics import check_metrics
 from ordain.core.diagnostics import Diagnostic
 from ordain.features.feature import FEATURES
 
@@ -40,20 +41,32 @@ def _names_are_unique(draft: Draft) -> Iterator[Diagnostic]:
             if name in first:
                 there = draft.root.mark_of((*first[name], "name"))
                 notes = (f"The first stands on line {there.line}.",) if there else ()
-                yield fault("E301", f"two features of `{section}` are named '{name}'", (*path, "name"), mark,
-                            notes=notes, fix="remove one, or give it another `name` and keep its `column`")
+                yield fault(
+                    "E301",
+                    f"two features of `{section}` are named '{name}'",
+                    (*path, "name"),
+                    mark,
+                    notes=notes,
+                    fix="remove one, or give it another `name` and keep its `column`",
+                )
             first.setdefault(name, path)
 
 
 def _outputs_are_not_inputs(draft: Draft) -> Iterator[Diagnostic]:
-    outputs = {key for _, name, column in _paths(draft, "output_features") for key in (name, column)}
+    outputs = {
+        key for _, name, column in _paths(draft, "output_features") for key in (name, column)
+    }
     for path, name, column in _paths(draft, "input_features"):
         same = next((key for key in (name, column) if key in outputs), None)
         if same is not None:
-            yield fault("E302", f"'{same}' is both an input and an output", (*path, "name"),
-                        draft.root.mark_of((*path, "name")),
-                        allowed="A model may not learn from what it is to predict.",
-                        fix="remove it from `input_features`")  # fmt: skip
+            yield fault(
+                "E302",
+                f"'{same}' is both an input and an output",
+                (*path, "name"),
+                draft.root.mark_of((*path, "name")),
+                allowed="A model may not learn from what it is to predict.",
+                fix="remove it from `input_features`",
+            )
 
 
 def _outputs_can_be_predicted(draft: Draft) -> Iterator[Diagnostic]:
@@ -62,14 +75,20 @@ def _outputs_can_be_predicted(draft: Draft) -> Iterator[Diagnostic]:
         node = draft.root.at((*path, "type"))
         type_name = node.plain() if node is not None else AUTO
         if isinstance(type_name, str) and FEATURES.has(type_name) and type_name not in able:
-            yield fault("E304", f"`{name}` is of type '{type_name}', which may not be predicted",
-                        (*path, "type"), draft.root.mark_of((*path, "type")),
-                        allowed=f"An output may be: {', '.join(able)}.")  # fmt: skip
+            yield fault(
+                "E304",
+                f"`{name}` is of type '{type_name}', which may not be predicted",
+                (*path, "type"),
+                draft.root.mark_of((*path, "type")),
+                allowed=f"An output may be: {', '.join(able)}.",
+            )
 
 
 def _options_need_a_type(draft: Draft) -> Iterator[Diagnostic]:
-    for section, keys in (("input_features", ("preprocessing", "encoder")),
-                          ("output_features", ("preprocessing", "decoder", "loss"))):  # fmt: skip
+    for section, keys in (
+        ("input_features", ("preprocessing", "encoder")),
+        ("output_features", ("preprocessing", "decoder", "loss")),
+    ):
         for path, name, _ in _paths(draft, section):
             node = draft.root.at((*path, "type"))
             if node is not None and node.value not in {None, AUTO}:
@@ -77,10 +96,14 @@ def _options_need_a_type(draft: Draft) -> Iterator[Diagnostic]:
             for key in keys:
                 part = draft.root.at((*path, key))
                 if part is not None and part.value not in ({}, None, AUTO):
-                    yield fault("E311", f"`{key}` of `{name}` needs a `type` beside it", (*path, key),
-                                draft.root.mark_of_key((*path, key)),
-                                allowed=f"Its keys depend on the type: {', '.join(FEATURES.names())}.",
-                                fix="type: ...")  # fmt: skip
+                    yield fault(
+                        "E311",
+                        f"`{key}` of `{name}` needs a `type` beside it",
+                        (*path, key),
+                        draft.root.mark_of_key((*path, key)),
+                        allowed=f"Its keys depend on the type: {', '.join(FEATURES.names())}.",
+                        fix="type: ...",
+                    )
 
 
 def _family_uses_blocks(draft: Draft) -> Iterator[Diagnostic]:
@@ -92,10 +115,14 @@ def _family_uses_blocks(draft: Draft) -> Iterator[Diagnostic]:
         for path, _, _ in _paths(draft, section):
             unused += [(*path, key) for key in keys if _is_written(draft, (*path, key))]  # type: ignore[misc]
     for path in unused:
-        yield fault("E308", f"`{path[-1]}` has no meaning for the family '{family.type}'", path,
-                    draft.root.mark_of_key(path),
-                    allowed="Encoders, combiners and decoders are parts of neural models.",
-                    fix="remove it, or write `model_type: neural`")  # fmt: skip
+        yield fault(
+            "E308",
+            f"`{path[-1]}` has no meaning for the family '{family.type}'",
+            path,
+            draft.root.mark_of_key(path),
+            allowed="Encoders, combiners and decoders are parts of neural models.",
+            fix="remove it, or write `model_type: neural`",
+        )
 
 
 def _is_written(draft: Draft, path: Path) -> bool:
@@ -109,13 +136,20 @@ def _shares_add_up(draft: Draft) -> Iterator[Diagnostic]:
     if node is None or not node.is_list:
         return
     shares = node.plain()
-    if not shares or not all(isinstance(s, int | float) and not isinstance(s, bool) for s in shares):
+    if not shares or not all(
+        isinstance(s, int | float) and not isinstance(s, bool) for s in shares
+    ):
         return
     total = sum(shares)
     if abs(total - 1) > 1e-6 and not _has_fault(draft, path) and total > 0:  # noqa: PLR2004
         scaled = [round(share / total, 4) for share in shares]
-        yield fault("E303", f"the shares of the split add up to {total:.6g}, not to 1", path,
-                    draft.root.mark_of(path), fix=f"probabilities: {scaled}")
+        yield fault(
+            "E303",
+            f"the shares of the split add up to {total:.6g}, not to 1",
+            path,
+            draft.root.mark_of(path),
+            fix=f"probabilities: {scaled}",
+        )
 
 
 def _has_fault(draft: Draft, path: Path) -> bool:
@@ -129,14 +163,26 @@ def _balancing_is_one_way(draft: Draft) -> Iterator[Diagnostic]:
     over, under = block.oversample_minority, block.undersample_majority
     if over is not None and under is not None:
         path = ("preprocessing", "undersample_majority")
-        yield fault("E309", "`oversample_minority` and `undersample_majority` exclude each other", path,
-                    draft.root.mark_of_key(path), fix="keep one of the two")
+        yield fault(
+            "E309",
+            "`oversample_minority` and `undersample_majority` exclude each other",
+            path,
+            draft.root.mark_of_key(path),
+            fix="keep one of the two",
+        )
     elif over is not None or under is not None:
-        yield from _balancing_has_classes(draft, "oversample_minority" if over else "undersample_majority")
+        yield from _balancing_has_classes(
+            draft, "oversample_minority" if over else "undersample_majority"
+        )
     if block.sample_size is not None and block.sample_ratio != 1:
         path = ("preprocessing", "sample_size")
-        yield fault("E309", "`sample_ratio` and `sample_size` exclude each other", path,
-                    draft.root.mark_of_key(path), fix="keep one of the two")
+        yield fault(
+            "E309",
+            "`sample_ratio` and `sample_size` exclude each other",
+            path,
+            draft.root.mark_of_key(path),
+            fix="keep one of the two",
+        )
 
 
 def _balancing_has_classes(draft: Draft, key: str) -> Iterator[Diagnostic]:
@@ -144,9 +190,14 @@ def _balancing_has_classes(draft: Draft, key: str) -> Iterator[Diagnostic]:
     has_classes = [o for o in outputs if o.type in {"binary", "category", AUTO}]
     if outputs and (len(outputs) > 1 or not has_classes):
         path = ("preprocessing", key)
-        yield fault("E310", f"`{key}` needs one output with classes", path, draft.root.mark_of_key(path),
-                    allowed="It balances the classes of a single `binary` or `category` output.",
-                    fix="remove it, or use `class_weights` of an output")  # fmt: skip
+        yield fault(
+            "E310",
+            f"`{key}` needs one output with classes",
+            path,
+            draft.root.mark_of_key(path),
+            allowed="It balances the classes of a single `binary` or `category` output.",
+            fix="remove it, or use `class_weights` of an output",
+        )
 
 
 def _weights_need_classes(draft: Draft) -> Iterator[Diagnostic]:
@@ -154,20 +205,34 @@ def _weights_need_classes(draft: Draft) -> Iterator[Diagnostic]:
         node = draft.root.at((*path, "type"))
         is_written = _is_written(draft, (*path, "class_weights"))
         if is_written and node is not None and node.value == "number":
-            yield fault("E313", f"`{name}` is a number and has no classes to weigh", (*path, "class_weights"),
-                        draft.root.mark_of_key((*path, "class_weights")), fix="remove `class_weights`")
+            yield fault(
+                "E313",
+                f"`{name}` is a number and has no classes to weigh",
+                (*path, "class_weights"),
+                draft.root.mark_of_key((*path, "class_weights")),
+                fix="remove `class_weights`",
+            )
 
 
 def _metrics_fit(draft: Draft) -> Iterator[Diagnostic]:
     block: Any = draft.blocks.get("evaluation")
-    if not isinstance(block, Evaluation) or not block.metrics:
+    if (
+        not isinstance(block, Evaluation)
+        or not block.metrics
+        or _has_fault(draft, ("output_features",))
+    ):
         return
-    from ordain.config.metrics import check_metrics
-
     yield from check_metrics(draft, block.metrics)
 
 
 _RULES: tuple[Rule, ...] = (
-    _names_are_unique, _outputs_are_not_inputs, _outputs_can_be_predicted, _options_need_a_type,
-    _family_uses_blocks, _shares_add_up, _balancing_is_one_way, _weights_need_classes, _metrics_fit,
-)  # fmt: skip
+    _names_are_unique,
+    _outputs_are_not_inputs,
+    _outputs_can_be_predicted,
+    _options_need_a_type,
+    _family_uses_blocks,
+    _shares_add_up,
+    _balancing_is_one_way,
+    _weights_need_classes,
+    _metrics_fit,
+)

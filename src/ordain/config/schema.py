@@ -7,10 +7,6 @@ cannot say is listed in `BEYOND`.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from ordain.config import words
 from ordain.config.document import (
     AUTO,
@@ -23,21 +19,32 @@ from ordain.config.document import (
     Preprocessing,
     TypeDefaults,
 )
-from ordain.config.migrate import REGISTRIES, default_component
-from ordain.config.read import fitting
-from ordain.core.component import Component, Registry, Spec
+from ordain.config.migrate import REGISTRIES
+from ordain.config.schema_parts import PLUGIN, Parts, Schema, aliases_of
 from ordain.data.source import SOURCES
-from ordain.data.splitter import SPLITTERS
 from ordain.features.feature import FEATURES
 from ordain.models.family import FAMILIES, Backend
-from ordain.models.neural.component import COMBINERS, OPTIMIZERS, SCHEDULES
+from ordain.models.neural.component import COMBINERS
 
-Schema = dict[str, Any]
-
-STRUCTURAL = frozenset({
-    "E201", "E202", "E203", "E204", "E205", "E206", "E207", "E208", "E209", "E211",
-    "E304", "E305", "E306", "E307", "E311",
-})  # fmt: skip
+STRUCTURAL = frozenset(
+    {
+        "E201",
+        "E202",
+        "E203",
+        "E204",
+        "E205",
+        "E206",
+        "E207",
+        "E208",
+        "E209",
+        "E211",
+        "E304",
+        "E305",
+        "E306",
+        "E307",
+        "E311",
+    }
+)
 """Codes of faults that the schema sees too."""
 
 BEYOND: dict[str, str] = {
@@ -60,19 +67,14 @@ BEYOND: dict[str, str] = {
 }
 """What the schema cannot say."""
 
-_PLUGIN: Schema = {"type": "string", "pattern": r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"}
-
 
 def json_schema() -> Schema:
     """Return the schema of a config as plain data."""
     return _Builder().document()
 
 
-class _Builder:
-    """Collects definitions while the schema is put together."""
-
-    def __init__(self) -> None:
-        self.defs: dict[str, Schema] = {}
+class _Builder(Parts):
+    """Puts the parts of the document together."""
 
     def document(self) -> Schema:
         head = self.spec(Head)["properties"]
@@ -81,7 +83,10 @@ class _Builder:
             **head,
             "include": {
                 "description": "YAML files laid under this one.",
-                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                ],
             },
             "data": self.nullable(self.data()),
             "preprocessing": self.nullable(self.spec(Preprocessing)),
@@ -108,114 +113,6 @@ class _Builder:
             "$defs": self.defs,
         }
 
-    def spec(self, cls: type[Spec]) -> Schema:
-        """Return a spec's own schema, its definitions moved to the root, components filled in."""
-        schema = copy.deepcopy(words.schema_of(cls))
-        for name, body in schema.pop("$defs", {}).items():
-            self.defs.setdefault(name, {})
-            self.defs[name] = self.filled(body)
-        filled: Schema = self.filled(schema)
-        return filled
-
-    def filled(self, schema: Any) -> Any:
-        """Return a schema in which `x-component` marks are references to definitions."""
-        if isinstance(schema, list):
-            return [self.filled(part) for part in schema]
-        if not isinstance(schema, dict):
-            return schema
-        if "x-component" in schema:
-            registry = words.registry_of(schema["x-component"])
-            if registry is None:
-                return {"type": ["object", "string"]}
-            rest = {key: value for key, value in schema.items() if key not in {"x-component", "type"}}
-            return {**self.component(registry), **rest}
-        return {key: self.filled(value) for key, value in schema.items()}
-
-    def component(
-        self, registry: Registry[Any], *, names: Iterable[str] | None = None, default: str | None = None
-    ) -> Schema:  # fmt: skip
-        """Return a reference to "a name, or a mapping with `type`" of a registry."""
-        chosen = tuple(names) if names is not None else registry.names()
-        suffix = "" if names is None else f"_of_{'_'.join(chosen)}"
-        key = registry.kind.replace(" ", "_") + suffix + (f"_or_{default}" if default else "")
-        if key not in self.defs:
-            self.defs[key] = {}
-            self.defs[key] = self._component(registry, chosen, default)
-        return {"$ref": f"#/$defs/{key}"}
-
-    def _component(
-        self, registry: Registry[Any], names: tuple[str, ...], default: str | None
-    ) -> Schema:  # fmt: skip
-        words_of = {name: [name, *_aliases(registry, name)] for name in names}
-        every = [word for known in words_of.values() for word in known]
-        short: Schema = {"anyOf": [{"enum": every}, _PLUGIN]}
-        required = {name for name in names if self._needs_keys(registry.get(name))}
-        if required:
-            plain = [w for name, known in words_of.items() if name not in required for w in known]
-            short = {"anyOf": [{"enum": plain}, _PLUGIN] if plain else [_PLUGIN]}
-        conditions: list[Schema] = [
-            {
-                "if": {"properties": {"type": {"enum": known}}, "required": ["type"]},
-                "then": self.definition(registry, name),
-            }
-            for name, known in words_of.items()
-        ]
-        if default:
-            conditions.append({
-                "if": {"not": {"required": ["type"]}},
-                "then": self.definition(registry, default),
-            })  # fmt: skip
-        long: Schema = {
-            "type": "object",
-            "properties": {"type": {"anyOf": [{"enum": every}, _PLUGIN]}},
-            "allOf": conditions,
-        }
-        if not default:
-            long["required"] = ["type"]
-        return {"anyOf": [short, long]}
-
-    def _needs_keys(self, cls: type[Component]) -> bool:
-        return any(info.is_required() and name != "type" for name, info in cls.model_fields.items())
-
-    def definition(self, registry: Registry[Any], name: str) -> Schema:
-        """Return a reference to a component's own schema; any spelling of its `type` will do."""
-        key = f"{registry.kind.replace(' ', '_')}.{name}"
-        if key not in self.defs:
-            self.defs[key] = {}
-            schema = self.spec(registry.get(name))
-            schema["properties"] = {**schema.get("properties", {}), "type": {"type": "string"}}
-            schema["required"] = [k for k in schema.get("required", []) if k != "type"]
-            self.defs[key] = schema
-        return {"$ref": f"#/$defs/{key}"}
-
-    def options(self, type_name: str) -> Schema:
-        """Return a reference to the options of a feature type, without `type`."""
-        key = f"options.{type_name}"
-        if key not in self.defs:
-            self.defs[key] = {}
-            schema = self.spec(FEATURES.get(type_name))
-            schema["properties"] = {k: v for k, v in schema["properties"].items() if k != "type"}
-            schema["required"] = [k for k in schema.get("required", []) if k != "type"]
-            self.defs[key] = schema
-        return {"anyOf": [{"$ref": f"#/$defs/{key}"}, {"type": "null"}]}
-
-    def part(self, part: str, type_name: str) -> Schema:
-        """Return what `encoder`, `decoder` or `loss` of a feature type may be."""
-        names = fitting(part, type_name)
-        if not names:
-            return {}
-        default = default_component(part, type_name)
-        inner = self.component(REGISTRIES[part], names=names, default=default if default in names else None)
-        return self.choice(inner)
-
-    def choice(self, inner: Schema) -> Schema:
-        """Return a component that may also be `auto` or null."""
-        return {"anyOf": [inner, {"const": AUTO}, {"type": "null"}]}
-
-    def nullable(self, inner: Schema) -> Schema:
-        """Return a block that may be left empty."""
-        return {"anyOf": [inner, {"type": "null"}]}
-
     def data(self) -> Schema:
         """Return `data`, with the options of a source beside `source`."""
         schema = self.spec(Data)
@@ -232,8 +129,12 @@ class _Builder:
         }
         del schema["additionalProperties"]
         is_file = {"properties": {"source": {"type": "string"}}, "required": ["source"]}
-        return {**schema, "unevaluatedProperties": False,
-                "if": is_file, "then": {"properties": options}}  # fmt: skip
+        return {
+            **schema,
+            "unevaluatedProperties": False,
+            "if": is_file,
+            "then": {"properties": options},
+        }
 
     def evaluation(self) -> Schema:
         """Return `evaluation`."""
@@ -258,22 +159,34 @@ class _Builder:
         feature = self.feature(is_input=is_input)
         forms: list[Schema] = [
             {
-                "type": "array", "minItems": 1,
-                "items": {"anyOf": [{"type": "string", "minLength": 1},
-                                    {"allOf": [feature], "required": ["name"]}]},
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "anyOf": [
+                        {"type": "string", "minLength": 1},
+                        {"allOf": [feature], "required": ["name"]},
+                    ]
+                },
             },
             {
-                "type": "object", "minProperties": 1,
-                "additionalProperties": {"anyOf": [{"type": "null"}, {"enum": self.types(is_input=is_input)},
-                                                   _PLUGIN, feature]},
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {
+                    "anyOf": [
+                        {"type": "null"},
+                        {"enum": self.types(is_input=is_input)},
+                        PLUGIN,
+                        feature,
+                    ]
+                },
             },
-        ]  # fmt: skip
+        ]
         return {"anyOf": [{"const": "all"}, *forms] if is_input else forms}
 
     def types(self, *, is_input: bool) -> list[str]:
         """Return the names of types a feature may have."""
         names = [n for n in FEATURES.names() if is_input or FEATURES.get(n).is_output]
-        return [AUTO, *names, *(alias for name in names for alias in _aliases(FEATURES, name))]
+        return [AUTO, *names, *(alias for name in names for alias in aliases_of(FEATURES, name))]
 
     def feature(self, *, is_input: bool) -> Schema:
         """Return a reference to one feature as a mapping; `name` is not required here."""
@@ -289,10 +202,10 @@ class _Builder:
         described = self.spec(cls)["properties"]
         properties: dict[str, Schema] = {
             "name": {"type": "string", "minLength": 1},
-            "type": {"anyOf": [{"enum": self.types(is_input=is_input)}, _PLUGIN, {"type": "null"}]},
+            "type": {"anyOf": [{"enum": self.types(is_input=is_input)}, PLUGIN, {"type": "null"}]},
             "column": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "null"}]},
             "preprocessing": {},
-            **dict.fromkeys(parts, {}),
+            **{part: {} for part in parts},
         }
         properties = {
             key: {**value, "description": described[key].get("description", "")}
@@ -312,39 +225,57 @@ class _Builder:
         for name in FEATURES.names():
             if not is_input and not FEATURES.get(name).is_output:
                 continue
-            known = [name, *_aliases(FEATURES, name)]
+            known = [name, *aliases_of(FEATURES, name)]
             inner = {"preprocessing": self.options(name), **{p: self.part(p, name) for p in parts}}
-            conditions.append({
-                "if": {"properties": {"type": {"enum": known}}, "required": ["type"]},
-                "then": {"properties": inner},
-            })  # fmt: skip
+            conditions.append(
+                {
+                    "if": {"properties": {"type": {"enum": known}}, "required": ["type"]},
+                    "then": {"properties": inner},
+                }
+            )
         return conditions
 
     def _untyped(self, parts: tuple[str, ...]) -> Schema:
         """Options depend on the type: without one they must be empty or `auto`."""
         empty: Schema = {"enum": [None, AUTO, {}]}
         return {
-            "if": {"anyOf": [{"not": {"required": ["type"]}},
-                             {"properties": {"type": {"enum": [None, AUTO]}}}]},
+            "if": {
+                "anyOf": [
+                    {"not": {"required": ["type"]}},
+                    {"properties": {"type": {"enum": [None, AUTO]}}},
+                ]
+            },
             "then": {"properties": {"preprocessing": empty, **dict.fromkeys(parts, empty)}},
-        }  # fmt: skip
+        }
 
     def trainers(self) -> list[Schema]:
         """Return one condition a family: the keys of its trainer."""
         default = Document.model_fields["model_type"].get_default(call_default_factory=True).type
         conditions: list[Schema] = []
         for name in FAMILIES.names():
-            known = [name, *_aliases(FAMILIES, name)]
+            known = [name, *aliases_of(FAMILIES, name)]
             named: Schema = {
-                "properties": {"model_type": {"anyOf": [
-                    {"enum": known},
-                    {"type": "object", "properties": {"type": {"enum": known}}, "required": ["type"]},
-                ]}},
+                "properties": {
+                    "model_type": {
+                        "anyOf": [
+                            {"enum": known},
+                            {
+                                "type": "object",
+                                "properties": {"type": {"enum": known}},
+                                "required": ["type"],
+                            },
+                        ]
+                    }
+                },
                 "required": ["model_type"],
-            }  # fmt: skip
+            }
             if name == default:
-                absent = {"anyOf": [{"not": {"required": ["model_type"]}},
-                                    {"properties": {"model_type": {"type": "null"}}}]}  # fmt: skip
+                absent = {
+                    "anyOf": [
+                        {"not": {"required": ["model_type"]}},
+                        {"properties": {"model_type": {"type": "null"}}},
+                    ]
+                }
                 named = {"anyOf": [named, absent]}
             trainer = self.nullable(self.trainer(name))
             conditions.append({"if": named, "then": {"properties": {"trainer": trainer}}})
@@ -357,13 +288,3 @@ class _Builder:
             self.defs[key] = {}
             self.defs[key] = self.spec(FAMILIES.get(family).Trainer)
         return {"$ref": f"#/$defs/{key}"}
-
-
-def _aliases(registry: Registry[Any], name: str) -> list[str]:
-    return [alias for alias, known in registry.aliases().items() if known == name]
-
-
-def registries() -> Mapping[str, Registry[Any]]:
-    """Return every registry whose components a config may name, by kind."""
-    known = (FEATURES, FAMILIES, SPLITTERS, SOURCES, COMBINERS, OPTIMIZERS, SCHEDULES, *REGISTRIES.values())
-    return {registry.kind: registry for registry in known}

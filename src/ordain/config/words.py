@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from ordain.config import yaml
+from ordain.config import emit
 from ordain.config.located import Path
 from ordain.core.component import Registry, Spec
 from ordain.data.source import SOURCES
@@ -18,9 +18,17 @@ from ordain.models.neural import component as neural
 Schema = dict[str, Any]
 
 _REGISTRIES: tuple[Registry[Any], ...] = (
-    SOURCES, SPLITTERS, FEATURES, FAMILIES, neural.ENCODERS, neural.COMBINERS, neural.DECODERS,
-    neural.LOSSES, neural.OPTIMIZERS, neural.SCHEDULES,
-)  # fmt: skip
+    SOURCES,
+    SPLITTERS,
+    FEATURES,
+    FAMILIES,
+    neural.ENCODERS,
+    neural.COMBINERS,
+    neural.DECODERS,
+    neural.LOSSES,
+    neural.OPTIMIZERS,
+    neural.SCHEDULES,
+)
 
 
 def registry_of(kind: str) -> Registry[Any] | None:
@@ -70,7 +78,11 @@ def phrase(schema: Schema, root: Schema | None = None) -> str:
         else:
             texts.append(_one(part, root))
     unique = list(dict.fromkeys([*texts, *literals]))
-    return ", ".join(unique[:-1]) + (" or " if len(unique) > 1 else "") + unique[-1] if unique else "anything"
+    return (
+        ", ".join(unique[:-1]) + (" or " if len(unique) > 1 else "") + unique[-1]
+        if unique
+        else "anything"
+    )
 
 
 def literals(schema: Schema) -> list[Any]:
@@ -86,11 +98,11 @@ def found(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        return f"{yaml.show(value)}"
+        return f"{emit.show(value)}"
     if isinstance(value, str):
         return f"the text '{value}'"
     if isinstance(value, int | float):
-        return f"the number {yaml.show(value)}"
+        return f"the number {emit.show(value)}"
     return "a list" if isinstance(value, list) else "a mapping"
 
 
@@ -135,8 +147,17 @@ def _one(schema: Schema, root: Schema) -> str:
         return _list(schema, root)
     if kind == "object":
         inner = schema.get("additionalProperties")
-        return f"a mapping of names to {phrase(inner, root)}" if isinstance(inner, dict) else "a mapping"
-    plain = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
+        return (
+            f"a mapping of names to {phrase(inner, root)}"
+            if isinstance(inner, dict)
+            else "a mapping"
+        )
+    plain = {
+        "integer": "a whole number",
+        "number": "a number",
+        "string": "text",
+        "boolean": "true or false",
+    }
     return plain.get(str(kind), "a value") + bounds(schema)
 
 
@@ -160,7 +181,9 @@ def bounds(schema: Schema) -> str:
     if low is not None and high is not None:
         return f" from {show_number(low)} to {show_number(high)}"
     if low is not None:
-        parts.append(f"of at least {show_number(low)}" if below is None else f"from {show_number(low)}")
+        parts.append(
+            f"of at least {show_number(low)}" if below is None else f"from {show_number(low)}"
+        )
     if above is not None:
         parts.append(f"above {show_number(above)}")
     if high is not None:

@@ -1,4 +1,4 @@
-"""YAML and JSON into the located tree, and plain data back into YAML.
+"""YAML and JSON into the located tree.
 
 YAML 1.2's core schema: `no`, `on`, `yes`, `12:30` and dates stay text; only `true` and `false`
 are booleans; numbers may be written `1e-3` and `1_000`. Keys are always text. The tree is built
@@ -7,7 +7,6 @@ from libyaml's events with an explicit stack, so that depth, size and aliases ar
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,33 +28,58 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9](?:_?[0-9])*(?:\.(?:[0-9](?:_?[0-9])*)?)?)(?:[eE][-+]?[0-9]+)?"
 )
 _WORDS: dict[str, Scalar] = {
-    "": None, "~": None, "null": None, "Null": None, "NULL": None,
-    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
-    ".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
-}  # fmt: skip
-_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+    ".inf": float("inf"),
+    "-.inf": float("-inf"),
+    ".nan": float("nan"),
+}
+_TAGS = {
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
+}
 _PROBLEMS = {
     "mapping values are not allowed in this context": (
         "a second `:` stands here, or the line is indented more than the one above",
         "Text that holds `: ` must be quoted; keys of one mapping must start in one column.",
     ),
     "found unexpected end of stream": (
-        "a quote that is opened here is never closed", "Close the quote on the same line."),
+        "a quote that is opened here is never closed",
+        "Close the quote on the same line.",
+    ),
     "did not find expected key": (
         "this line is indented in a way that fits no mapping above",
-        "Keys of one mapping must start in one column."),
+        "Keys of one mapping must start in one column.",
+    ),
     "did not find expected '-' indicator": (
         "a key stands where the list above expects `- `",
-        "Items of a list start with `- `; indent the key to make it part of an item."),
+        "Items of a list start with `- `; indent the key to make it part of an item.",
+    ),
     "did not find expected ',' or ']'": (
-        "a `[` that is opened here is not closed", "Separate items by `,` and close with `]`."),
+        "a `[` that is opened here is not closed",
+        "Separate items by `,` and close with `]`.",
+    ),
     "did not find expected ',' or '}'": (
-        "a `{` that is opened here is not closed", "Separate keys by `,` and close with `}`."),
+        "a `{` that is opened here is not closed",
+        "Separate keys by `,` and close with `}`.",
+    ),
     "block sequence entries are not allowed in this context": (
-        "a list starts here in the middle of a line", "Write the first `- ` on the next line."),
+        "a list starts here in the middle of a line",
+        "Write the first `- ` on the next line.",
+    ),
     "found character that cannot start any token": (
-        "a value may not start with this character", "Put the value in quotes."),
-}  # fmt: skip
+        "a value may not start with this character",
+        "Put the value in quotes.",
+    ),
+}
 
 
 def parse(text: str, name: str) -> Node:
@@ -66,8 +90,12 @@ def parse(text: str, name: str) -> Node:
     """
     lines = Text.of(text, name)
     if len(text) > MAX_BYTES:
-        raise _refuse("E108", f"the document has {len(text):,} characters", lines,
-                      allowed=f"A document may have {MAX_BYTES:,}.")
+        raise _refuse(
+            "E108",
+            f"the document has {len(text):,} characters",
+            lines,
+            allowed=f"A document may have {MAX_BYTES:,}.",
+        )
     try:
         builder = _Builder(lines)
         for event in pyyaml.parse(text, Loader=_LOADER):
@@ -93,10 +121,18 @@ def decode(raw: bytes, name: str) -> str:
         column = len(before) - before.rfind("\n")
         shown = raw.decode("utf-8", "replace")
         mark = Mark(Text.of(shown, name), line, column, 1)
-        raise ConfigError.of([fault(
-            "E107", f"byte 0x{raw[error.start]:02x} is not UTF-8", (), mark,
-            allowed="A config is UTF-8 text.", fix="save the file with the encoding UTF-8",
-        )]) from error  # fmt: skip
+        raise ConfigError.of(
+            [
+                fault(
+                    "E107",
+                    f"byte 0x{raw[error.start]:02x} is not UTF-8",
+                    (),
+                    mark,
+                    allowed="A config is UTF-8 text.",
+                    fix="save the file with the encoding UTF-8",
+                )
+            ]
+        ) from error
 
 
 def resolve(text: str) -> Scalar:
@@ -110,58 +146,6 @@ def resolve(text: str) -> Scalar:
     if _FLOAT.fullmatch(text):
         return float(text.replace("_", ""))
     return text
-
-
-class _Dumper(pyyaml.SafeDumper):
-    """Block style; short lists of scalars on one line; keys in the order given."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
-
-
-def _represent_text(dumper: pyyaml.SafeDumper, value: str) -> pyyaml.ScalarNode:
-    style = "|" if "\n" in value else None
-    if style is None and not isinstance(resolve(value), str):
-        style = "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-def _represent_list(dumper: pyyaml.SafeDumper, value: list[Any]) -> pyyaml.SequenceNode:
-    is_flat = not any(isinstance(item, dict | list | tuple) for item in value)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=is_flat)
-
-
-def _represent_float(dumper: pyyaml.SafeDumper, value: float) -> pyyaml.ScalarNode:
-    text = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(repr(value), repr(value))
-    if "e" in text and "." not in text:
-        # YAML 1.1 readers take 1e-05 for text.
-        text = text.replace("e", ".0e")
-    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
-
-
-_Dumper.add_representer(str, _represent_text)
-_Dumper.add_representer(list, _represent_list)
-_Dumper.add_representer(tuple, _represent_list)
-_Dumper.add_representer(float, _represent_float)
-
-
-def dump(value: Any) -> str:
-    """Return plain data as YAML that `parse` reads back to the same data."""
-    text: str = pyyaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
-    )
-    return text.removesuffix("...\n")
-
-
-def show(value: object) -> str:
-    """Return a value on one line, as a user would write it."""
-    if isinstance(value, dict | list | tuple):
-        text = json.dumps(value, ensure_ascii=False, default=str)
-        return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
-    return dump(value).strip() if not isinstance(value, str) else value
 
 
 @dataclass
@@ -189,8 +173,14 @@ class _Builder:
         elif isinstance(event, pyyaml.DocumentStartEvent):
             self.n_documents += 1
             if self.n_documents > 1:
-                raise _refuse("E106", "a second document starts here", self.text, self._mark(event),
-                              allowed="A config file holds one document.", fix="remove the line `---`")
+                raise _refuse(
+                    "E106",
+                    "a second document starts here",
+                    self.text,
+                    self._mark(event),
+                    allowed="A config file holds one document.",
+                    fix="remove the line `---`",
+                )
 
     def _scalar(self, event: pyyaml.ScalarEvent) -> None:
         mark = self._mark(event)
@@ -227,8 +217,13 @@ class _Builder:
     def _alias(self, event: pyyaml.AliasEvent) -> None:
         mark = self._mark(event)
         if event.anchor not in self.anchors:
-            raise _refuse("E111", f"no anchor '&{event.anchor}' stands above", self.text, mark,
-                          allowed=_known_anchors(list(self.anchors)))
+            raise _refuse(
+                "E111",
+                f"no anchor '&{event.anchor}' stands above",
+                self.text,
+                mark,
+                allowed=_known_anchors(list(self.anchors)),
+            )
         node, size = self.anchors[event.anchor]
         # A copy, so that an override of one place does not change the other.
         self._add(node.copy(), None, size=size)
@@ -236,8 +231,13 @@ class _Builder:
     def _add(self, node: Node, anchor: str | None, *, size: int, already: int = 0) -> None:
         self.n_nodes += size - already
         if self.n_nodes > MAX_NODES:
-            raise _refuse("E108", f"the document has more than {MAX_NODES:,} values", self.text,
-                          node.mark, allowed="Aliases count as often as they are used.")
+            raise _refuse(
+                "E108",
+                f"the document has more than {MAX_NODES:,} values",
+                self.text,
+                node.mark,
+                allowed="Aliases count as often as they are used.",
+            )
         if anchor:
             self.anchors[anchor] = (node, size)
         if not self.stack:
@@ -273,12 +273,19 @@ class _Builder:
     def _check_tag(self, event: Any, mark: Mark) -> None:
         if event.tag and event.tag != "!" and event.tag not in _TAGS:
             shown = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise _refuse("E109", f"the tag '{shown}' is not plain data", self.text, mark,
-                          allowed="A config holds text, numbers, booleans, lists and mappings.",
-                          fix="remove the tag")
+            raise _refuse(
+                "E109",
+                f"the tag '{shown}' is not plain data",
+                self.text,
+                mark,
+                allowed="A config holds text, numbers, booleans, lists and mappings.",
+                fix="remove the tag",
+            )
 
     def _mark(self, event: pyyaml.Event) -> Mark:
         start, end = event.start_mark, event.end_mark
+        assert start is not None, "the parser marks every event"
+        assert end is not None, "the parser marks every event"
         length = end.column - start.column
         if end.line != start.line:
             text = self.text.lines
@@ -305,20 +312,35 @@ class _Frame:
 
 def _top(root: Node | None, lines: Text) -> Node:
     if root is None or root.value is None:
-        raise _refuse("E104", "the document is empty", lines,
-                      allowed="A config needs `input_features` and `output_features`.",
-                      fix="input_features: all\noutput_features:\n  <column to predict>: <type>")
+        raise _refuse(
+            "E104",
+            "the document is empty",
+            lines,
+            allowed="A config needs `input_features` and `output_features`.",
+            fix="input_features: all\noutput_features:\n  <column to predict>: <type>",
+        )
     if not root.is_mapping:
         kind = "a list" if root.is_list else "a single value"
-        raise _refuse("E105", f"the document is {kind}, not keys with values", lines, root.mark,
-                      allowed="A config is a mapping such as `input_features: all`.")
+        raise _refuse(
+            "E105",
+            f"the document is {kind}, not keys with values",
+            lines,
+            root.mark,
+            allowed="A config is a mapping such as `input_features: all`.",
+        )
     return root
 
 
 def _duplicate(key: str, mark: Mark | None, first: Mark | None) -> Any:
     notes = (f"It first stands on line {first.line}.",) if first else ()
-    return fault("E103", f"`{key}` stands twice in one mapping", (key,), mark, notes=notes,
-                 fix="keep one of the two")
+    return fault(
+        "E103",
+        f"`{key}` stands twice in one mapping",
+        (key,),
+        mark,
+        notes=notes,
+        fix="keep one of the two",
+    )
 
 
 def _known_anchors(names: list[str]) -> str:
@@ -338,12 +360,19 @@ def _syntax_error(error: pyyaml.YAMLError, text: Text) -> ConfigError:
         return _refuse("E101", f"the text holds a control character: {_control(text)}", text)
     line = text.lines[where.line] if where.line < len(text.lines) else ""
     mark = Mark(text, where.line + 1, where.column + 1, 1)
-    if "\t" in line[: len(line) - len(line.lstrip())] or line[where.column : where.column + 1] == "\t":
+    if (
+        "\t" in line[: len(line) - len(line.lstrip())]
+        or line[where.column : where.column + 1] == "\t"
+    ):
         tab = line.find("\t")
-        return _refuse("E102", "a tab stands where YAML needs spaces", text,
-                       Mark(text, where.line + 1, tab + 1, 1),
-                       allowed="Blocks are indented with spaces.",
-                       fix=line.replace("\t", "  ").rstrip())  # fmt: skip
+        return _refuse(
+            "E102",
+            "a tab stands where YAML needs spaces",
+            text,
+            Mark(text, where.line + 1, tab + 1, 1),
+            allowed="Blocks are indented with spaces.",
+            fix=line.replace("\t", "  ").rstrip(),
+        )
     problem = str(getattr(error, "problem", None) or error)
     said, allowed = _PROBLEMS.get(problem, (problem, None))
     opened = getattr(error, "context_mark", None)
@@ -373,5 +402,3 @@ def _control(text: Text) -> str:
             if not character.isprintable() and character != "\t":
                 return f"U+{ord(character):04X} on line {number}"
     return "unknown"
-
-

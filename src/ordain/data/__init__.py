@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ordain.data.combine import combine_sets
     from ordain.data.datasets import list_datasets
     from ordain.data.expressions import apply_expressions, expression_columns
-    from ordain.data.holdout import holdout
+    from ordain.data.validation import holdout
     from ordain.data.open import open_source
     from ordain.data.profile import ColumnProfile, profile_table
     from ordain.data.read import read_table
@@ -31,7 +31,7 @@ _HOMES = {
     "combine_sets": "combine",
     "expression_columns": "expressions",
     "fold_assignment": "splitter",
-    "holdout": "holdout",
+    "holdout": "validation",
     "list_datasets": "datasets",
     "open_source": "open",
     "profile_table": "profile",

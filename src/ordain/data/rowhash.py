@@ -8,6 +8,7 @@ finaliser of SplitMix64 (Steele, Lea, Flood 2014).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +39,13 @@ def hash_texts(column: pl.Series, *, salt: str = "") -> Hashes:
     return mix(hashes ^ _salt(salt)) if salt else hashes
 
 
-def hash_rows(frame: pl.DataFrame, *, seed: int) -> Hashes:
-    """Return a hash of each row [N] over all columns, by name, whatever their order."""
-    total = np.full(frame.height, _salt(str(seed)), dtype=np.uint64)
-    for name in sorted(frame.columns):
-        total += mix(_hash_values(frame[name]) ^ _salt(name))
+def hash_columns(
+    columns: Iterable[tuple[str, pl.Series]], n_rows: int, *, seed: int
+) -> Hashes:
+    """Return a hash of each row [N] over columns given one at a time, whatever their order."""
+    total = np.full(n_rows, _salt(str(seed)), dtype=np.uint64)
+    for name, column in columns:
+        total += mix(_hash_values(column) ^ _salt(name))
     return mix(total)
 
 

@@ -74,21 +74,23 @@ class Shares:
         a positive share has at least one. With fewer rows than sets the training set comes first,
         then test, then validation, then the others.
         """
+        ranks = self.ranks()
+        if n_rows <= len(ranks):
+            return np.bincount(ranks[:n_rows], minlength=len(self.names)).astype(np.int64)
         wanted = self.values * n_rows
         counts = np.floor(wanted + 1e-9).astype(np.int64)
-        order = np.argsort(-(wanted - counts), kind="stable")
+        order = np.argsort(counts - wanted, kind="stable")
         counts[order[: n_rows - counts.sum()]] += 1
-        ranks = sorted(
-            np.flatnonzero(self.values > 0), key=lambda i: _priority(self.names[i])
-        )
-        for i in ranks[:n_rows]:
-            if counts[i] == 0:
+        for i in ranks:
+            if not counts[i]:
+                counts[np.argmax(counts)] -= 1
                 counts[i] = 1
-                givers = [j for j in ranks if counts[j] > 1] or [
-                    j for j in reversed(ranks) if counts[j] and j not in ranks[:n_rows]
-                ]
-                counts[max(givers, key=lambda j: counts[j])] -= 1
         return counts
+
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """Return the sets with a positive share, the one that most needs a row first."""
+        positive = np.flatnonzero(self.values > 0)
+        return np.array(sorted(positive, key=lambda i: _priority(self.names[i])), dtype=np.int64)
 
     def borders(self) -> npt.NDArray[np.float64]:
         """Return where each set ends on the line from 0 to 1 [S]; the last is exactly 1."""
@@ -169,12 +171,13 @@ def _priority(name: str) -> int:
 
 
 def _fill_empty(base: npt.NDArray[np.int64], shares: Shares) -> None:
-    """Give each set that came out empty one row of the largest cell that can spare it."""
+    """Give each set that came out empty a row of a set with several, from its largest class."""
     if base.sum() < np.count_nonzero(shares.values > 0):
         return
+    sizes = base.sum(axis=1)
     for i in np.flatnonzero((shares.values > 0) & (base.sum(axis=0) == 0)):
         giver = int(np.argmax(base.sum(axis=0)))
-        row = int(np.argmax(base[:, giver]))
-        if base[row, giver] > 1 or base[:, giver].sum() > 1:
+        row = int(np.argmax(np.where(base[:, giver] > 0, sizes, -1)))
+        if sizes[row] > 1:
             base[row, giver] -= 1
             base[row, i] += 1

@@ -31,6 +31,14 @@ class Assignment:
     sets: pl.Series
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the sets that have rows, in their order."""
+        present = set(self.sets.drop_nulls().unique().cast(pl.String).to_list())
+        dtype = self.sets.dtype
+        every = dtype.categories.to_list() if isinstance(dtype, pl.Enum) else sorted(present)
+        return [name for name in every if name in present]
+
 
 class Splitter(Component):
     """Gives every row the name of its set, without looking at anything but declared columns.

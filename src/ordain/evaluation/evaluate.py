@@ -16,16 +16,17 @@ from ordain.evaluation.intervals import gain_interval, gain_of, value_interval
 from ordain.evaluation.judgement import Difference, Judgement, OutputSummary, Verdict
 from ordain.evaluation.metric import (
     HEADLINE,
+    METRICS,
     Metric,
     Undefined,
     metrics_for,
     value_of,
 )
-from ordain.evaluation.sample import Array, ClassSample, Sample, make_sample
+from ordain.evaluation.sample import THRESHOLD, Array, ClassSample, Sample, make_sample
 from ordain.evaluation.verdict import verdict_sentence
 
 UNSEEN = -1
-"""Truth of a row whose label did not occur in training."""
+"""Truth of a row whose label did not occur in training, as the encoding of a category says it."""
 MISSING = -2
 """Truth of a row without a label, where truth is a whole number; NaN says the same."""
 
@@ -43,12 +44,14 @@ class SetScores:
             of the truth [N].
         baselines: scores of the same rows by the name of the baseline.
         weights: of rows [N], or None.
+        threshold: probability from which a row is called positive; for binary outputs.
     """
 
     truth: Array
     scores: Array
     baselines: Mapping[str, Array] = field(default_factory=dict)
     weights: Array | None = None
+    threshold: float = THRESHOLD
 
 
 def evaluate_output(
@@ -58,6 +61,7 @@ def evaluate_output(
     labels: Sequence[str] = (),
     *,
     weights: Array | None = None,
+    threshold: float = THRESHOLD,
     metrics: Iterable[MetricChoice] | None = None,
     has_detail: bool = True,
 ) -> Judgement:
@@ -69,6 +73,7 @@ def evaluate_output(
         scores: as in `SetScores`.
         labels: names of the classes; for binary (negative, positive).
         weights: of rows [N].
+        threshold: as in `SetScores`.
         metrics: names, mappings with `type`, or metrics; None for all that are on by default.
         has_detail: whether curves, confusion, classes and the interval are wanted.
 
@@ -77,7 +82,8 @@ def evaluate_output(
     """
     chosen = metrics_for(type_name, metrics)
     usable = _usable_rows(type_name, truth)
-    sample = _sample(type_name, SetScores(truth, scores, weights=weights), scores, usable.rows)
+    given = SetScores(truth, scores, weights=weights, threshold=threshold)
+    sample = _sample(type_name, given, scores, usable.rows)
     return _judge(sample, chosen, tuple(labels), usable=usable, has_detail=has_detail)
 
 
@@ -95,14 +101,16 @@ def judge_output(
         sets: by name, such as ``{"test": SetScores(...), "validation": ...}``; the verdict is drawn
             from `test`, else from `validation`, else from the first.
         labels: names of the classes; for binary (negative, positive).
-        metrics: as in `evaluate_output`; the first one of a user's choice is the headline.
+        metrics: as in `evaluate_output`, but metrics that fit another type of output are left to
+            the other outputs; the first one left is the headline, and none left means all.
 
     Raises:
         UsageError: no set, or as `evaluate_output`.
     """
     if not sets:
         raise UsageError("there is no set of rows to judge")
-    chosen = metrics_for(type_name, metrics)
+    fitting = [m for m in map(METRICS.build, metrics or ()) if type_name in m.types]
+    chosen = metrics_for(type_name, fitting or None)
     names = tuple(labels)
     judged: dict[str, Judgement] = {}
     baselines: dict[str, dict[str, Judgement]] = {}
@@ -208,7 +216,7 @@ def _sample(
     if rows is not None:
         truth, values = truth[rows], values[rows]
         weights = None if weights is None else weights[rows]
-    return make_sample(type_name, truth, values, weights=weights)
+    return make_sample(type_name, truth, values, weights=weights, threshold=scores.threshold)
 
 
 def _judge(

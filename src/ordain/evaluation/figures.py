@@ -11,41 +11,33 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ordain.evaluation.history import series_of
 from ordain.evaluation.judgement import Judgement, OutputSummary
 from ordain.evaluation.table import comparison_rows
+from ordain.evaluation.verdict import format_value
 
 Figure = dict[str, Any]
 
 PALETTE = ("#3b82c4", "#e0803a", "#2f9e83", "#9a6fc2", "#c2577a", "#8c8f3d", "#7d8590")
-FAINT = "rgba(125,133,144,0.75)"
+FAINT = "#7d8590"
 MAX_LABEL = 24
-SET_WORDS = {
-    "training": "train",
-    "train": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "test": "test",
-}
-"""How sets are spelled in the names of a history's columns, and which set is meant."""
+HEIGHT = 360
+SET_ORDER = ("train", "validation", "test")
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, Figure]]:
-    """Return a figure for each quantity of the history, with a line for each set of rows.
+    """Return a title and figure for each quantity of the history, with a line for each set.
 
-    A column such as `train_loss` or `validation.churn.roc_auc` is read as set and quantity.
+    What is read of a history stands in `history.py`; None where there is nothing to draw.
     """
-    rows = [_flatten(row) for row in history]
-    steps, axis = _steps(rows)
-    quantities: dict[str, dict[str, list[Any]]] = {}
-    for name in dict.fromkeys(key for row in rows for key in row):
-        set_name, quantity = _set_of(name)
-        values = [row.get(name) for row in rows]
-        if set_name and any(isinstance(value, int | float) for value in values):
-            quantities.setdefault(quantity, {})[set_name] = values
-    return [
-        (quantity, _figure(_set_lines(steps, sets), x=axis, y=quantity.replace("_", " ")))
-        for quantity, sets in quantities.items()
-    ]
+    found = []
+    for series in series_of(history):
+        names = sorted(series.sets, key=SET_ORDER.index)
+        lines = [_set_line(name, series.sets[name]) for name in names]
+        figure = _figure(lines, x=series.axis, y=series.title.replace("_", " "))
+        figure["layout"]["showlegend"] = True
+        found.append((series.title, figure))
+    return found
 
 
 def compare_performance(output: OutputSummary, set_name: str, *, own: str) -> Figure | None:
@@ -61,11 +53,14 @@ def compare_performance(output: OutputSummary, set_name: str, *, own: str) -> Fi
         "y": [_short(name) for name, _ in known],
         "x": [value for _, value in known],
         "marker": {"color": [PALETTE[0] if name == own else FAINT for name, _ in known]},
-        "hovertemplate": "%{y}: %{x:.4f}<extra></extra>",
+        "text": [format_value(value) for _, value in known],
+        "textposition": "auto",
+        "insidetextfont": {"color": "#ffffff"},
+        "hoverinfo": "skip",
     }
     figure = _figure([bars], x=output.headline, y="")
     figure["layout"]["yaxis"].update({"type": "category", "automargin": True})
-    figure["layout"]["height"] = 120 + 34 * len(known)
+    figure["layout"]["height"] = max(HEIGHT, 120 + 34 * len(known))
     return figure
 
 
@@ -138,23 +133,26 @@ def confidence_thresholding(judgement: Judgement) -> Figure | None:
 
 
 def score_distribution(judgement: Judgement) -> Figure | None:
-    """Return how many rows of each class got which probability."""
+    """Return the share of each class that got which probability."""
     curve = judgement.curves.get("scores")
     if not curve:
         return None
     negative, positive = (*judgement.labels, "negative", "positive")[:2] or ("", "")
     middles = _middles(curve["edges"])
     width = curve["edges"][1] - curve["edges"][0]
-    bars = [
-        {**_bars(middles, curve["negative"], width), "name": _short(negative),
-         "marker": {"color": PALETTE[6]}},
-        {**_bars(middles, curve["positive"], width), "name": _short(positive),
-         "marker": {"color": PALETTE[0]}},
-    ]  # fmt: skip
-    figure = _figure(bars, x=f"probability of {_short(positive)}", y="rows")
+    bars = []
+    for name, key, colour in (
+        (negative, "negative", PALETTE[6]),
+        (positive, "positive", PALETTE[0]),
+    ):
+        total = sum(curve[key]) or 1
+        bar = _bars(middles, [count / total for count in curve[key]], width)
+        bar.update({"name": _short(name), "marker": {"color": colour}, "opacity": 0.65})
+        bar["hovertemplate"] = "%{x:.3f}: %{y:.1%} of the class<extra></extra>"
+        bars.append(bar)
+    figure = _figure(bars, x=f"probability of {_short(positive)}", y="share of the class")
     figure["layout"]["barmode"] = "overlay"
-    for bar in bars:
-        bar["opacity"] = 0.7
+    figure["layout"]["yaxis"]["tickformat"] = ".0%"
     return figure
 
 
@@ -176,7 +174,7 @@ def confusion_matrix(judgement: Judgement) -> Figure | None:
         "zmax": 1,
         "xgap": 2,
         "ygap": 2,
-        "colorscale": [[0, "rgba(59,130,196,0.06)"], [1, "rgba(59,130,196,0.95)"]],
+        "colorscale": [[0, "rgba(59,130,196,0.06)"], [1, "rgba(59,130,196,0.8)"]],
         "showscale": False,
         "hovertemplate": "true %{y}<br>predicted %{x}<br>%{customdata:,} rows, "
         "%{z:.1%} of the true class<extra></extra>",
@@ -192,6 +190,8 @@ def confusion_matrix(judgement: Judgement) -> Figure | None:
         {"autorange": "reversed", "automargin": True, "type": "category"}
     )
     figure["layout"]["xaxis"].update({"automargin": True, "type": "category"})
+    for axis in ("xaxis", "yaxis"):
+        figure["layout"][axis]["showgrid"] = False
     figure["layout"]["height"] = 240 + 26 * max(n_classes, 4)
     return figure
 
@@ -266,7 +266,7 @@ def _figure(data: list[Figure], *, x: str, y: str) -> Figure:
     return {
         "data": data,
         "layout": {
-            "height": 360,
+            "height": HEIGHT,
             "margin": {"l": 56, "r": 16, "t": 12, "b": 48},
             "xaxis": {"title": {"text": x}},
             "yaxis": {"title": {"text": y}},
@@ -295,6 +295,12 @@ def _line(
         "line": {"color": colour, "width": 2},
         "marker": {"color": colour, "size": 6},
     }
+
+
+def _set_line(set_name: str, points: Sequence[tuple[float, float]]) -> Figure:
+    x, y = zip(*points, strict=True)
+    mode = "lines" if len(x) > 1 else "markers"
+    return _line(x, y, name=set_name, place=SET_ORDER.index(set_name), mode=mode)
 
 
 def _dotted(x: Sequence[float], y: Sequence[float], name: str) -> Figure:
@@ -333,42 +339,6 @@ def _middles(edges: Sequence[float]) -> list[float]:
 
 def _curves(judgements: Mapping[str, Judgement], kind: str) -> list[tuple[str, dict[str, Any]]]:
     return [(name, one.curves[kind]) for name, one in judgements.items() if one.curves.get(kind)]
-
-
-def _set_lines(steps: Sequence[Any], sets: Mapping[str, Sequence[Any]]) -> list[Figure]:
-    mode = "lines" if len(steps) > 1 else "markers"
-    return [
-        _line(steps, values, name=name, place=place, mode=mode)
-        for place, (name, values) in enumerate(sets.items())
-    ]
-
-
-def _steps(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], str]:
-    for name in ("epoch", "round", "iteration", "step"):
-        if rows and all(name in row for row in rows):
-            return [row[name] for row in rows], name
-    return list(range(1, len(rows) + 1)), "epoch"
-
-
-def _set_of(name: str) -> tuple[str, str]:
-    """Split `validation_loss`, `loss_validation` or `validation.y.loss` into set and quantity."""
-    for word, set_name in SET_WORDS.items():
-        for mark in ("_", "."):
-            if name.startswith(word + mark):
-                return set_name, name[len(word) + 1 :]
-            if name.endswith(mark + word):
-                return set_name, name[: -len(word) - 1]
-    return "", name
-
-
-def _flatten(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            flat.update(_flatten(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def _short(text: str) -> str:

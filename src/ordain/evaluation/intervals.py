@@ -19,7 +19,7 @@ import numpy as np
 from ordain.core.randomness import generator
 from ordain.evaluation.judgement import Interval
 from ordain.evaluation.metric import Metric, Undefined, value_of
-from ordain.evaluation.sample import Floats, Sample
+from ordain.evaluation.sample import Floats, Sample, dot
 
 LEVEL = 0.95
 Z = 1.959963984540054
@@ -76,7 +76,7 @@ def _spread(metric: Metric[Any], samples: tuple[Sample, ...], seed: int) -> tupl
         known = [pull for pull in pulls if pull is not None]
         if len(known) == len(samples):
             pull = known[0] if len(known) == 1 else known[0] - known[1]
-            error = math.sqrt(float(pull @ pull) / (len(pull) - 1) / len(pull))
+            error = math.sqrt(dot(pull, pull) / (len(pull) - 1) / len(pull))
             return error, "delong" if metric.type == "roc_auc" else "delta"
     return _resampled_spread(metric, samples, seed), "bootstrap"
 

@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
 THRESHOLD = 0.5
-"""A row is predicted positive where its probability is at least this."""
+"""A row is predicted positive from this probability on, unless the output says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Sample:
 
     type: ClassVar[str]
     _weighted: ClassVar[frozenset[str]] = frozenset()
+    _settings: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, truth: Array, scores: Array, *, weights: Array | None = None) -> None:
         if len(truth) != len(scores) or (weights is not None and len(weights) != len(truth)):
@@ -94,7 +95,7 @@ class Sample:
         """Return the weighted mean of one value a row [N]."""
         if self.weights is None:
             return float(values.mean(dtype=np.float64))
-        return float(values @ self.weights / self.weights.sum())
+        return dot(values, self.weights) / float(self.weights.sum())
 
     def with_weights(self, weights: Floats | None) -> Self:
         """Return the same rows under other weights [N], keeping what does not depend on them."""
@@ -108,6 +109,7 @@ class Sample:
     def take(self, rows: Ints) -> Self:
         """Return the rows at these positions."""
         copy = object.__new__(type(self))
+        copy.__dict__.update({name: self.__dict__[name] for name in self._settings})
         copy.truth, copy.scores = self.truth[rows], self.scores[rows]
         copy.weights = None if self.weights is None else self.weights[rows]
         return copy
@@ -162,18 +164,27 @@ class ClassSample(Sample):
 
 
 class BinarySample(ClassSample):
-    """Truth 0 or 1 [N], scores the probability of 1 [N]."""
+    """Truth 0 or 1 [N], scores the probability of 1 [N]; positive is called from `threshold` on."""
 
     type = "binary"
     n_classes = 2
+    _settings = ("threshold",)
 
-    def __init__(self, truth: Array, scores: Array, *, weights: Array | None = None) -> None:
+    def __init__(
+        self,
+        truth: Array,
+        scores: Array,
+        *,
+        weights: Array | None = None,
+        threshold: float = THRESHOLD,
+    ) -> None:
         if np.ndim(scores) != 1:
             raise UsageError(f"scores of a binary output must be [N], not {list(scores.shape)}")
         truth = np.asarray(truth)
         if not ((truth == 0) | (truth == 1)).all():
             raise UsageError("truth of a binary output must be 0 or 1 in every row")
         super().__init__(truth.astype(np.int8), _floating(scores), weights=weights)
+        self.threshold = threshold
 
     @cached_property
     def is_positive(self) -> npt.NDArray[np.bool_]:
@@ -182,8 +193,8 @@ class BinarySample(ClassSample):
 
     @cached_property
     def predicted(self) -> Array:
-        """1 where the score is at least one half [N]."""
-        return (self.scores >= THRESHOLD).astype(np.int8)
+        """1 where the score is at least the threshold [N]."""
+        return (self.scores >= self.threshold).astype(np.int8)
 
     @property
     def confidence(self) -> Array:
@@ -312,9 +323,14 @@ SAMPLES: dict[str, type[BinarySample | CategorySample | NumberSample]] = {
 
 
 def make_sample(
-    type_name: str, truth: Array, scores: Array, *, weights: Array | None = None
+    type_name: str,
+    truth: Array,
+    scores: Array,
+    *,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
 ) -> Sample:
-    """Return the sample of an output type.
+    """Return the sample of an output type; `threshold` is for binary only.
 
     Raises:
         UsageError: the type has no metrics, or lengths and shapes do not fit.
@@ -323,7 +339,18 @@ def make_sample(
         raise UsageError(
             f"a `{type_name}` output cannot be judged; types with metrics: {', '.join(SAMPLES)}"
         )
+    if type_name == "binary":
+        return BinarySample(truth, scores, weights=weights, threshold=threshold)
     return SAMPLES[type_name](truth, scores, weights=weights)
+
+
+def dot(one: Array, other: Array) -> float:
+    """Return the sum of products [N], [N].
+
+    Not by BLAS: its threads cost milliseconds where cores are busy, and their number would move
+    the last bits.
+    """
+    return float(np.sum(one * other, dtype=np.float64))
 
 
 def label_of(labels: Sequence[str], index: int) -> str:

@@ -289,7 +289,7 @@ def _name_sides(
     for label, value in values.items():
         sides.setdefault(value, label)
     if dtype == pl.Boolean or not sides:
-        return "false", "true"
+        return ("0", "1") if dtype.is_numeric() else ("false", "true")
     if 0.0 not in sides:
         sides[0.0] = _opposite(sides[1.0])
     if 1.0 not in sides:

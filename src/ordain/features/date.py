@@ -315,7 +315,7 @@ def _tables(encoding: DateEncoding) -> list[_Table]:
     return [
         _elapsed(encoding) if part == "elapsed_days"
         else _cycle(part) if encoding.is_cyclic and _CALENDAR[part][3]
-        else _number(part)
+        else _number(part, encoding)
         for part in encoding.parts
     ]
 
@@ -326,13 +326,20 @@ def _column_part(moments: pl.Series, part: str) -> pl.Series:
     return getattr(moments.dt, _CALENDAR[part][0])()  # type: ignore[no-any-return]
 
 
-def _number(part: str) -> _Table:
-    get = _CALENDAR[part][1]
-    return _Table(
-        1,
-        lambda moments: _column_part(moments, part).cast(pl.Float32).to_numpy()[:, None],
-        lambda moment: (float(get(moment)),),
-    )
+def _number(part: str, encoding: DateEncoding) -> _Table:
+    _, get, first, length = _CALENDAR[part]
+    shift, span = 0.0, 1.0
+    if encoding.scaling.method is not None:
+        # A model that wants scaled numbers gets a cycle as 0 to 1 and years in decades.
+        shift, span = (float(first), length - 1.0) if length else (
+            float(_moment(encoding.origin).year), 10.0
+        )
+
+    def read_column(moments: pl.Series) -> FloatArray:
+        values = _column_part(moments, part).to_numpy().astype(np.float64)
+        return ((values - shift) / span).astype(np.float32)[:, None]
+
+    return _Table(1, read_column, lambda moment: (c_float((get(moment) - shift) / span).value,))
 
 
 def _cycle(part: str) -> _Table:

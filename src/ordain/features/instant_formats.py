@@ -72,9 +72,9 @@ def infer_formats(column: pl.Series) -> Formats:
 
 def _texts(column: pl.Series) -> pl.Series:
     if column.dtype.is_float():
-        whole = column.fill_nan(None).drop_nulls()
-        column = whole.filter(whole.is_finite() & (whole == whole.floor()))
-        column = column.cast(pl.Int64, strict=False)
+        # An epoch may have a fraction; what it counts is told by its whole part.
+        present = column.fill_nan(None).drop_nulls()
+        column = present.filter(present.is_finite()).floor().cast(pl.Int64, strict=False)
     return column.cast(pl.String).drop_nulls().unique().sort()
 
 

@@ -98,11 +98,11 @@ def draw(config: Config, bound: Bound, rows: Rows) -> Blueprint:
 
 def baseline_documents(document: Document) -> dict[str, Document]:
     """Return the documents of the baselines beside a model, settled for their own families."""
-    from ordain.models.families.baseline import baseline_suite
-
     wanted = document.evaluation.baselines
     if wanted is False:
         return {}
+    from ordain.models.families.baseline import baseline_suite
+
     suite = baseline_suite(tuple(output.type for output in document.output_features))
     documents = {}
     for name, family, trainer in suite:

@@ -34,7 +34,7 @@ class Given:
             "validation_set": self.validation_set, "test_set": self.test_set,
         }
         return {
-            name: str(value) if isinstance(value, str | Path) else "<frame>"
+            name: _absolute(value) if isinstance(value, str | Path) else "<frame>"
             for name, value in named.items()
             if value is not None
         }
@@ -113,6 +113,12 @@ def expressions_of(document: Document) -> dict[str, Any]:
     elif document.preprocessing.sample_ratio != 1.0:
         sample = document.preprocessing.sample_ratio
     return {"where": document.data.where, "columns": dict(document.data.columns) or None, "sample": sample}
+
+
+def _absolute(reference: str | Path) -> str:
+    """Return a reference that means the same from another working folder."""
+    path = Path(reference)
+    return str(path.resolve()) if path.exists() else str(reference)
 
 
 def _is_given(reference: Any, given: Given) -> bool:

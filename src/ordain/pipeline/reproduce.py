@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ordain.config import Config
 from ordain.core.errors import UsageError
 from ordain.core.events import Listener
-from ordain.core.files import read_json
-from ordain.pipeline.inputs import Given
-from ordain.pipeline.train import Options, execute
+from ordain.pipeline.train import Options, execute, original
 from ordain.store import bundle
 from ordain.store.home import home as work_folder
 from ordain.store.lock import lock_differences
@@ -78,25 +75,6 @@ def reproduce(
         options = Options(home=Path(folder), force=True, listeners=listeners)
         again = execute(config, given, options).run
         return compare(run, again)
-
-
-def original(run: Run, data: Any) -> tuple[Config, Given]:
-    """Return the config and rows a run started from.
-
-    Raises:
-        UsageError: the rows were a data frame and none is given.
-    """
-    inputs = read_json(run.folder / "inputs.json")
-    config = Config.load(run.folder / "written.yaml")
-    config = replace(config, folder=Path(inputs["folder"]) if inputs["folder"] else Path())
-    if data is not None:
-        return config, Given(data)
-    if "<frame>" in inputs["given"].values():
-        raise UsageError(
-            f"run {run.reference} was given a data frame, which is not kept\n"
-            "  Fix: give the same rows again with --dataset, or as `data`"
-        )
-    return config, Given(**inputs["given"])
 
 
 def compare(before: Run, after: Run) -> Verdict:

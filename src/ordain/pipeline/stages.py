@@ -25,12 +25,13 @@ from ordain.core.events import Events
 from ordain.core.files import read_json, write_json
 from ordain.data.profile import ColumnProfile
 from ordain.data.source import Source
-from ordain.data.splitter import TRAIN, Splitter
+from ordain.data.splitter import TRAIN, Assignment, Splitter
 from ordain.data.table import ReadReport, Table
 from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Encoding, Feature
 from ordain.pipeline.cache import Artefact, Cache, Request
 
+CLASS_TYPES = frozenset({"binary", "category"})
 TABLE_FILE = "table.arrow"
 READ_VERSION = 1
 PROFILE_VERSION = 1
@@ -160,6 +161,21 @@ class Stages:
             )
             return _open_split(artefact.folder), request.key
 
+    def report_split(
+        self, table: Table, split: Split, splitter: Splitter, *, key: str, inputs: Sequence[str], target: str
+    ) -> dict[str, Any]:
+        """Return sizes, balance, groups, times and duplicates of a split."""
+        with self.timed("split"):
+            parts = {"split": key, "inputs": sorted(inputs), "target": target, "version": SPLIT_VERSION}
+            artefact = self.obtain(
+                Request("inspect", "split", parts),
+                lambda folder: _report_split(
+                    folder, table, split, splitter, inputs=sorted(inputs), target=target
+                ),
+            )
+            report: dict[str, Any] = read_json(artefact.folder / "report.json")
+            return report
+
     def encode(
         self, table: Table, split: Split, *, split_key: str, column: str, feature: Feature[Any], seed: int
     ) -> Encoded:
@@ -275,7 +291,7 @@ def _keep_profiles(table: Table, columns: Sequence[str], folder: Path) -> None:
 
 
 def _open_profiles(folder: Path) -> dict[str, ColumnProfile]:
-    samples = pl.read_ipc(folder / "samples.arrow", memory_map=False)
+    samples = pl.read_ipc(folder / "samples.arrow")
     profiles = {}
     for facts in read_json(folder / "profiles.json"):
         sample = samples[facts["name"]].head(facts["n_sample"])
@@ -300,30 +316,46 @@ def _keep_split(
     required: Mapping[str, Feature[Any]],
     sets: pl.Series | None,
 ) -> None:
-    from ordain.data import split_report
-
-    facts: dict[str, Any] = {}
-    if sets is None:
-        assignment = splitter.assign(table, seed=seed)
-        sets, facts = assignment.sets, assignment.facts
-    names = sets.cast(pl.String)
+    assignment = Assignment(sets) if sets is not None else splitter.assign(table, seed=seed)
+    if sets is not None or splitter.type == "fixed":
+        assignment = _with_validation(assignment, table, required, seed)
+    names = assignment.sets.cast(pl.String)
     dropped = _rows_to_drop(table, names, required)
     for lost in dropped.values():
         names = names.set(lost, None)
-    known = [name for name in _set_order(names)]
+    known = _set_order(names)
     positions = [np.flatnonzero((names == name).fill_null(False).to_numpy()) for name in known]
     sizes = {name: len(rows) for name, rows in zip(known, positions, strict=True)}
+    lost_rows = {name: int(lost.sum()) for name, lost in dropped.items()}
     if not sizes.get(TRAIN):
         raise DataError(
-            "no training rows are left\n"
-            f"  rows: {table.n_rows}; dropped for a missing value: "
-            + (", ".join(f"`{name}` {int(lost.sum())}" for name, lost in dropped.items()) or "none")
+            f"no training rows are left of {table.n_rows}\n  left out for a missing value: "
+            + (", ".join(f"`{name}` {count}" for name, count in lost_rows.items()) or "none")
             + "\n  Fix: give more rows, or change `preprocessing.split`"
         )
     np.save(folder / "order.npy", np.concatenate(positions).astype(np.int64))
-    report = split_report(names, table, columns=tuple(required), facts=facts)
-    report["dropped"] = {name: int(lost.sum()) for name, lost in dropped.items() if lost.any()}
-    write_json(folder / "split.json", {"sizes": sizes, "report": report})
+    write_json(
+        folder / "split.json",
+        {"sizes": sizes, "dropped": lost_rows, "facts": assignment.facts},
+    )
+
+
+def _with_validation(
+    assignment: Assignment, table: Table, required: Mapping[str, Feature[Any]], seed: int
+) -> Assignment:
+    """Return the assignment with a validation set, cut from training where none came."""
+    from ordain.data import holdout
+
+    classes = next((c for c, f in required.items() if f.type in CLASS_TYPES and _is_output(f)), None)
+    if (assignment.sets.cast(pl.String) == TRAIN).sum() < 2:  # noqa: PLR2004
+        return assignment
+    return holdout(
+        assignment, seed=seed, classes=table.column(classes) if classes is not None else None
+    )
+
+
+def _is_output(feature: Feature[Any]) -> bool:
+    return bool(getattr(feature, "as_output", False))
 
 
 def _rows_to_drop(
@@ -334,7 +366,7 @@ def _rows_to_drop(
     dropped = {}
     for column, feature in required.items():
         lost = feature.rows_to_drop(table.column(column))
-        if lost is not None and not getattr(feature, "as_output", False):
+        if lost is not None and not _is_output(feature):
             lost = lost & is_training
         if lost is not None and lost.any():
             dropped[column] = lost
@@ -350,7 +382,31 @@ def _set_order(names: pl.Series) -> list[str]:
 def _open_split(folder: Path) -> Split:
     facts = read_json(folder / "split.json")
     order = np.load(folder / "order.npy", mmap_mode="r", allow_pickle=False)
-    return Split(order, facts["sizes"], facts["report"])
+    return Split(order, facts["sizes"], {"dropped": facts["dropped"], "facts": facts["facts"]})
+
+
+def _report_split(
+    folder: Path, table: Table, split: Split, splitter: Splitter, *, inputs: Sequence[str], target: str
+) -> None:
+    from ordain.data import split_report
+
+    codes = np.full(table.n_rows, -1, dtype=np.int64)
+    for index, name in enumerate(split.sizes):
+        codes[split.rows(name)] = index
+    kinds = pl.Enum(list(split.sizes))
+    sets = pl.Series("set", codes).replace_strict(
+        dict(enumerate(split.sizes)), default=None, return_dtype=pl.String
+    )
+    column = getattr(splitter, "column", None)
+    report = split_report(
+        Assignment(sets.cast(kinds), dict(split.report["facts"])),
+        table,
+        target,
+        inputs=inputs,
+        group=column if splitter.type == "group" else None,
+        time=column if splitter.type == "datetime" else None,
+    )
+    write_json(folder / "report.json", report)
 
 
 def _keep_encoded(

@@ -11,12 +11,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ordain.config import Config
 from ordain.config.bind import Bound, bind
+from ordain.config.yaml import dump as to_yaml
 from ordain.core.errors import OrdainError, UsageError
 from ordain.core.events import Event, EventLog, Events, Listener
 from ordain.core.files import read_json, write_json, write_text
@@ -121,20 +122,30 @@ def resume(reference: str, *, home: Path | str | None = None, data: Any = None, 
     """
     folder = work_folder(home)
     run = Runs(folder).find(reference)
-    inputs = read_json(run.folder / "inputs.json")
-    config = Config.load(run.folder / "written.yaml", folder=Path(inputs["folder"]))
-    known = {name: value for name, value in inputs["given"].items() if value != "<frame>"}
-    if "<frame>" in inputs["given"].values() and data is None:
-        raise UsageError(
-            f"run {run.reference} was given a data frame, which is not kept\n"
-            "  Fix: give the same rows again, as `data`"
-        )
-    if data is not None:
-        known["data"] = data
+    config, given = original(run, data)
     options = Options(
         home=folder, force=True, listeners=listeners, handle_interrupt=handle_interrupt, run=run
     )
-    return execute(config, Given(**known), options)
+    return execute(config, given, options)
+
+
+def original(run: Run, data: Any = None) -> tuple[Config, Given]:
+    """Return the config and rows a run started from; `data` stands in for rows that moved.
+
+    Raises:
+        UsageError: the rows were a data frame and none is given.
+    """
+    inputs = read_json(run.folder / "inputs.json")
+    config = Config.load(run.folder / "written.yaml")
+    config = replace(config, folder=Path(inputs["folder"]))
+    if data is not None:
+        return config, Given(data)
+    if "<frame>" in inputs["given"].values():
+        raise UsageError(
+            f"run {run.reference} was given a data frame, which is not kept\n"
+            "  Fix: give the same rows again with --dataset, or as `data`"
+        )
+    return config, Given(**inputs["given"])
 
 
 def execute(config: Config, given: Given, options: Options) -> Result:
@@ -180,6 +191,15 @@ def carry_out(
         required=blueprint.required,
         sets=opened.rows.sets,
     )
+    report = stages.report_split(
+        opened.rows.table,
+        split,
+        blueprint.document.preprocessing.split,
+        key=split_key,
+        inputs=[feature.column for feature in blueprint.document.input_features],
+        target=blueprint.document.output_features[0].column,
+    )
+    split = replace(split, report={**split.report, **report})
     prepared, fitted = _fit_all(run, opened, stages, split=split, split_key=split_key, force=force)
     result = finish(
         run, opened.blueprint, stages, prepared=prepared, fitted=fitted, warnings=warnings,
@@ -219,12 +239,11 @@ def check_same_key(run: Run, blueprint: Blueprint) -> None:
 
 def keep_inputs(run: Run, opened: Opened, given: Given) -> None:
     """Write what the run starts from."""
-    write_text(run.folder / "written.yaml", opened.config.text)
-    folder = opened.config.folder
-    write_json(
-        run.folder / "inputs.json",
-        {"folder": str(folder.resolve()) if folder else "", "given": given.to_json()},
-    )
+    written = opened.config.to_dict(filled=False)
+    # A name taken from the file's name would be lost with the file.
+    write_text(run.folder / "written.yaml", to_yaml({"name": opened.config.document.name, **written}))
+    folder = opened.config.folder.resolve()
+    write_json(run.folder / "inputs.json", {"folder": str(folder), "given": given.to_json()})
     write_json(run.folder / "lock.json", lock_of(opened))
 
 
@@ -241,7 +260,7 @@ def lock_of(opened: Opened) -> dict[str, Any]:
         "split": blueprint.split.key,
         "fit": {name: request.key for name, request in blueprint.fit.items()},
         "seed": blueprint.document.seed,
-        **environment_lock(opened.config.folder or Path()),
+        **environment_lock(opened.config.folder),
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ordain.core.errors import DataError, UsageError
+from ordain.core.errors import UsageError
 from ordain.core.randomness import generator
 from ordain.data.shares import (
     DEFAULT_PROBABILITIES,
@@ -23,7 +23,7 @@ from ordain.data.shares import (
     require_rows,
     sets_series,
 )
-from ordain.data.splitter import SPLITTERS, TRAIN, Assignment, Splitter, split_column
+from ordain.data.splitter import SPLITTERS, Assignment, Splitter, split_column
 from ordain.data.table import Table
 
 
@@ -55,8 +55,6 @@ class GroupSplitter(Splitter):
         placed = np.empty(len(sizes), dtype=np.int64)
         placed[order] = groups
         per_set = np.bincount(placed, minlength=len(shares.names))
-        if not per_set[shares.names.index(TRAIN)]:
-            raise DataError(f"the groups of `{self.column}` leave no row to train on")
         facts = {
             "n_groups": len(sizes),
             "largest_group": int(sizes.max()),
@@ -99,16 +97,19 @@ def _deal(sizes: npt.NDArray[np.int64], shares: Shares) -> npt.NDArray[np.int64]
 
     A group goes to the set in whose stretch of the rows its middle lies.
     """
+    ranks = shares.ranks()
+    if len(sizes) <= len(ranks):
+        return ranks[: len(sizes)]
     middles = (np.cumsum(sizes) - sizes / 2) / sizes.sum()
     placed = np.searchsorted(shares.borders(), middles, side="right")
     placed = np.minimum(placed, len(shares.names) - 1).astype(np.int64)
     counts = np.bincount(placed, minlength=len(shares.names))
-    wanted = shares.counts(len(sizes)) > 0
-    for i in np.flatnonzero(wanted & (counts == 0)):
+    for i in ranks:
+        if counts[i]:
+            continue
         giver = int(np.argmax(counts))
         mine = np.flatnonzero(placed == giver)
-        moved = mine[np.argmin(sizes[mine])]
-        placed[moved] = i
+        placed[mine[np.argmin(sizes[mine])]] = i
         counts[giver] -= 1
         counts[i] += 1
     return placed

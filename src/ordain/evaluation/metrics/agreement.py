@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ordain.evaluation.metric import METRICS, Metric, Undefined
-from ordain.evaluation.sample import ClassSample
+from ordain.evaluation.sample import ClassSample, dot
 
 
 @METRICS.register
@@ -33,13 +33,13 @@ class Mcc(Metric[ClassSample]):
         """Return the correlation; undefined where truth or predictions are of one class only."""
         counts = sample.counts
         total = counts.total
-        spread_truth = total**2 - float(counts.truth @ counts.truth)
-        spread_predicted = total**2 - float(counts.predicted @ counts.predicted)
+        spread_truth = total**2 - dot(counts.truth, counts.truth)
+        spread_predicted = total**2 - dot(counts.predicted, counts.predicted)
         if np.count_nonzero(counts.truth) <= 1:
             return Undefined("the truth has one class only")
         if np.count_nonzero(counts.predicted) <= 1:
             return Undefined("all rows are predicted as one class")
-        above_chance = float(counts.hits.sum()) * total - float(counts.truth @ counts.predicted)
+        above_chance = float(counts.hits.sum()) * total - dot(counts.truth, counts.predicted)
         return above_chance / float(np.sqrt(spread_truth) * np.sqrt(spread_predicted))
 
 
@@ -59,6 +59,6 @@ class Kappa(Metric[ClassSample]):
         counts = sample.counts
         if np.count_nonzero(counts.truth + counts.predicted) <= 1:
             return Undefined("truth and predictions have one class only")
-        by_chance = float(counts.truth @ counts.predicted)
+        by_chance = dot(counts.truth, counts.predicted)
         above_chance = float(counts.hits.sum()) * counts.total - by_chance
         return above_chance / (counts.total**2 - by_chance)

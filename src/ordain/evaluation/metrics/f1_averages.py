@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ordain.evaluation.metric import METRICS, Metric, Undefined
-from ordain.evaluation.sample import CategorySample, Counts, Floats
+from ordain.evaluation.sample import CategorySample, Counts, Floats, dot
 
 
 @METRICS.register
@@ -60,7 +60,7 @@ class F1Weighted(Metric[CategorySample]):
     def measure(self, sample: CategorySample) -> float | Undefined:
         """Return the mean, 0 to 1."""
         counts = sample.counts
-        return float(_f1_by_class(counts) @ counts.truth / counts.total)
+        return dot(_f1_by_class(counts), counts.truth) / counts.total
 
 
 def _f1_by_class(counts: Counts) -> Floats:

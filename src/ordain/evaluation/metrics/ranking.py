@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ordain.evaluation.metric import METRICS, Metric, Undefined
-from ordain.evaluation.sample import BinarySample, CategorySample, Floats, Ranking
+from ordain.evaluation.sample import BinarySample, CategorySample, Floats, Ranking, dot
 
 NO_POSITIVES = Undefined("no row is positive")
 NO_NEGATIVES = Undefined("every row is positive")
@@ -71,7 +71,7 @@ class AveragePrecision(Metric[BinarySample]):
         called = ranking.positives + ranking.negatives
         precision = ranking.positives / np.where(called > 0, called, 1.0)
         gain = np.diff(ranking.positives, prepend=0.0)
-        return float(precision @ gain / ranking.positives[-1])
+        return dot(precision, gain) / float(ranking.positives[-1])
 
 
 @METRICS.register
@@ -103,7 +103,7 @@ def _missing_side(ranking: Ranking) -> Undefined | None:
 def _area(ranking: Ranking) -> float:
     step = np.diff(ranking.negatives, prepend=0.0)
     height = ranking.positives - np.diff(ranking.positives, prepend=0.0) / 2
-    return float(step @ height / (ranking.positives[-1] * ranking.negatives[-1]))
+    return dot(step, height) / float(ranking.positives[-1] * ranking.negatives[-1])
 
 
 def _placements(sample: BinarySample) -> Floats:

@@ -14,6 +14,96 @@ from ordain.evaluation.report.tables import cell, drawn_table, facts, header, so
 from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.table import Cell, DrawnTable, render_table
 
+SET_PLOTS = (
+    (
+        "ROC curve",
+        figures.roc_curves,
+        (
+            "Each point is a threshold: how many positives are found for how many false alarms."
+            " Nearer to the upper left corner is better; the dotted line is guessing."
+        ),
+    ),
+    (
+        "Precision and recall",
+        figures.precision_recall_curves,
+        (
+            "How many calls are right against how many positives are found. Read off what "
+            "precision a wished recall costs; the dotted line is the share of positives."
+        ),
+    ),
+)
+"""Title, figure and words of the plots that lay all judged sets over each other."""
+
+PLOTS = (
+    (
+        "Calibration",
+        figures.calibration,
+        (
+            "Ten groups of rows by claimed probability. On the dotted line a claim of 70 % "
+            "comes true in 70 % of the rows; below it the model is too sure."
+        ),
+    ),
+    (
+        "Confusion matrix",
+        figures.confusion_matrix,
+        (
+            "Rows are the truth, columns the prediction; a full diagonal is perfect, every "
+            "other coloured cell is a kind of mistake."
+        ),
+    ),
+    (
+        "Metrics by threshold",
+        figures.binary_threshold_vs_metric,
+        (
+            "What each metric would be if rows were called positive from this probability on. "
+            "Unless the config says otherwise it is 0.5."
+        ),
+    ),
+    (
+        "Probabilities given",
+        figures.score_distribution,
+        (
+            "The further the two classes lie apart, the easier they are to tell. Each class "
+            "sums to 100 %."
+        ),
+    ),
+    (
+        "Accuracy where the model is sure",
+        figures.confidence_thresholding,
+        (
+            "If only the surest share of the rows were answered and the others left to a "
+            "person, accuracy would be this high."
+        ),
+    ),
+    (
+        "F1 by size of the class",
+        figures.frequency_vs_f1,
+        "Classes low on the left are rare and badly known: more examples of them may help.",
+    ),
+    (
+        "Prediction and truth",
+        figures.prediction_vs_truth,
+        (
+            "Each point is a row of the set, at most 1,000 of them. On the dotted line the "
+            "prediction is exact."
+        ),
+    ),
+    (
+        "Residuals",
+        figures.residuals,
+        (
+            "How often the prediction is too low (left) or too high (right). The middle 99 % of the "
+            "rows are shown."
+        ),
+    ),
+    (
+        "Error by size of the prediction",
+        figures.errors_by_size,
+        "Ten groups of rows from small to large predictions; a mean error off zero is a bias.",
+    ),
+)
+"""Title, figure and words of the plots of the deciding set; those without data are left out."""
+
 
 class Plots:
     """Collects the figures of a page under names that its script finds them by."""
@@ -96,72 +186,11 @@ def training(summary: RunSummary, plots: Plots) -> Html | None:
 
 def _plots_of(output: OutputSummary, judgement: Judgement, plots: Plots) -> list[Html | None]:
     by_set = dict(sorted(output.sets.items(), key=lambda item: item[1] is not judgement))
-    return [
-        plots.add(
-            "ROC curve",
-            figures.roc_curves(by_set),
-            how_to_read="Each point is a threshold: how many positives are found for how many "
-            "false alarms. Nearer to the upper left corner is better; the dotted line is guessing.",
-        ),
-        plots.add(
-            "Precision and recall",
-            figures.precision_recall_curves(by_set),
-            how_to_read="How many calls are right against how many positives are found. Read off "
-            "what precision a wished recall costs; the dotted line is the share of positives.",
-        ),
-        plots.add(
-            "Calibration",
-            figures.calibration(judgement),
-            how_to_read="Ten groups of rows by claimed probability. On the dotted line a claim of "
-            "70 % comes true in 70 % of the rows; below it the model is too sure.",
-        ),
-        plots.add(
-            "Metrics by threshold",
-            figures.binary_threshold_vs_metric(judgement),
-            how_to_read="What each metric would be if rows were called positive from this "
-            "probability on; now it is 0.5.",
-        ),
-        plots.add(
-            "Probabilities given",
-            figures.score_distribution(judgement),
-            how_to_read="The further the two classes lie apart, the easier they are to tell.",
-        ),
-        plots.add(
-            "Confusion matrix",
-            figures.confusion_matrix(judgement),
-            how_to_read="Rows are the truth, columns the prediction; a full diagonal is perfect, "
-            "every other coloured cell is a kind of mistake.",
-        ),
-        plots.add(
-            "Accuracy where the model is sure",
-            figures.confidence_thresholding(judgement),
-            how_to_read="If only the surest share of the rows were answered and the others left to "
-            "a person, accuracy would be this high.",
-        ),
-        plots.add(
-            "F1 by size of the class",
-            figures.frequency_vs_f1(judgement),
-            how_to_read="Classes low on the left are rare and badly known: more examples of them "
-            "may help.",
-        ),
-        plots.add(
-            "Prediction and truth",
-            figures.prediction_vs_truth(judgement),
-            how_to_read="Each point is a row of the set, at most 1,000 of them. On the dotted line "
-            "the prediction is exact.",
-        ),
-        plots.add(
-            "Residuals",
-            figures.residuals(judgement),
-            how_to_read="How often the prediction is too low (left) or too high (right). "
-            "The middle 99 % of the rows are shown.",
-        ),
-        plots.add(
-            "Error by size of the prediction",
-            figures.errors_by_size(judgement),
-            how_to_read="Ten groups of rows from small to large predictions. A mean error off zero "
-            "is a bias there.",
-        ),
+    drawn = [
+        plots.add(title, curve(by_set), how_to_read=words) for title, curve, words in SET_PLOTS
+    ]
+    return drawn + [
+        plots.add(title, figure(judgement), how_to_read=words) for title, figure, words in PLOTS
     ]
 
 

@@ -12,14 +12,16 @@ from ordain.evaluation.verdict import format_value
 MAX_ITEMS = 12
 
 
-def sortable(head: Iterable[Html], rows: Iterable[Html], *, caption: str = "") -> Html:
+def sortable(
+    head: Iterable[Html], rows: Iterable[Html], *, caption: str = "", kind: str = ""
+) -> Html:
     """Return a table whose columns sort at a click on their heading."""
     table = tag(
         "table",
         tag("caption", caption) if caption else None,
         tag("thead", tag("tr", *head)),
         tag("tbody", *rows),
-        class_="sortable",
+        class_=f"sortable {kind}".strip(),
     )
     return tag("div", table, class_="scroll")
 
@@ -38,7 +40,7 @@ def drawn_table(table: DrawnTable, *, caption: str = "", has_own_row: bool = Tru
         )
         for number, row in enumerate(table.rows)
     )
-    return sortable(head, body, caption=caption)
+    return sortable(head, body, caption=caption, kind="compared")
 
 
 def facts(found: Mapping[str, Any]) -> Html:

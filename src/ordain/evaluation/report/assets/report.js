@@ -18,6 +18,7 @@
       title: { standoff: 10, font: { size: 12, color: colour("--soft") } },
     };
     return {
+      data: { heatmap: [{ textfont: { color: colour("--ink") } }] },
       layout: {
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--soft") },

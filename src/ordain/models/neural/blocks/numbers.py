@@ -95,9 +95,16 @@ class PiecewiseLinearEmbedding(nn.Module):
 
     @torch.no_grad()
     def fit_(self, x: Tensor) -> None:
-        """Set the bins to the quantiles of x [N, F]."""
-        grid = torch.linspace(0, 1, self.n_bins + 1, device=x.device)
-        self.edges.copy_(torch.quantile(x, grid, dim=0).T)
+        """Set the bins of x [N, F]: half by quantiles of rows, half by those of distinct values.
+
+        A column that is one value almost everywhere would else have all bins at that value.
+        """
+        n_by_rows = (self.n_bins + 1) // 2
+        by_rows = torch.linspace(0, 1, n_by_rows, device=x.device)
+        by_values = torch.linspace(0, 1, self.n_bins + 1 - n_by_rows, device=x.device)
+        for place, column in enumerate(x.T):
+            edges = [torch.quantile(column, by_rows), torch.quantile(column.unique(), by_values)]
+            self.edges[place] = torch.cat(edges).sort().values
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, F * width_each]."""

@@ -1,0 +1,55 @@
+"""Run benchmarks, print their tables, save them as JSON."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import memory, quality, speed
+from benchmarks.measure import Figure, show
+
+PARTS = {"speed": speed.ALL, "memory": memory.ALL, "quality": quality.ALL}
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    wanted = sys.argv[1:2] or list(PARTS)
+    picked = sys.argv[2:]
+    missed = 0
+    for part in wanted:
+        figures: list[Figure] = []
+        for benchmark in _chosen(PARTS[part], picked):
+            for figure in benchmark():
+                print(f"  {figure.name}: {figure.value:.4g} {figure.unit} {figure.bar}", flush=True)
+                figures.append(figure)
+        print(f"\n{part}")
+        show(figures)
+        missed += sum(figure.is_met is False for figure in figures)
+        _save(part, figures)
+    return 1 if missed else 0
+
+
+def _chosen(
+    benchmarks: list[Callable[[], Iterator[Figure]]], names: list[str]
+) -> list[Callable[[], Iterator[Figure]]]:
+    return [b for b in benchmarks if not names or b.__name__ in names]
+
+
+def _save(part: str, figures: list[Figure]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    record = {
+        "part": part,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "figures": [figure.to_json() for figure in figures],
+    }
+    (RESULTS / f"{part}.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

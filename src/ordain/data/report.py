@@ -1,0 +1,122 @@
+"""What a split came out as: sizes, balance, groups, times, rows that stand in two sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from ordain.data.splitter import TRAIN, Assignment
+from ordain.data.table import Table
+
+_MOST_CLASSES = 50
+
+
+def split_report(
+    assignment: Assignment,
+    table: Table,
+    target: str | None = None,
+    *,
+    inputs: Sequence[str] | None = None,
+    group: str | None = None,
+    time: str | None = None,
+) -> dict[str, Any]:
+    """Return facts on a split, as plain JSON.
+
+    Keys: ``sizes`` and ``shares`` by set; ``rows_without_set``; ``balance`` of the target by set
+    (share of each of up to 50 classes, or mean and standard deviation of a number);
+    ``shared_groups``, the groups that stand in more than one set; ``times``, first and last moment
+    of each set; ``duplicates``, rows of each other set whose inputs are exactly those of a
+    training row; ``facts`` of the splitter.
+
+    Args:
+        assignment: of the table's rows.
+        table: read one column at a time.
+        target: column whose balance is compared.
+        inputs: columns compared for duplicates; all but the target by default.
+        group: column whose values may not stand in two sets.
+        time: column of dates, moments or numbers.
+    """
+    sets = assignment.sets.alias("set")
+    sizes = {name: count for name, count in sets.cast(pl.String).value_counts().rows() if name}
+    order = assignment.names
+    report: dict[str, Any] = {
+        "sizes": {name: sizes[name] for name in order},
+        "shares": {name: round(sizes[name] / len(sets), 6) for name in order},
+        "rows_without_set": int(sets.null_count()),
+        "facts": assignment.facts,
+    }
+    if target is not None:
+        report["balance"] = _balance(sets, table.column(target))
+    if group is not None:
+        report["shared_groups"] = _shared_groups(sets, table.column(group))
+    if time is not None:
+        report["times"] = _times(sets, table.column(time))
+    names = inputs or [name for name in table.schema.names() if name != target]
+    if names and TRAIN in sizes and len(sizes) > 1:
+        report["duplicates"] = _duplicates(sets, table, names)
+    return report
+
+
+def _balance(sets: pl.Series, target: pl.Series) -> dict[str, Any]:
+    frame = pl.DataFrame({"set": sets, "target": target}).drop_nulls("set")
+    is_measured = target.dtype.is_numeric() and target.n_unique() > _MOST_CLASSES
+    if is_measured:
+        rows = frame.group_by("set").agg(
+            pl.col("target").mean().alias("mean"), pl.col("target").std().alias("std")
+        )
+        return {row["set"]: {"mean": row["mean"], "std": row["std"]} for row in rows.to_dicts()}
+    top = frame["target"].cast(pl.String).value_counts(sort=True).head(_MOST_CLASSES)
+    classes = top["target"].to_list()
+    counts = frame.group_by("set", pl.col("target").cast(pl.String)).len().rows()
+    totals = dict(frame.group_by("set").len().rows())
+    shares: dict[str, Any] = {name: {} for name in totals}
+    for name, value, count in sorted(counts, key=lambda row: (row[0], row[1] is None, row[1])):
+        if value in classes:
+            label = "(missing)" if value is None else value
+            shares[name][label] = round(count / totals[name], 6)
+    return shares
+
+
+def _shared_groups(sets: pl.Series, groups: pl.Series) -> dict[str, Any]:
+    frame = pl.DataFrame({"set": sets, "group": groups}).drop_nulls()
+    counts = frame.group_by("group").agg(pl.col("set").n_unique().alias("n")).filter(pl.col("n") > 1)
+    examples = counts["group"].cast(pl.String).sort().head(3).to_list()
+    return {"count": counts.height, "examples": examples}
+
+
+def _times(sets: pl.Series, times: pl.Series) -> dict[str, Any]:
+    if times.dtype == pl.String():
+        from ordain.data.dates import parse_dates
+
+        times = parse_dates(times).values
+    frame = pl.DataFrame({"set": sets, "time": times}).drop_nulls()
+    rows = frame.group_by("set").agg(
+        pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
+    )
+    return {row["set"]: [str(row["first"]), str(row["last"])] for row in rows.to_dicts()}
+
+
+def _duplicates(sets: pl.Series, table: Table, names: Sequence[str]) -> dict[str, int]:
+    """Count, by set, rows whose inputs equal those of a training row; hashes of 64 bits decide.
+
+    The hash is that of Polars, of one column at a time, so that memory holds one number a row.
+    """
+    total = pl.Series("hash", [0] * 0, dtype=pl.UInt64)
+    for position, name in enumerate(names):
+        column = table.column(name)
+        if column.dtype.is_nested():
+            column = column.to_frame().hash_rows(position)
+        hashes = column.hash(position) if column.dtype != pl.UInt64 else column
+        total = hashes if not position else pl.DataFrame(
+            {"a": total, "b": hashes}
+        ).select(pl.struct("a", "b").hash()).to_series()
+    frame = pl.DataFrame({"set": sets.cast(pl.String), "hash": total}).drop_nulls("set")
+    train = frame.filter(pl.col("set") == TRAIN)["hash"].unique()
+    rows = (
+        frame.filter(pl.col("set") != TRAIN)
+        .group_by("set")
+        .agg(pl.col("hash").is_in(train.implode()).sum().alias("n"))
+    )
+    return {name: int(count) for name, count in sorted(rows.rows())}

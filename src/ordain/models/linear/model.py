@@ -1,0 +1,263 @@
+"""A trained linear model: weights of each output, in the units of the encoded columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ordain.core.errors import BundleError, StoreError
+from ordain.core.files import atomic_file, read_json, write_json
+from ordain.features.encoded import EncodedColumn, Kind, RowValue
+from ordain.features.feature import Scores
+from ordain.models.family import FittedModel, Problem
+from ordain.models.linear.design import BLOCK_ROWS, Layout, bag_matrix, n_weights
+from ordain.models.linear.solver import sigmoid, softmax
+
+FORMAT = 1
+_FACTS, _WEIGHTS = "linear.json", "linear.safetensors"
+
+Float64s = npt.NDArray[np.float64]
+Float32s = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of one output with K scores.
+
+    Attributes:
+        intercept: [K].
+        dense: [n_dense, K], for numbers as they are encoded (not scaled).
+        sparse: [n_sparse, K].
+    """
+
+    intercept: Float64s
+    dense: Float64s
+    sparse: Float32s
+
+
+class FittedLinear(FittedModel):
+    """Weights, and the layout of what they weigh.
+
+    Args:
+        problem: whose inputs and outputs are answered.
+        layout: of the inputs.
+        centre: [n_dense]; stands in for NaN.
+        weights: one an output, in the order of the problem.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        layout: Layout,
+        centre: Float64s,
+        weights: Sequence[Weights],
+        *,
+        history: list[dict[str, Any]],
+        facts: dict[str, Any],
+    ) -> None:
+        self.history = history
+        self.facts = facts
+        self._problem, self._layout, self._centre = problem, layout, centre
+        self._weights = tuple(weights)
+
+    def predict(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, Scores]:
+        """Return the scores of every output, float64; see the contract."""
+        n_rows = len(next(iter(inputs.values()))) if inputs else 0
+        raw = [np.empty((n_rows, len(w.intercept))) for w in self._weights]
+        for start in range(0, n_rows, BLOCK_ROWS):
+            place = slice(start, min(start + BLOCK_ROWS, n_rows))
+            for out, scores in zip(raw, self._raw(inputs, place), strict=True):
+                out[place] = scores
+        outputs = zip(self._problem.outputs, raw, strict=True)
+        return {output.name: _finish(output.type, scores) for output, scores in outputs}
+
+    def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
+        """Return a function for one row; see the contract."""
+        gather = _row_gatherer(self._problem, self._layout, self._centre)
+        answers = [
+            (output.name, w.intercept, w.dense, w.sparse, _ROW_FINISH[output.type])
+            for output, w in zip(self._problem.outputs, self._weights, strict=True)
+        ]
+
+        def predict_row(cells: Sequence[RowValue]) -> dict[str, Any]:
+            dense, rows, shares = gather(cells)
+            scores = {}
+            for name, intercept, by_dense, by_sparse, finish in answers:
+                raw = intercept + dense @ by_dense
+                if rows:
+                    raw = raw + np.array(shares) @ by_sparse[rows]
+                scores[name] = finish(raw)
+            return scores
+
+        return predict_row
+
+    def save(self, folder: Path) -> None:
+        """Write `linear.json` and `linear.safetensors`."""
+        from safetensors.numpy import save
+
+        tensors: dict[str, npt.NDArray[Any]] = {"centre": self._centre}
+        for index, weights in enumerate(self._weights):
+            for name in ("intercept", "dense", "sparse"):
+                tensors[f"{index}.{name}"] = getattr(weights, name)
+        for index, (_, places) in enumerate(self._layout.bags):
+            tensors[f"bag.{index}"] = np.flatnonzero(places[:-1] < n_weights(places))
+            tensors[f"bag.{index}.size"] = np.array([len(places) - 1])
+        with atomic_file(folder / _WEIGHTS) as file:
+            file.write(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+        write_json(
+            folder / _FACTS,
+            {"format": FORMAT, "outputs": [output.name for output in self._problem.outputs],
+             "facts": self.facts, "history": self.history},
+        )  # fmt: skip
+
+    @classmethod
+    def load(cls, folder: Path, problem: Problem) -> FittedLinear:
+        """Return what `save` wrote.
+
+        Raises:
+            BundleError: a file is missing, damaged, or of another problem.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            stored = read_json(folder / _FACTS)
+            tensors = load((folder / _WEIGHTS).read_bytes())
+            layout = Layout.with_places(problem.inputs, _places(problem, tensors))
+            weights = [
+                Weights(*(tensors[f"{index}.{name}"] for name in ("intercept", "dense", "sparse")))
+                for index in range(len(stored["outputs"]))
+            ]
+            _check(stored, layout, weights, problem=problem, folder=folder)
+        except (StoreError, SafetensorError, KeyError, TypeError, OSError, ValueError) as error:
+            if isinstance(error, BundleError):
+                raise
+            raise BundleError(f"{folder}: the `linear` weights cannot be read: {error}") from error
+        facts, history = stored["facts"], stored["history"]
+        return cls(problem, layout, tensors["centre"], weights, history=history, facts=facts)
+
+    def _raw(self, inputs: Mapping[str, EncodedColumn], place: slice) -> list[Float64s]:
+        layout, n_rows = self._layout, place.stop - place.start
+        scores = [np.tile(weights.intercept, (n_rows, 1)) for weights in self._weights]
+        if layout.dense:
+            block = layout.dense_block(inputs, place)
+            filled = np.where(np.isfinite(block), block, self._centre)
+            for out, weights in zip(scores, self._weights, strict=True):
+                out += filled @ weights.dense
+        starts = layout.starts()
+        for (name, _), start in zip(layout.categories, starts, strict=False):
+            ids = inputs[name].values[place]
+            for out, weights in zip(scores, self._weights, strict=True):
+                # Weights of id 0 are zero, as its column was while learning.
+                out += weights.sparse[start + ids]
+        for (name, places), start in zip(
+            layout.bags, starts[len(layout.categories) :], strict=True
+        ):
+            matrix = bag_matrix(inputs[name].rows(place.start, place.stop), places, np.float64)
+            for out, weights in zip(scores, self._weights, strict=True):
+                n = n_weights(places)
+                out += matrix[:, :n] @ weights.sparse[start : start + n]
+        return scores
+
+
+def _finish(type_name: str, scores: Float64s) -> Scores:
+    if type_name == "category":
+        return softmax(scores)
+    return sigmoid(scores[:, 0]) if type_name == "binary" else scores[:, 0]
+
+
+def _row_softmax(raw: Float64s) -> list[float]:
+    powers = np.exp(raw - raw.max())
+    result: list[float] = (powers / powers.sum()).tolist()
+    return result
+
+
+_ROW_FINISH: dict[str, Callable[[Float64s], float | list[float]]] = {
+    "number": lambda raw: float(raw[0]),
+    "binary": lambda raw: 0.5 * (1 + math.tanh(0.5 * float(raw[0]))),
+    "category": _row_softmax,
+}
+
+_Gathered = tuple[Float64s, list[int], list[float]]
+
+
+def _row_gatherer(
+    problem: Problem, layout: Layout, centre: Float64s
+) -> Callable[[Sequence[RowValue]], _Gathered]:
+    """Return a function from one row's cells to its dense part, its sparse rows and their shares."""
+    starts = layout.starts()
+    category_starts = dict(zip((name for name, _ in layout.categories), starts, strict=False))
+    bag_starts = starts[len(layout.categories) :]
+    bags = {
+        name: (places.tolist(), start)
+        for (name, places), start in zip(layout.bags, bag_starts, strict=True)
+    }
+    steps = [
+        (column.shape.kind, category_starts.get(column.name, 0), bags.get(column.name, ([], 0)))
+        for column in problem.inputs
+    ]
+    fill = centre.tolist()
+
+    def gather(cells: Sequence[Any]) -> _Gathered:
+        dense: list[float] = []
+        rows: list[int] = []
+        shares: list[float] = []
+        for cell, (kind, start, (places, bag_start)) in zip(cells, steps, strict=True):
+            if kind is Kind.INDEX:
+                rows.append(start + cell)
+                shares.append(1.0)
+            elif kind is Kind.SCALAR or kind is Kind.VECTOR:
+                dense.extend(cell) if isinstance(cell, tuple) else dense.append(cell)
+            else:
+                ids, weights = cell if isinstance(cell, tuple) else (cell, [1.0] * len(cell))
+                last = places[-1]
+                for i, weight in zip(ids, weights, strict=True):
+                    if places[i] != last:
+                        rows.append(bag_start + places[i])
+                        shares.append(weight)
+        known = [value if value - value == 0 else fill[j] for j, value in enumerate(dense)]
+        return np.array(known), rows, shares
+
+    return gather
+
+
+def _places(
+    problem: Problem, tensors: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, npt.NDArray[np.int32]]:
+    ragged = [c.name for c in problem.inputs if c.shape.kind in {Kind.BAG, Kind.TOKENS}]
+    result = {}
+    for index, name in enumerate(ragged):
+        seen, size = tensors[f"bag.{index}"], int(tensors[f"bag.{index}.size"][0])
+        places = np.full(size + 1, len(seen), dtype=np.int32)
+        places[seen] = np.arange(len(seen), dtype=np.int32)
+        result[name] = places
+    return result
+
+
+def _check(
+    stored: dict[str, Any],
+    layout: Layout,
+    weights: Sequence[Weights],
+    *,
+    problem: Problem,
+    folder: Path,
+) -> None:
+    if stored["format"] != FORMAT:
+        raise BundleError(
+            f"{folder / _FACTS}: format {stored['format']} is not known; "
+            f"this version reads format {FORMAT}"
+        )
+    wanted = [output.name for output in problem.outputs]
+    shapes = {(len(w.dense), len(w.sparse)) for w in weights}
+    if stored["outputs"] != wanted or shapes != {(layout.n_dense, layout.n_sparse)}:
+        raise BundleError(
+            f"{folder / _FACTS}: the weights answer {stored['outputs']} from {sorted(shapes)} "
+            f"dense and sparse numbers, and the config asks for {wanted} "
+            f"from {(layout.n_dense, layout.n_sparse)}"
+        )

@@ -1,0 +1,376 @@
+"""The contract of a feature type as checks, for the types of this package and those of others.
+
+    import pytest
+    from ordain.testing.features import CHECKS, FeatureCase
+
+    CASES = [FeatureCase("mine", "{type: my_package.mine:MyFeature}", Form.DENSE, column)]
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+    def test_contract(case, check):
+        check(case)
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import yaml
+
+from ordain.core.errors import DataError
+from ordain.features.encoded import EncodedColumn, Kind, RowValue, concatenate
+from ordain.features.feature import FEATURES, Encoding, Feature, Form
+from ordain.features.store import from_json, to_json
+
+SEED = 7
+
+
+@dataclass(frozen=True)
+class FeatureCase:
+    """A feature type with options, and a column to try them on.
+
+    Attributes:
+        name: of the case, for messages.
+        spec: YAML of the feature's options with its `type`.
+        form: what a model asks of it; None for an output.
+        column: training rows of the kind the type is meant for, at least four.
+        extra: values to compare `row` with `encode` on, beside those of the column.
+    """
+
+    name: str
+    spec: str
+    form: Form | None
+    column: pl.Series
+    extra: tuple[object, ...] = field(default=())
+
+    def feature(self) -> Feature[Any]:
+        """Return the settled feature."""
+        return FEATURES.build(yaml.safe_load(self.spec)).settle(self.form)[0]
+
+    def fitted(self) -> tuple[Feature[Any], Encoding]:
+        """Return the settled feature and its encoding of the column."""
+        feature = self.feature()
+        return feature, feature.fit(self.column, seed=SEED)
+
+
+def nasty_values() -> list[object]:
+    """Return raw values of every kind that finds its way into a column."""
+    zone = dt.timezone(dt.timedelta(hours=2))
+    return [
+        None, "", " ", "\t\n", "a", " a ", "A", "é", "İstanbul", "ΣΑΣ", "日本語 text", "😀 ok", "\x00",
+        "nan", "NaN", "null", "NA", "-", "inf", "-Infinity", "1e400", "-1e-400", "0", "-0", "00",
+        "7", " 7 ", "+7", "7.", ".7", "1_000", "0x10", "1e3", "1E+3", "1,234.5", "1.234,5", "1 234",
+        "1,23", "$3", "€ 3,5", "3 EUR", "-$3", "$-3", "(5)", "( 5 )", "12%", "−4", "1'000", "٣", "½",
+        "yes", "No", "TRUE", "false ", "y", "t", "on", "2019-03-04", "2019-03-04 05:06:07",
+        "2019-03-04T05:06:07.123456789Z", "2019-03-04T05:06:07+02:00", "3/4/2019", "13/4/2019",
+        "31.12.2019", "2019-02-30", "Mar 3, 2019", "1553372469", "24:00", "9999-12-31", "0000-01-01",
+        True, False, 0, 1, -1, 2, 3, 10**9, 1553372469, 2**53 + 1, -(2**63), 2**64 - 1, 2**100,
+        0.0, -0.0, 1.0, 0.1, -2.5, 1e16, 1e-7, 123456789.123, 1e38, 3.5e38, -1e300, 5e-324,
+        float("nan"), float("inf"), float("-inf"),
+        Decimal("1.50"), Decimal("-3"), Decimal("0.1"), Decimal("12345678901234567890.123456789"),
+        dt.date(2019, 3, 4), dt.date(1, 1, 1), dt.date(9999, 12, 31),
+        dt.datetime(2019, 3, 4, 5, 6, 7, 123456),  # noqa: DTZ001 - time stamps without a zone come too
+        dt.datetime(2019, 3, 4, 5, 6, 7, tzinfo=dt.UTC), dt.datetime(2019, 3, 4, 5, tzinfo=zone),
+        dt.time(1, 2, 3), dt.timedelta(days=1), b"abc", [1, 2], {"a": 1},
+        np.float32(0.1), np.float64(2.5), np.int8(3), np.uint64(2**63), np.bool_(True), np.str_("a"),
+    ]
+
+
+def check_spec_round_trip(case: FeatureCase) -> None:
+    """A spec becomes JSON and back, settled or not, and stays the same."""
+    given = FEATURES.build(yaml.safe_load(case.spec))
+    for feature in (given, case.feature()):
+        assert type(feature).model_validate_json(feature.model_dump_json()) == feature
+
+
+def check_settling_leaves_no_auto(case: FeatureCase) -> None:
+    """Every `auto` is settled with a reason, and settling again changes nothing."""
+    given = FEATURES.build(yaml.safe_load(case.spec))
+    settled, reasons = given.settle(case.form)
+    autos = {key for key, value in given if value == "auto"}
+    assert not [key for key, value in settled if value == "auto"]
+    assert autos == set(reasons)
+    assert settled.settle(case.form)[0] == settled
+
+
+def check_encoding_round_trip(case: FeatureCase) -> None:
+    """An encoding becomes JSON and arrays and back, and encodes to the same."""
+    feature, encoding = case.fitted()
+    text = encoding.model_dump_json()
+    loaded = feature.Fitted.model_validate_json(text).with_arrays(encoding.arrays)
+    assert loaded == encoding
+    again = from_json(to_json(encoding), arrays=encoding.arrays)
+    for other in (loaded, again):
+        assert_same(feature.encode(case.column, other), feature.encode(case.column, encoding))
+
+
+def check_shape_is_kept(case: FeatureCase) -> None:
+    """Arrays have the declared kind, dtype, width and range of ids, and lie contiguously."""
+    feature, encoding = case.fitted()
+    is_output = case.form is None
+    for column in (case.column, case.column.clear(), case.column.head(1)):
+        encoded = feature.encode(column, encoding)
+        assert len(encoded) == len(column)
+        _assert_shape(encoded, encoding, is_output=is_output)
+
+
+def check_small_columns_fit(case: FeatureCase) -> None:
+    """An empty, a one-row, a constant and an all-missing column fit and encode the whole column."""
+    feature = case.feature()
+    present = case.column.drop_nulls()
+    small = {
+        "empty": case.column.clear(),
+        "one row": present.head(1),
+        "constant": present.head(1).new_from_index(0, 5),
+        "all missing": case.column.clear(4),
+        "without a type": pl.Series(case.column.name, [None, None]),
+    }
+    for column in small.values():
+        encoding = feature.fit(column, seed=SEED)
+        for other in (column, case.column):
+            try:
+                encoded = feature.encode(other, encoding)
+            except DataError:
+                continue  # an option says `error`
+            assert len(encoded) == len(other)
+            _assert_shape(encoded, encoding, is_output=case.form is None)
+
+
+def check_unseen_values_encode(case: FeatureCase) -> None:
+    """Values unlike those of training get a cell or a `DataError`, nothing else."""
+    feature, encoding = case.fitted()
+    for value in nasty_values():
+        column = _one_row(case.column.name, value)
+        if column is not None:
+            _encode_or_fail(feature, column, encoding)
+
+
+def check_blocks_equal_whole(case: FeatureCase) -> None:
+    """Encoding in blocks gives what encoding the whole gives."""
+    feature, encoding = case.fitted()
+    if feature.depends_on_order:
+        return
+    whole = feature.encode(case.column, encoding)
+    blocks = [feature.encode(block, encoding) for block in case.column.to_frame().iter_slices(3)
+              for block in [block.to_series()]]
+    assert_same(concatenate(blocks), whole)
+    assert_same(whole.rows(1, 3), feature.encode(case.column.slice(1, 2), encoding))
+
+
+def check_row_equals_encode(case: FeatureCase) -> None:
+    """`row` gives, bit for bit, what `encode` gives for a one-row column."""
+    feature, encoding = case.fitted()
+    read = feature.row(encoding)
+    for value in [*case.column.to_list(), *nasty_values(), *case.extra]:
+        assert_row_equal(feature, encoding, read, value)
+
+
+def check_input_is_unchanged(case: FeatureCase) -> None:
+    """Neither fitting nor encoding changes the column."""
+    before = case.column.clone()
+    feature, encoding = case.fitted()
+    feature.encode(case.column, encoding)
+    assert case.column.equals(before, null_equal=True)
+    assert case.column.dtype == before.dtype
+
+
+def check_fitting_is_deterministic(case: FeatureCase) -> None:
+    """The same rows and seed give the same encoding and cells."""
+    (feature, first), (_, second) = case.fitted(), case.fitted()
+    assert first.model_dump_json() == second.model_dump_json()
+    assert first.arrays.keys() == second.arrays.keys()
+    for name, array in first.arrays.items():
+        assert array.tobytes() == second.arrays[name].tobytes()
+    assert_same(feature.encode(case.column, first), feature.encode(case.column, second))
+
+
+def check_other_rows_change_nothing(case: FeatureCase) -> None:
+    """What other rows hold (extremes, new labels) changes neither encoding nor a row's cell."""
+    feature, encoding = case.fitted()
+    if feature.depends_on_order:
+        return
+    before = encoding.model_dump_json()
+    n = len(case.column)
+    alone = feature.encode(case.column, encoding)
+    more = _extremes(case.column)
+    try:
+        both = feature.encode(pl.concat([case.column, more]), encoding)
+    except DataError:
+        return  # an option says `error`
+    assert_same(both.rows(0, n), alone)
+    assert encoding.model_dump_json() == before
+
+
+def check_decode_row_equals_decode(case: FeatureCase) -> None:
+    """`decode_row` gives the values of `decode`, for an output."""
+    if case.form is not None:
+        return
+    feature, encoding = case.fitted()
+    assert feature.is_output
+    scores = _scores(encoding)
+    columns = feature.decode(scores, encoding, "y")
+    assert next(iter(columns)) == "y_prediction"
+    decode = feature.decode_row(encoding, "y")
+    for at, score in enumerate(scores):
+        row = decode(score if score.ndim else float(score))
+        assert row == {name: column[at] for name, column in columns.items()}
+    assert all(len(column) == 0 for column in feature.decode(scores[:0], encoding, "y").values())
+
+
+def check_dropped_rows_are_named(case: FeatureCase) -> None:
+    """`rows_to_drop` is None, or says True or False for every row, with and without encoding."""
+    feature, encoding = case.fitted()
+    for drop in (feature.rows_to_drop(case.column), feature.rows_to_drop(case.column, encoding)):
+        if drop is not None:
+            assert drop.dtype == pl.Boolean
+            assert len(drop) == len(case.column)
+            assert drop.null_count() == 0
+
+
+def check_inspection_counts(case: FeatureCase) -> None:
+    """`inspect` counts rows and missing cells, in plain JSON."""
+    feature, encoding = case.fitted()
+    found = feature.inspect(case.column, encoding)
+    assert found["n_rows"] == len(case.column)
+    assert found["n_missing"] >= case.column.null_count()
+
+
+CHECKS: tuple[Callable[[FeatureCase], None], ...] = (
+    check_spec_round_trip,
+    check_settling_leaves_no_auto,
+    check_encoding_round_trip,
+    check_shape_is_kept,
+    check_small_columns_fit,
+    check_unseen_values_encode,
+    check_blocks_equal_whole,
+    check_row_equals_encode,
+    check_input_is_unchanged,
+    check_fitting_is_deterministic,
+    check_other_rows_change_nothing,
+    check_decode_row_equals_decode,
+    check_dropped_rows_are_named,
+    check_inspection_counts,
+)
+"""All checks; each takes a case and fails with an `AssertionError`."""
+
+
+def assert_row_equal(
+    feature: Feature[Any], encoding: Encoding, read: Callable[[object], RowValue], value: object
+) -> None:
+    """Assert that one value gets the same cell from `row` and from `encode`, bit for bit."""
+    column = _one_row("x", value)
+    if column is None:
+        return
+    expected = _encode_or_fail(feature, column, encoding)
+    if expected is None:
+        try:
+            read(value)
+        except DataError:
+            return
+        raise AssertionError(f"{value!r}: `encode` raises and `row` does not")
+    got = as_column(read(value), encoding.shape.kind)
+    try:
+        assert_same(got, expected)
+    except AssertionError as error:
+        raise AssertionError(f"{value!r}: {error}") from error
+
+
+def as_column(value: RowValue, kind: Kind) -> EncodedColumn:
+    """Return a cell as an encoded column of one row."""
+    if kind is Kind.INDEX:
+        return EncodedColumn(kind, np.array([value], dtype=np.int32))
+    if kind in {Kind.SCALAR, Kind.VECTOR}:
+        cells = np.array(value, dtype=np.float32).reshape(1, -1)
+        assert np.array_equal(cells[0].astype(np.float64), np.ravel(np.array(value, np.float64)),
+                              equal_nan=True), "a cell must already be rounded to 32 bits"
+        return EncodedColumn(kind, cells)
+    ids, weights = value if kind is Kind.BAG else (value, None)  # type: ignore[misc]
+    offsets = np.array([0, len(ids)], dtype=np.int64)  # type: ignore[arg-type]
+    floats = None if weights is None else np.array(weights, dtype=np.float32)
+    return EncodedColumn(kind, np.array(ids, dtype=np.int32), offsets, floats)
+
+
+def assert_same(first: EncodedColumn, second: EncodedColumn) -> None:
+    """Assert that two encoded columns are equal, bit for bit; NaN equals NaN."""
+    assert first.kind == second.kind
+    for name in ("values", "offsets", "weights"):
+        a, b = getattr(first, name), getattr(second, name)
+        assert (a is None) == (b is None), f"{name} on one side only"
+        if a is not None:
+            assert a.dtype == b.dtype, f"{name}: {a.dtype} and {b.dtype}"
+            assert a.shape == b.shape, f"{name}: {a.shape} and {b.shape}"
+            assert _is_same(a, b), f"{name} differ: {a} and {b}"
+
+
+def _is_same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    if a.dtype.kind != "f":
+        return bool(np.array_equal(a, b))
+    nan = np.isnan(a)
+    same = np.ascontiguousarray(a).view(np.uint32) == np.ascontiguousarray(b).view(np.uint32)
+    return bool(np.array_equal(nan, np.isnan(b)) and np.all(same | nan))
+
+
+def _assert_shape(encoded: EncodedColumn, encoding: Encoding, *, is_output: bool) -> None:
+    shape, values = encoding.shape, encoded.values
+    assert encoded.kind == shape.kind
+    assert values.flags.c_contiguous
+    if shape.kind in {Kind.SCALAR, Kind.VECTOR}:
+        assert values.dtype == np.float32
+        assert values.shape == (len(encoded), shape.width)
+        assert not np.isinf(values).any()
+        return
+    assert values.dtype == np.int32
+    low = -1 if is_output else 0
+    assert ((values >= low) & (values < max(shape.cardinality, 1))).all()
+    if shape.kind is not Kind.INDEX:
+        assert encoded.offsets is not None
+        assert encoded.offsets.dtype == np.int64
+        assert encoded.offsets[0] == 0
+        assert encoded.offsets[-1] == len(values)
+    if shape.kind is Kind.BAG:
+        assert encoded.weights is not None
+        assert encoded.weights.dtype == np.float32
+        assert len(encoded.weights) == len(values)
+
+
+def _one_row(name: str, value: object) -> pl.Series | None:
+    try:
+        return pl.Series(name, [value])
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        return None
+
+
+def _encode_or_fail(
+    feature: Feature[Any], column: pl.Series, encoding: Encoding
+) -> EncodedColumn | None:
+    try:
+        return feature.encode(column, encoding)
+    except DataError:
+        return None
+
+
+def _extremes(column: pl.Series) -> pl.Series:
+    if column.dtype.is_float():
+        return pl.Series(column.name, [1e30, -1e30, float("inf")], dtype=column.dtype)
+    if column.dtype.is_integer():
+        return pl.Series(column.name, [2**31 - 1, -(2**31)], dtype=column.dtype, strict=False)
+    if column.dtype == pl.String:
+        return pl.Series(column.name, ["never seen before", "9e30", "1999-01-01"])
+    return column.clear()
+
+
+def _scores(encoding: Encoding) -> npt.NDArray[np.float64]:
+    rng = np.random.default_rng(SEED)
+    if encoding.shape.kind is Kind.INDEX:
+        raw = rng.random((6, encoding.shape.cardinality)) + 1e-3
+        return np.asarray(raw / raw.sum(axis=1, keepdims=True))
+    if encoding.shape.role == "binary":
+        return np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    return np.array([-3.5, -1.0, 0.0, 0.1, 2.0, 40.0])
