@@ -89,7 +89,7 @@ def test_files_that_include_each_other_are_refused(tmp_path):
 
 def test_an_include_that_is_not_there_names_the_files_that_are(tmp_path):
     main = write(tmp_path, main="include: bas.yaml\n", base="a: 1\n")
-    with pytest.raises(ConfigError, match="'bas.yaml' is not there") as caught:
+    with pytest.raises(ConfigError, match=r"'bas\.yaml' is not there") as caught:
         composed(main)
     assert "base.yaml" in caught.value.diagnostics[0].allowed
 

@@ -1,4 +1,4 @@
-"""The corpus of broken configs: every fault found, at its place, with the right suggestion first."""
+"""The corpus of broken configs: every fault at its place, the right suggestion first."""
 
 import polars as pl
 import pytest

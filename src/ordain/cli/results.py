@@ -23,3 +23,11 @@ def comparison(metrics: Mapping[str, Any], baselines: Mapping[str, Any]) -> Iter
             found = judged.get(shown, {}).get(output, {})
             rows.append([name, *(found.get(column) for column in columns)])
         yield f"{output} on the {shown} set", ["", *columns], rows, [0]
+
+
+def folds(cross_validation: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
+    """Yield for each output: a title, columns, and a row a metric."""
+    for output, metrics in cross_validation.items():
+        n_folds = max(len(spread["folds"]) for spread in metrics.values())
+        rows = [[name, spread["mean"], spread["sd"]] for name, spread in metrics.items()]
+        yield f"{output} over {n_folds} folds", ["", "mean", "sd"], rows

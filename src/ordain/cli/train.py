@@ -55,12 +55,14 @@ def train(
 
 def show(result: Result) -> None:
     """Print what a person wants to know of a training."""
-    from ordain.cli.results import comparison
+    from ordain.cli.results import comparison, folds
 
     if result.is_reused:
         typer.echo(f"Nothing has changed: run {result.run.reference} is the answer already (--force trains again).")
     for title, columns, rows, best in comparison(result.metrics, result.baselines):
         print_table(columns, rows, title=title, bold=best)
+    for title, columns, rows in folds(result.cross_validation):
+        print_table(columns, rows, title=title)
     if result.verdict:
         typer.echo(result.verdict)
     for warning in result.warnings:

@@ -32,11 +32,12 @@ def check_values(config: Config, document: Document, profiles: Profiles) -> list
     faults: list[Diagnostic] = []
     inputs, outputs = document.input_features, document.output_features
     assert not isinstance(inputs, str), "`bind` lists the inputs"
-    for output in outputs:
-        faults += _target(config, output, profiles[output.column])
-    for feature in inputs:
-        faults += _input(config, feature, profiles[feature.column])
-    for feature in (*outputs, *inputs):
+    for target in outputs:
+        faults += _target(config, target, profiles[target.column])
+    for source in inputs:
+        faults += _input(config, source, profiles[source.column])
+    features: tuple[InputFeature | OutputFeature, ...] = (*outputs, *inputs)
+    for feature in features:
         faults += _readable(config, feature, profiles[feature.column])
     if not inputs and not any(
         d.code == "E401" for d in _features(config, profiles, "input_features", "E401")
@@ -111,7 +112,7 @@ def _absent(
 
 
 def _target(config: Config, output: OutputFeature, profile: ColumnProfile) -> Iterator[Diagnostic]:
-    path = _place(config, "output_features", output.name)
+    path = place_of(config, "output_features", output.name)
     mark = config.tree.mark_of((*path, "name"))
     n_present = profile.n_rows - profile.n_missing
     if n_present == 0:
@@ -163,7 +164,7 @@ def _classes(
             f"of the classes of `{output.column}`, {shown}{more} {verb} a single row",
             at,
             config.tree.mark_of(at) if stratified else mark,
-            allowed="Such a class stands in one set only, so it is either not learned or not judged.",
+            allowed="Such a class stands in one set only: it is not learned or not judged.",
             fix=f"data:\n  where: {output.column} <> '{single[0]}'",
         )
     if isinstance(output.class_weights, dict) and is_whole:
@@ -197,7 +198,7 @@ def _stratifies(config: Config, column: str) -> bool:
 
 
 def _input(config: Config, feature: InputFeature, profile: ColumnProfile) -> Iterator[Diagnostic]:
-    path = _place(config, "input_features", feature.name)
+    path = place_of(config, "input_features", feature.name)
     mark = config.tree.mark_of((*path, "name"))
     n_present = profile.n_rows - profile.n_missing
     if n_present == 0:
@@ -226,7 +227,7 @@ def _readable(
     if feature.type not in {"number", "date", "binary"} or not len(profile.sample):
         return
     section = "output_features" if isinstance(feature, OutputFeature) else "input_features"
-    path = _place(config, section, feature.name)
+    path = place_of(config, section, feature.name)
     place = (*path, "type") if config.tree.at((*path, "type")) is not None else (*path, "name")
     try:
         feature.preprocessing.fit(profile.sample.alias(feature.column), seed=config.document.seed)
@@ -245,7 +246,7 @@ def _readable(
         )
 
 
-def _place(config: Config, section: str, name: str) -> Path:
+def place_of(config: Config, section: str, name: str) -> Path:
     """Return the path of a feature as it was written; of the section for one that was inferred."""
     node = config.tree.get(section)
     for index, item in enumerate(node.items if node else []):

@@ -7,11 +7,12 @@ because the baselines beside a model settle the same features for their own fami
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ordain.config import against_data, columns
+from ordain.config.codes import fault
 from ordain.config.config import Config
 from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, TypeDefaults
 from ordain.config.dumped import secrets_of, to_plain
@@ -20,6 +21,7 @@ from ordain.core.diagnostics import Diagnostic
 from ordain.core.errors import ConfigError
 from ordain.data.profile import ColumnProfile
 from ordain.features.feature import FEATURES
+from ordain.features.inference import infer_type
 
 F = TypeVar("F", InputFeature, OutputFeature)
 Reasons = dict[str, str]
@@ -82,9 +84,9 @@ def settle(document: Document) -> tuple[Document, Reasons]:
     inputs, outputs = [], []
     assert not isinstance(document.input_features, str), "`bind` lists the inputs"
     for feature in document.input_features:
-        form = family.form(feature.type, feature.encoder)
-        options, why = feature.preprocessing.settle(form)
-        reasons |= _told(f"input_features.{feature.name}.preprocessing", why)
+        asked, because = _asked_by_encoder(feature)
+        options, why = asked.settle(family.form(feature.type, feature.encoder))
+        reasons |= _told(f"input_features.{feature.name}.preprocessing", {**because, **why})
         inputs.append(feature.model_copy(update={"preprocessing": options}))
     for output in document.output_features:
         options, why = output.preprocessing.settle(None)
@@ -92,6 +94,22 @@ def settle(document: Document) -> tuple[Document, Reasons]:
         outputs.append(output.model_copy(update={"preprocessing": options}))
     update = {"input_features": tuple(inputs), "output_features": tuple(outputs)}
     return document.model_copy(update=update), reasons
+
+
+def _asked_by_encoder(feature: InputFeature) -> tuple[Any, dict[str, str]]:
+    """Return the options with those that the encoder needs, such as its tokeniser, and why."""
+    options = feature.preprocessing
+    needed = feature.encoder.text_options() if feature.encoder and feature.type == "text" else {}
+    wanted = {
+        key: value
+        for key, value in needed.items()
+        if value is not None and key not in options.model_fields_set
+    }
+    if not wanted:
+        return options, {}
+    assert feature.encoder is not None, "an encoder asked for them"
+    why = dict.fromkeys(wanted, f"the encoder '{feature.encoder.type}' asks for it")
+    return options.model_copy(update=wanted), why
 
 
 def _told(path: str, why: Mapping[str, str]) -> Reasons:
@@ -110,39 +128,45 @@ def _bind(
         return None, faults
     inputs, left_out = columns.expand_inputs(config, profiles, reasons)
     faults += left_out
-    typed_inputs = tuple(
-        _typed(feature, "input_features", document, profiles, reasons)
-        for feature in inputs
-        if feature.column in profiles
-    )
-    outputs = tuple(
-        _typed(feature, "output_features", document, profiles, reasons)
-        for feature in document.output_features
-        if feature.column in profiles
-    )
-    filled = document.model_copy(
-        update={"input_features": typed_inputs, "output_features": outputs, "defaults": {}}
-    )
+    declared: dict[str, Sequence[Any]] = {"input_features": inputs, "output_features": document.output_features}
+    update: dict[str, Any] = {"defaults": {}}
+    for section, features in declared.items():
+        known = [feature for feature in features if feature.column in profiles]
+        typed = [
+            _typed(feature, section, document=document, profiles=profiles, reasons=reasons)
+            for feature in known
+        ]
+        update[section] = tuple(feature for feature, _ in typed)
+        faults += [_unsure(config, section, f.name, text) for f, texts in typed for text in texts]
+    filled = document.model_copy(update=update)
     faults += against_data.check_values(config, settle(filled)[0], profiles)
     warnings = tuple(fault for fault in faults if fault.severity == "warning")
     return Bound(config, filled, reasons, (*config.notices, *warnings)), faults
 
 
+def _unsure(config: Config, section: str, name: str, text: str) -> Diagnostic:
+    path = against_data.place_of(config, section, name)
+    return fault("W509", text, path, config.tree.mark_of((*path, "name")))
+
+
 def _typed(
     feature: F,
     section: str,
+    *,
     document: Document,
     profiles: Mapping[str, ColumnProfile],
     reasons: Reasons,
-) -> F:
-    """Return a feature with its type, and the defaults of that type laid under it."""
+) -> tuple[F, list[str]]:
+    """Return a feature with its type and the defaults of that type, and what is unsure."""
     type_name, options = feature.type, feature.preprocessing
+    unsure: tuple[str, ...] = ()
     if type_name == AUTO:
-        from ordain.features.inference import infer_type
-
         inference = infer_type(profiles[feature.column], as_output=section == "output_features")
-        type_name, options = inference.type, FEATURES.build(inference.type)
-        reasons[f"{section}.{feature.name}.type"] = inference.reason
+        type_name, unsure = inference.type, inference.warnings
+        options = FEATURES.build({"type": type_name, **inference.options})
+        path = f"{section}.{feature.name}"
+        reasons[f"{path}.type"] = inference.reason
+        reasons |= {f"{path}.preprocessing.{key}": inference.reason for key in inference.options}
     defaults = document.defaults.get(type_name, TypeDefaults())
     has_encoders = document.model_type.has_encoders
     update: dict[str, Any] = {
@@ -154,7 +178,7 @@ def _typed(
     else:
         update["decoder"] = _laid_over(defaults.decoder, feature.decoder) if has_encoders else None
         update["loss"] = _laid_over(defaults.loss, feature.loss)
-    return feature.model_copy(update=update)
+    return feature.model_copy(update=update), list(unsure)
 
 
 def _laid_over(under: Component | None, over: Component | None) -> Any:

@@ -71,6 +71,7 @@ CODES: dict[str, str] = {
     "W506": "A class has a single row.",
     "W507": "Some cells of a column cannot be read.",
     "W508": "Rows without a target are left out.",
+    "W509": "An inferred type or format is not certain.",
 }
 
 

@@ -60,6 +60,7 @@ def spec_to_plain(value: Any) -> Any:
     """Return a spec as plain data: `type` first, tuples as lists."""
     if isinstance(value, Spec):
         plain = {name: spec_to_plain(getattr(value, name)) for name in _told_keys(value)}
+        plain |= spec_to_plain(value.model_extra or {})
         return {"type": plain["type"], **plain} if "type" in plain else plain
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")

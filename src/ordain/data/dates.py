@@ -85,23 +85,24 @@ def find_format(texts: pl.Series) -> str:
         raise DataError(f"the column `{texts.name}` has no value, so it holds no dates")
     step = max(1, len(present) // _SAMPLE)
     sample = present.gather_every(step)
-    likely = [format for format in _formats() if _parse(sample.head(20), format).count()]
-    counts = {format: _parse(sample, format).count() for format in likely}
+    likely = [one for one in _formats() if _parse(sample.head(20), one).count()]
+    counts = {one: _parse(sample, one).count() for one in likely}
     most = max(counts.values(), default=0)
-    best = [format for format, count in counts.items() if count == most]
+    best = [one for one, count in counts.items() if count == most]
     if most * 2 < len(sample):
         shown = ", ".join(f"'{value}'" for value in sample.head(3))
         raise DataError(
             f"the values of `{texts.name}` are in no date format that is known: {shown}\n"
-            "  Fix: format: \"%d/%m/%Y\", in the codes of strftime"
+            '  Fix: datetime_format: "%d/%m/%Y", in the codes of strftime'
         )
     if len(best) > 1:
-        counts = {format: _parse(present, format).count() for format in best}
-        best = [format for format in best if counts[format] == max(counts.values())]
+        counts = {one: _parse(present, one).count() for one in best}
+        best = [one for one in best if counts[one] == max(counts.values())]
     if len(best) > 1 and _is_ambiguous(present, best):
         raise DataError(
             f"the dates of `{texts.name}` can be read as '{best[0]}' and as '{best[1]}', such as "
-            f"'{present[0]}'\n  Fix: format: \"{best[0]}\" or format: \"{best[1]}\""
+            f"'{present[0]}'\n"
+            f'  Fix: datetime_format: "{best[0]}" or datetime_format: "{best[1]}"'
         )
     return best[0]
 

@@ -24,6 +24,7 @@ from ordain.core.diagnostics import nearest
 from ordain.core.errors import DataError
 from ordain.core.randomness import derive_seed
 from ordain.data.arrowstream import ArrowStream
+from ordain.data.rowhash import hash_columns, to_unit
 from ordain.data.table import Table
 
 _ROWS_A_BLOCK = 1 << 20
@@ -34,10 +35,16 @@ _VOLATILE = frozenset(
         "get_current_timestamp", "transaction_timestamp", "localtime", "localtimestamp",
         "current_localtime", "current_localtimestamp", "current_setting", "getvariable", "getenv",
         "current_user", "current_query", "current_database", "current_schema", "current_schemas",
-        "version", "pg_sleep", "sleep_ms", "txid_current", "query", "query_table", "add_parquet_key",
-        "write_log", "parse_duckdb_log_message", "in_search_path", "error", "nan_error",
+        "version", "pg_sleep", "sleep_ms", "txid_current", "query", "query_table",
+        "add_parquet_key", "write_log", "parse_duckdb_log_message", "in_search_path", "error", "nan_error",
     }
 )  # fmt: skip
+_REFUSED = {
+    "SUBQUERY": "a subquery",
+    "WINDOW": "a window function",
+    "STAR": "`*`",
+    "PARAMETER": "a parameter",
+}
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
@@ -107,7 +114,7 @@ def apply_expressions(
         notes["sample"] = {"rows_left_out": n_before - n_rows}
         _require_rows(n_rows, f"`sample: {sample}` leaves none of the {n_before} rows")
     if table is None:
-        return frame.collect()  # type: ignore[return-value]
+        return frame.collect()
     report = replace(table.report, details={**table.report.details, **notes}, n_rows=n_rows)
     return replace(table, frame=frame, n_rows=n_rows, report=report)
 
@@ -249,22 +256,11 @@ def _walk(node: Any, bound: frozenset[str]) -> Iterator[tuple[str, str]]:
 
 
 def _refused(node: Mapping[str, Any]) -> str | None:
-    kind = node.get("class")
-    if kind == "SUBQUERY":
-        return "a subquery"
-    if kind == "WINDOW":
-        return "a window function"
-    if kind == "STAR":
-        return "`*`"
-    if kind == "PARAMETER":
-        return "a parameter"
+    kind = str(node.get("class"))
     if kind == "FUNCTION":
         name = str(node.get("function_name", "")).lower()
-        if name in _VOLATILE:
-            return f"the function `{name}`"
-        if name in _not_scalar():
-            return f"the function `{name}`"
-    return None
+        return f"the function `{name}`" if name in _VOLATILE or name in _not_scalar() else None
+    return _REFUSED.get(kind)
 
 
 def _not_scalar() -> frozenset[str]:
@@ -326,8 +322,6 @@ def _keep_rows(frame: pl.LazyFrame, keep: pl.Series) -> pl.LazyFrame:
 
 def _draw(frame: pl.LazyFrame, n_rows: int, sample: float, *, seed: int) -> pl.Series:
     """Return which rows are drawn [N]: those with the smallest hashes of their content."""
-    from ordain.data.rowhash import hash_columns, to_unit
-
     is_fraction = isinstance(sample, float)
     if isinstance(sample, bool) or sample <= 0 or (is_fraction and sample > 1):
         raise DataError(

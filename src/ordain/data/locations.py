@@ -1,5 +1,4 @@
-"""Where a reference points: files of a path, a glob or a folder, their format, and what of a url
-may be shown."""
+"""Where a reference points: its files, their format, and what of a url may be shown."""
 
 from __future__ import annotations
 
@@ -75,12 +74,14 @@ def find_files(reference: str, *, root: Path) -> tuple[Path, ...]:
     if path.is_file():
         return (path,)
     if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_data(file, path)]
+        found = [
+            file for file in sorted(path.rglob("*")) if file.is_file() and _is_data(file, path)
+        ]
         if not found:
             raise DataError(f"the folder '{reference}' holds no data file")
         return tuple(found)
     if globbing.has_magic(reference):
-        names = sorted(globbing.glob(str(path), recursive=True))
+        names = sorted(globbing.glob(str(path), recursive=True))  # noqa: PTH207, absolute patterns
         found = [Path(name) for name in names if Path(name).is_file()]
         if not found:
             raise DataError(f"no file matches '{reference}' in '{root.resolve()}'")

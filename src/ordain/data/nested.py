@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -50,10 +51,13 @@ def flatten(frame: pl.DataFrame) -> Records:
     """Return a frame whose structs are spread over columns ``outer.inner``, to any depth."""
     while structs := [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]:
         frame = frame.with_columns(
-            pl.col(name).name.map_fields(lambda inner, outer=name: f"{outer}.{inner}")
-            for name in structs
+            pl.col(name).name.map_fields(partial(_join, name)) for name in structs
         ).unnest(*structs)
     return Records(frame)
+
+
+def _join(outer: str, inner: str) -> str:
+    return f"{outer}.{inner}"
 
 
 def _text(value: Any) -> str | None:

@@ -13,8 +13,6 @@ from ordain.core.errors import UsageError
 from ordain.data.locations import find_files, format_of, is_remote, redact, scheme_of
 from ordain.data.source import SOURCES, Source
 
-_NOT_SQL = ("file",)
-
 
 def open_source(reference: Any, *, root: Path | None = None, **options: Any) -> Source:
     """Return the source a reference names; nothing is read but a few bytes that tell the format.
@@ -37,10 +35,10 @@ def open_source(reference: Any, *, root: Path | None = None, **options: Any) -> 
     if isinstance(reference, Mapping):
         return _open_mapping({**reference, **options}, root=root)
     if not isinstance(reference, str | Path):
-        from ordain.data.sources.frame import FrameSource
-
         if options:
             raise UsageError(f"a data frame takes no options ({', '.join(options)})")
+        from ordain.data.sources.frame import FrameSource
+
         return FrameSource.of(reference)
     return _open_text(str(reference), root=root, options=options)
 
@@ -67,7 +65,9 @@ def _open_text(reference: str, *, root: Path, options: dict[str, Any]) -> Source
         reference = reference.removeprefix("file://")
     if is_remote(reference):
         keys = {"url": reference, "format": declared, **options}
-        shared = {key: keys.pop(key) for key in ("url", "format", "storage_options") if key in keys}
+        shared: dict[str, Any] = {
+            key: keys.pop(key) for key in ("url", "format", "storage_options") if key in keys
+        }
         return _build("remote", {**shared, "options": keys}, root=root)
     if scheme_of(reference):
         return _build("sql", {"url": reference, **options}, root=root)
@@ -94,6 +94,8 @@ def _explain(cls: type[Source], error: ValidationError) -> str:
             lines.append(f"`{key}` is not an option of a {cls.type_name()} source.{hint}")
         elif fault["type"] == "missing":
             lines.append(f"a {cls.type_name()} source needs `{key}`")
+        elif not key:
+            lines.append(str(fault["msg"]).removeprefix("Value error, "))
         else:
             value = redact(str(fault["input"]))
             lines.append(f"`{key}` may not be '{value}': {fault['msg']}")

@@ -15,6 +15,7 @@ _SAMPLE = 1_000
 _TOP = 20
 _COUNTED_ROWS = 1 << 20
 _VALUES_AT_ONCE = 1 << 25
+_COMPARED_AS_TEXT = (pl.Categorical, pl.Enum, pl.Object)
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,11 @@ def profile_table(table: Table, columns: Sequence[str] | None = None) -> dict[st
 
 def _profile_frame(frame: pl.DataFrame) -> dict[str, ColumnProfile]:
     dtypes = frame.schema
-    floats = [pl.col(name).fill_nan(None) for name, dtype in dtypes.items() if dtype.is_float()]
-    nested = [pl.col(n).cast(pl.String) if isinstance(t, pl.Categorical | pl.Enum)
-              else pl.col(n).map_elements(repr, return_dtype=pl.String)
-              for n, t in dtypes.items()
-              if t.is_nested() or t == pl.Object() or isinstance(t, pl.Categorical | pl.Enum)]  # fmt: skip
-    if floats or nested:
-        frame = frame.with_columns(*floats, *nested)
+    frame = frame.with_columns(
+        _comparable(name, dtype)
+        for name, dtype in dtypes.items()
+        if dtype.is_float() or dtype.is_nested() or dtype.base_type() in _COMPARED_AS_TEXT
+    )
     missing = frame.select(pl.all().null_count()).row(0, named=True)
     estimates = frame.select(pl.all().approx_n_unique()).row(0, named=True)
     is_large = {name: estimates[name] > 1.2 * _EXACT for name in frame.columns}
@@ -87,6 +86,15 @@ def _profile_frame(frame: pl.DataFrame) -> dict[str, ColumnProfile]:
             top=top,
         )
     return profiles
+
+
+def _comparable(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return a column whose values can be counted and ordered: NaN as null, lists as text."""
+    if dtype.is_float():
+        return pl.col(name).fill_nan(None)
+    if dtype.is_nested() or dtype == pl.Object():
+        return pl.col(name).map_elements(repr, return_dtype=pl.String)
+    return pl.col(name).cast(pl.String)
 
 
 def _tops(

@@ -20,7 +20,7 @@ def read_table(
     *,
     where: str | None = None,
     columns: Mapping[str, str] | None = None,
-    sample: float | int | None = None,
+    sample: float | None = None,
     seed: int = 0,
     cache_folder: Path | None = None,
 ) -> Table:
@@ -56,9 +56,7 @@ def read_table(
     return replace(table, report=replace(table.report, seconds=seconds))
 
 
-def _rows(
-    source: Source, fingerprint: str, folder: Path | None
-) -> tuple[pl.LazyFrame, ReadReport]:
+def _rows(source: Source, fingerprint: str, folder: Path | None) -> tuple[pl.LazyFrame, ReadReport]:
     if folder is None or source.is_columnar:
         return source.scan()
     path, note = folder / f"{fingerprint}.arrow", folder / f"{fingerprint}.json"

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from ordain.data.dates import parse_dates
 from ordain.data.splitter import TRAIN, Assignment
 from ordain.data.table import Table
 
@@ -81,15 +82,15 @@ def _balance(sets: pl.Series, target: pl.Series) -> dict[str, Any]:
 
 def _shared_groups(sets: pl.Series, groups: pl.Series) -> dict[str, Any]:
     frame = pl.DataFrame({"set": sets, "group": groups}).drop_nulls()
-    counts = frame.group_by("group").agg(pl.col("set").n_unique().alias("n")).filter(pl.col("n") > 1)
+    counts = (
+        frame.group_by("group").agg(pl.col("set").n_unique().alias("n")).filter(pl.col("n") > 1)
+    )
     examples = counts["group"].cast(pl.String).sort().head(3).to_list()
     return {"count": counts.height, "examples": examples}
 
 
 def _times(sets: pl.Series, times: pl.Series) -> dict[str, Any]:
     if times.dtype == pl.String():
-        from ordain.data.dates import parse_dates
-
         times = parse_dates(times).values
     frame = pl.DataFrame({"set": sets, "time": times}).drop_nulls()
     rows = frame.group_by("set").agg(
@@ -109,9 +110,13 @@ def _duplicates(sets: pl.Series, table: Table, names: Sequence[str]) -> dict[str
         if column.dtype.is_nested():
             column = column.to_frame().hash_rows(position)
         hashes = column.hash(position) if column.dtype != pl.UInt64 else column
-        total = hashes if not position else pl.DataFrame(
-            {"a": total, "b": hashes}
-        ).select(pl.struct("a", "b").hash()).to_series()
+        total = (
+            hashes
+            if not position
+            else pl.DataFrame({"a": total, "b": hashes})
+            .select(pl.struct("a", "b").hash())
+            .to_series()
+        )
     frame = pl.DataFrame({"set": sets.cast(pl.String), "hash": total}).drop_nulls("set")
     train = frame.filter(pl.col("set") == TRAIN)["hash"].unique()
     rows = (

@@ -39,9 +39,7 @@ def hash_texts(column: pl.Series, *, salt: str = "") -> Hashes:
     return mix(hashes ^ _salt(salt)) if salt else hashes
 
 
-def hash_columns(
-    columns: Iterable[tuple[str, pl.Series]], n_rows: int, *, seed: int
-) -> Hashes:
+def hash_columns(columns: Iterable[tuple[str, pl.Series]], n_rows: int, *, seed: int) -> Hashes:
     """Return a hash of each row [N] over columns given one at a time, whatever their order."""
     total = np.full(n_rows, _salt(str(seed)), dtype=np.uint64)
     for name, column in columns:

@@ -149,7 +149,7 @@ def spread_classes(
 
 
 def deal_folds(classes: npt.NDArray[np.int64], k: int, *, random: np.random.Generator) -> pl.Series:
-    """Return fold numbers 0 to k - 1 [N], every class spread evenly and folds of nearly one size."""
+    """Return fold numbers 0 to k - 1 [N], classes spread evenly, folds of nearly one size."""
     order = np.lexsort((random.random(len(classes)), classes))
     folds = np.empty(len(classes), dtype=np.int64)
     folds[order] = np.arange(len(classes)) % k

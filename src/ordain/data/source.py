@@ -52,4 +52,8 @@ class Source(Component):
         return False
 
 
-SOURCES: Registry[Source] = Registry("source", Source, package="ordain.data.sources")
+SOURCES: Registry[Source] = Registry(
+    "source",
+    Source,  # type: ignore[type-abstract]
+    package="ordain.data.sources",
+)

@@ -72,7 +72,11 @@ class Splitter(Component):
         )
 
 
-SPLITTERS: Registry[Splitter] = Registry("splitter", Splitter, package="ordain.data.splitters")
+SPLITTERS: Registry[Splitter] = Registry(
+    "splitter",
+    Splitter,  # type: ignore[type-abstract]
+    package="ordain.data.splitters",
+)
 
 
 def split_column(table: Table, name: str, *, key: str) -> pl.Series:

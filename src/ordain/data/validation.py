@@ -43,7 +43,7 @@ def holdout(
     rows = (sets == TRAIN).arg_true().to_numpy()
     if len(rows) < 2:  # noqa: PLR2004
         raise DataError(
-            f"a validation set cannot be cut from {len(rows)} training row(s): at least 2 are needed"
+            f"a validation set cannot be cut from {len(rows)} training row(s): 2 are needed"
         )
     shares = Shares((1.0 - share, share, 0.0), None)
     codes = _choose(rows, shares, seed=seed, groups=groups, classes=classes, times=times)
@@ -78,7 +78,9 @@ def _choose(
         held[order] = is_held
         return held[codes]
     if classes is not None:
-        return spread_classes(row_classes(classes.gather(rows), bins=None).codes, shares, random=random)
+        return spread_classes(
+            row_classes(classes.gather(rows), bins=None).codes, shares, random=random
+        )
     count = int(shares.counts(len(rows))[1])
     chosen = np.zeros(len(rows), dtype=np.int64)
     if times is not None:

@@ -22,7 +22,14 @@ from ordain.evaluation.metric import (
     metrics_for,
     value_of,
 )
-from ordain.evaluation.sample import THRESHOLD, Array, ClassSample, Sample, make_sample
+from ordain.evaluation.sample import (
+    THRESHOLD,
+    Array,
+    BinarySample,
+    ClassSample,
+    Sample,
+    make_sample,
+)
 from ordain.evaluation.verdict import verdict_sentence
 
 UNSEEN = -1
@@ -250,6 +257,7 @@ def _judge(
         },
         headline=headline,
         labels=labels,
+        threshold=sample.threshold if isinstance(sample, BinarySample) else None,
         warnings=_warnings(sample, usable),
         **detail,
     )
@@ -301,7 +309,9 @@ def _warnings(sample: Sample, usable: _Usable) -> tuple[str, ...]:
     if usable.n_missing:
         found.append(f"{_rows(usable.n_missing)} left out: the truth is missing")
     if usable.n_unseen:
-        found.append(f"{_rows(usable.n_unseen)} left out: the label did not occur in training")
+        found.append(
+            f"{_rows(usable.n_unseen)} left out: the label is missing or did not occur in training"
+        )
     if len(sample) == 0:
         found.append("no row is left to judge")
     elif not sample.is_finite:

@@ -21,6 +21,7 @@ Figure = dict[str, Any]
 PALETTE = ("#3b82c4", "#e0803a", "#2f9e83", "#9a6fc2", "#c2577a", "#8c8f3d", "#7d8590")
 FAINT = "#7d8590"
 MAX_LABEL = 24
+MAX_TICK = 16
 HEIGHT = 360
 SET_ORDER = ("train", "validation", "test")
 
@@ -118,7 +119,10 @@ def binary_threshold_vs_metric(judgement: Judgement) -> Figure | None:
         _line(curve["threshold"], curve[name], name=name, place=place)
         for place, name in enumerate(names)
     ]
-    return _unit(_figure(traces, x="threshold", y=""))
+    figure = _unit(_figure(traces, x="threshold", y=""))
+    if judgement.threshold is not None:
+        figure["layout"]["shapes"] = [_upright(judgement.threshold)]
+    return figure
 
 
 def confidence_thresholding(judgement: Judgement) -> Figure | None:
@@ -161,7 +165,7 @@ def confusion_matrix(judgement: Judgement) -> Figure | None:
     found = judgement.confusion
     if "matrix" not in found:
         return None
-    labels = _distinct([_short(label) for label in found["labels"]])
+    labels = _distinct([_short(label, limit=MAX_TICK) for label in found["labels"]])
     shares = [[count / sum(row) if sum(row) else 0.0 for count in row] for row in found["matrix"]]
     n_classes = len(labels)
     trace: Figure = {
@@ -222,10 +226,7 @@ def residuals(judgement: Judgement) -> Figure | None:
     bars = _bars(_middles(curve["edges"]), curve["counts"], width)
     bars["marker"] = {"color": PALETTE[0]}
     figure = _figure([bars], x="prediction minus truth", y="rows")
-    figure["layout"]["shapes"] = [
-        {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1,
-         "line": {"dash": "dot", "width": 1.5, "color": FAINT}},
-    ]  # fmt: skip
+    figure["layout"]["shapes"] = [_upright(0)]
     return figure
 
 
@@ -319,6 +320,11 @@ def _diagonal(name: str) -> Figure:
     return _dotted([0, 1], [0, 1], name)
 
 
+def _upright(x: float) -> Figure:
+    line = {"dash": "dot", "width": 1.5, "color": FAINT}
+    return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+
+
 def _bars(x: Sequence[float], y: Sequence[float], width: float) -> Figure:
     return {
         "type": "bar",
@@ -341,9 +347,9 @@ def _curves(judgements: Mapping[str, Judgement], kind: str) -> list[tuple[str, d
     return [(name, one.curves[kind]) for name, one in judgements.items() if one.curves.get(kind)]
 
 
-def _short(text: str) -> str:
+def _short(text: str, *, limit: int = MAX_LABEL) -> str:
     text = " ".join(str(text).split())
-    text = text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1] + "\u2026"
+    text = text if len(text) <= limit else text[: limit - 1] + "\u2026"
     # Plotly reads a few HTML tags in its texts: a label must not become one.
     return text.replace("&", "&amp;").replace("<", "&lt;")
 

@@ -39,7 +39,7 @@ class Judgement(Record):
     n_missing: int = 0
     """Rows left out because their truth is missing."""
     n_unseen: int = 0
-    """Rows left out because their label did not occur in training."""
+    """Rows left out because their label did not occur in training (or, if encoded, is missing)."""
     metrics: dict[str, float | None] = Field(default_factory=dict)
     """By name, the headline first; None where undefined."""
     undefined: dict[str, str] = Field(default_factory=dict)
@@ -50,6 +50,8 @@ class Judgement(Record):
     """Of the headline metric; None where the rows cannot tell."""
     labels: tuple[str, ...] = ()
     """Names of the classes."""
+    threshold: float | None = None
+    """Probability from which a row is called positive; None unless binary."""
     confusion: dict[str, Any] = Field(default_factory=dict)
     """`matrix` [C][C] (rows: truth) with `labels`, or for many classes the `top` mistakes."""
     per_class: tuple[dict[str, Any], ...] = ()

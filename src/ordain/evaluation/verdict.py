@@ -18,8 +18,8 @@ def format_value(value: float | None, *, digits: int = 4) -> str:
     size = abs(value)
     if size >= 1e9 or 0 < size < 1e-4:  # noqa: PLR2004 - beyond these a plain number is unreadable
         return f"{value:.{digits - 1}e}"
-    before = 1 if size < 1 else int(math.log10(size)) + 1
-    decimals = digits if size < 1 else max(0, digits - before)
+    # Values below ten keep one number of decimals, so that 0.9931 and 1.0000 line up.
+    decimals = digits if size < 10 else max(0, digits - 1 - int(math.log10(size)))  # noqa: PLR2004
     text = f"{value:,.{decimals}f}"
     return text if text.strip("-0.,") else text.lstrip("-")
 

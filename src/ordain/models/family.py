@@ -161,6 +161,10 @@ class Family(Component):
     def form(self, type_name: str, encoder: Component | None) -> Form:
         """Return what this family asks of an input column of a feature type."""
 
+    def takes(self, type_name: str) -> bool:  # noqa: ARG002
+        """Return whether input columns of a feature type are of use; others are not encoded."""
+        return True
+
     @abstractmethod
     def fit(
         self,

@@ -41,6 +41,7 @@ def finish(
     *,
     prepared: Mapping[str, Prepared],
     fitted: Mapping[str, FittedModel],
+    folds: Mapping[str, Any],
     warnings: list[str],
     started: float,
 ) -> Result:
@@ -70,6 +71,8 @@ def finish(
         warnings=tuple(warnings),
     )
     machine_form = metrics_json(summary)
+    if folds:
+        machine_form["cross_validation"] = folds
     metrics, baselines = machine_form["metrics"], machine_form["baselines"]
     write_text(run.folder / "config.yaml", summary.config)
     write_json(run.folder / "metrics.json", machine_form)

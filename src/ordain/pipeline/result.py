@@ -36,6 +36,12 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def cross_validation(self) -> Mapping[str, Any]:
+        """Mean, standard deviation and folds of each metric; empty without `k_fold`."""
+        found: Mapping[str, Any] = self.run.metrics.get("cross_validation", {})
+        return found
+
+    @property
     def bundle(self) -> Path:
         """Folder of the bundle."""
         return self.run.bundle
@@ -60,6 +66,7 @@ class Result:
             "report": str(self.report),
             "metrics": self.metrics,
             "baselines": self.baselines,
+            **({"cross_validation": self.cross_validation} if self.cross_validation else {}),
             "seconds": self.seconds,
             "rows_per_second": self.rows_per_second,
             "warnings": list(self.warnings),

@@ -143,6 +143,7 @@ class Stages:
         seed: int,
         required: Mapping[str, Feature[Any]],
         sets: pl.Series | None = None,
+        fold: int | None = None,
     ) -> tuple[Split, str]:
         """Return the split and its key.
 
@@ -150,13 +151,16 @@ class Stages:
             splitter: gives each row its set, unless `sets` does.
             required: columns with the features that say which of their rows are dropped.
             sets: of each row, where separate files were given.
+            fold: which of the splitter's folds tests; None for its ordinary sets.
         """
         with self.timed("split"):
-            request = split_request(table, splitter, seed=seed, required=required, sets=sets)
+            request = split_request(
+                table, splitter, seed=seed, required=required, sets=sets, fold=fold
+            )
             artefact = self.obtain(
                 request,
                 lambda folder: _keep_split(
-                    folder, table, splitter, seed=seed, required=required, sets=sets
+                    folder, table, splitter, seed=seed, required=required, sets=sets, fold=fold
                 ),
             )
             return _open_split(artefact.folder), request.key
@@ -211,6 +215,7 @@ def split_request(
     seed: int,
     required: Mapping[str, Feature[Any]],
     sets: pl.Series | None,
+    fold: int | None = None,
 ) -> Request:
     """Return what decides a split."""
     parts: dict[str, Any] = {
@@ -223,6 +228,8 @@ def split_request(
     }
     if sets is not None:
         parts["files"] = True
+    if fold is not None:
+        parts["fold"] = fold
     return Request("split", "", parts)
 
 
@@ -315,10 +322,18 @@ def _keep_split(
     seed: int,
     required: Mapping[str, Feature[Any]],
     sets: pl.Series | None,
+    fold: int | None,
 ) -> None:
-    assignment = Assignment(sets) if sets is not None else splitter.assign(table, seed=seed)
-    if sets is not None or splitter.type == "fixed":
-        assignment = _with_validation(assignment, table, required, seed)
+    if fold is not None:
+        from ordain.data import fold_assignment
+
+        assignment = fold_assignment(splitter.assign_folds(table, seed=seed), fold)
+    else:
+        assignment = Assignment(sets) if sets is not None else splitter.assign(table, seed=seed)
+    if sets is not None or fold is not None or splitter.type == "fixed":
+        assignment = _with_validation(
+            assignment, table, splitter, required=required, seed=seed
+        )
     names = assignment.sets.cast(pl.String)
     dropped = _rows_to_drop(table, names, required)
     for lost in dropped.values():
@@ -341,7 +356,12 @@ def _keep_split(
 
 
 def _with_validation(
-    assignment: Assignment, table: Table, required: Mapping[str, Feature[Any]], seed: int
+    assignment: Assignment,
+    table: Table,
+    splitter: Splitter,
+    *,
+    required: Mapping[str, Feature[Any]],
+    seed: int,
 ) -> Assignment:
     """Return the assignment with a validation set, cut from training where none came."""
     from ordain.data import holdout
@@ -349,8 +369,12 @@ def _with_validation(
     classes = next((c for c, f in required.items() if f.type in CLASS_TYPES and _is_output(f)), None)
     if (assignment.sets.cast(pl.String) == TRAIN).sum() < 2:  # noqa: PLR2004
         return assignment
+    groups = table.column(splitter.columns()[0]) if splitter.type == "group" else None
     return holdout(
-        assignment, seed=seed, classes=table.column(classes) if classes is not None else None
+        assignment,
+        seed=seed,
+        groups=groups,
+        classes=table.column(classes) if classes is not None and groups is None else None,
     )
 
 

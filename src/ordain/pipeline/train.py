@@ -17,7 +17,7 @@ from typing import Any
 
 from ordain.config import Config
 from ordain.config.bind import Bound, bind
-from ordain.config.yaml import dump as to_yaml
+from ordain.config.emit import dump as to_yaml
 from ordain.core.errors import OrdainError, UsageError
 from ordain.core.events import Event, EventLog, Events, Listener
 from ordain.core.files import read_json, write_json, write_text
@@ -25,6 +25,7 @@ from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint, draw
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.finish import finish
+from ordain.pipeline.folds import cross_validate
 from ordain.pipeline.inputs import Given, Rows, read_rows
 from ordain.pipeline.result import Result
 from ordain.pipeline.stages import Split, Stages
@@ -201,9 +202,10 @@ def carry_out(
     )
     split = replace(split, report={**split.report, **report})
     prepared, fitted = _fit_all(run, opened, stages, split=split, split_key=split_key, force=force)
+    folds = cross_validate(blueprint, stages, checkpoints=run.folder / "checkpoints")
     result = finish(
-        run, opened.blueprint, stages, prepared=prepared, fitted=fitted, warnings=warnings,
-        started=started,
+        run, opened.blueprint, stages, prepared=prepared, fitted=fitted, folds=folds,
+        warnings=warnings, started=started,
     )
     shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
     stages.events.emit("run_finished", run=run.reference, verdict=result.verdict)

@@ -12,6 +12,7 @@ import polars as pl
 from ordain.config.document import Document, OutputFeature
 from ordain.evaluation.evaluate import SetScores, judge_output
 from ordain.evaluation.judgement import OutputSummary
+from ordain.evaluation.sample import THRESHOLD
 from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Encoding, Scores
 from ordain.features.scaling import unscale_array
@@ -52,6 +53,7 @@ def judge_sets(
                     for other, by_set in (baselines or {}).items()
                     if name in by_set
                 },
+                threshold=getattr(encoding, "threshold", THRESHOLD),
             )
             for name, found in scores.items()
         }

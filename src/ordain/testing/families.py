@@ -13,7 +13,9 @@ number, a binary, a category, a vector and a text column, in the kinds that the 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -163,7 +165,7 @@ def bears_missing_columns(case: FamilyCase, folder: Path) -> None:
 def bears_unseen_categories(case: FamilyCase, folder: Path) -> None:
     """A category and a text that training never saw are answered."""
     train, test = case.rows(100), case.rows(10, seed=3)
-    ids = np.array(train.inputs["category_in"].values)
+    ids = np.array(train.inputs["category_in"].values, dtype=np.int32)
     ids[ids == 3] = 1  # noqa: PLR2004
     seen = {**train.inputs, "category_in": EncodedColumn(Kind.INDEX, ids)}
     model = case.fit(case.problem(), replace(train, inputs=seen), None, folder=folder)
@@ -200,10 +202,8 @@ def resumes_to_the_same_bytes(case: FamilyCase, folder: Path) -> None:
     case.fit(problem, train, validation, folder=folder / "whole").save(folder / "a")
     for n_events in (1, 4):
         broken = folder / f"broken-{n_events}"
-        try:
+        with contextlib.suppress(_Killed):
             case.fit(problem, train, validation, folder=broken, events=Events(_Killer(n_events)))
-        except _Killed:
-            pass
         case.fit(problem, train, validation, folder=broken).save(folder / f"b{n_events}")
         assert _digests(folder / "a") == _digests(folder / f"b{n_events}"), n_events
 
@@ -269,8 +269,6 @@ def heeds_row_weights(case: FamilyCase, folder: Path) -> None:
 
 def reports_plain_facts(case: FamilyCase, folder: Path) -> None:
     """Facts and history are plain JSON, without a number that is not finite."""
-    import json
-
     heard: list[Event] = []
     model = case.fit(
         case.problem(), case.rows(100), case.rows(40, seed=1), folder=folder,
@@ -347,9 +345,7 @@ def _inputs(text: Form) -> tuple[Input, ...]:
     kinds = {Form.TREES: Kind.VECTOR, Form.TOKENS: Kind.TOKENS}
     kind = kinds.get(text, Kind.BAG)
     words = (
-        Shape(kind=kind, width=4)
-        if kind is Kind.VECTOR
-        else Shape(kind=kind, cardinality=_BUCKETS)
+        Shape(kind=kind, width=4) if kind is Kind.VECTOR else Shape(kind=kind, cardinality=_BUCKETS)
     )
     return (
         Input("number_in", "number", Shape(kind=Kind.SCALAR)),

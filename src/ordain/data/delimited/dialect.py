@@ -7,38 +7,29 @@ strict parse that follows.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
-
-from ordain.core.errors import DataError
 
 HEAD_BYTES = 1 << 18
 _SEPARATORS = (",", ";", "\t", "|", ":")
 _SAMPLE_LINES = 200
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-bom"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a delimited file is written.
+    r"""How a delimited file is written.
 
     Attributes:
         encoding: as Python names it, with ``utf-8-bom`` for UTF-8 with a byte order mark and
             ``utf-8-lossy`` for UTF-8 whose wrong bytes are replaced.
         separator: one character.
         quote: one character, or an empty string where quotes are plain characters.
-        newline: ``\\n`` or, for files of old Macs, ``\\r``.
+        newline: ``\n`` or, for files of old Macs, ``\r``.
         has_header: whether the first line names the columns.
         names: column names as used: unique and not empty.
         renamed: columns whose name in the file is empty or stands twice, position to new name.
@@ -51,44 +42,6 @@ class Dialect:
     has_header: bool
     names: tuple[str, ...]
     renamed: dict[int, str] = field(default_factory=dict)
-
-
-def detect_encoding(head: bytes, *, is_whole: bool) -> str:
-    """Return the encoding of the first bytes of a file, by byte order mark, zeros, or validity."""
-    for bom, name in _BOMS:
-        if head.startswith(bom):
-            return name
-    even, odd = head[0:2000:2], head[1:2000:2]
-    if odd.count(0) > 0.4 * max(1, len(odd)):
-        return "utf-16-le"
-    if even.count(0) > 0.4 * max(1, len(even)):
-        return "utf-16-be"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head, final=is_whole)
-    except UnicodeDecodeError:
-        return "unknown"
-    return "utf-8"
-
-
-def decode(content: bytes, encoding: str) -> str:
-    """Return text; the names of `Dialect.encoding` are known.
-
-    Raises:
-        DataError: the bytes are not of that encoding, or there is no such encoding.
-    """
-    codec, errors = {"utf-8-bom": ("utf-8-sig", "strict"), "utf-8-lossy": ("utf-8", "replace")}.get(
-        encoding, (encoding, "strict")
-    )
-    try:
-        return content.decode(codec, errors)
-    except LookupError as error:
-        raise DataError(f"`encoding: {encoding}` is not a known encoding") from error
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"line {line} is not valid {encoding}: byte 0x{content[error.start]:02x} "
-            f"at offset {error.start}"
-        ) from error
 
 
 def detect_separator(sample: Sequence[str], *, quote: str, prior: str) -> str:
@@ -138,13 +91,13 @@ def detect_header(rows: Sequence[Sequence[str]]) -> bool:
     return recurring <= len(present) / 2
 
 
-def split_lines(
-    sample: Sequence[str], *, separator: str, quote: str
-) -> list[list[str]]:
+def split_lines(sample: Sequence[str], *, separator: str, quote: str) -> list[list[str]]:
     """Return the fields of some lines; a quoted field may hold separators and line ends."""
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     reader = csv.reader(
-        io.StringIO("\n".join(sample)), delimiter=separator, quotechar=quote or None, quoting=quoting
+        io.StringIO("\n".join(sample)),
+        delimiter=separator,
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
     )
     try:
         return list(reader)
@@ -199,11 +152,11 @@ def _is_number(cell: str) -> bool:
 
 def _is_numeric(column: Sequence[str]) -> bool:
     present = [cell for cell in column if cell.strip()]
-    return bool(present) and sum(map(_is_number, present)) > 0.8 * len(present)  # noqa: PLR2004
+    return bool(present) and sum(map(_is_number, present)) > 0.8 * len(present)
 
 
 def _counts_up(heads: Sequence[str]) -> bool:
     if len(heads) < 2 or not all(head.isdigit() for head in heads):  # noqa: PLR2004
         return False
     values = [int(head) for head in heads]
-    return all(b - a == 1 for a, b in zip(values, values[1:], strict=False))
+    return all(b - a == 1 for a, b in pairwise(values))

@@ -6,6 +6,7 @@ follows from the parity of the quotes before them.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,10 +38,12 @@ class Records:
 
     def is_blank(self) -> npt.NDArray[np.bool_]:
         """Return which records are empty lines [R]."""
-        return self.ends == self.starts
+        return np.asarray(self.ends == self.starts)
 
 
-def scan_records(content: bytes | memoryview, *, separator: str, quote: str, newline: str) -> Records:
+def scan_records(
+    content: bytes | mmap.mmap | memoryview, *, separator: str, quote: str, newline: str
+) -> Records:
     """Return all records of UTF-8 text."""
     data = np.frombuffer(content, dtype=np.uint8)
     marks = {"separator": ord(separator), "newline": ord(newline), "quote": ord(quote or "\0")}
@@ -60,7 +63,7 @@ def scan_records(content: bytes | memoryview, *, separator: str, quote: str, new
     )
 
 
-def count_bytes(content: bytes | memoryview, character: str) -> int:
+def count_bytes(content: bytes | mmap.mmap | memoryview, character: str) -> int:
     """Return how often a one-byte character occurs, block by block."""
     data = np.frombuffer(content, dtype=np.uint8)
     return sum(
@@ -70,7 +73,7 @@ def count_bytes(content: bytes | memoryview, character: str) -> int:
 
 
 def examples(
-    content: bytes | memoryview, records: Records, chosen: npt.NDArray[np.int64]
+    content: bytes | mmap.mmap | memoryview, records: Records, chosen: npt.NDArray[np.int64]
 ) -> list[dict[str, Any]]:
     """Return up to three of the chosen records: line number, number of fields, shortened text."""
     return [
@@ -85,6 +88,20 @@ def examples(
         }
         for i in chosen[:3]
     ]
+
+
+def odd_quotes(content: bytes | mmap.mmap, *, quote: str, newline: str) -> list[dict[str, Any]]:
+    """Return every line with an odd number of quotes: its number and its shortened text."""
+    data = np.frombuffer(content, dtype=np.uint8)
+    ends = np.append(np.flatnonzero(data == ord(newline)), len(data))
+    quotes = np.flatnonzero(data == ord(quote))
+    counts = np.diff(np.searchsorted(quotes, ends), prepend=0)
+    found = []
+    for line in np.flatnonzero(counts % 2):
+        start = int(ends[line - 1]) + 1 if line else 0
+        text = bytes(content[start : int(ends[line])][: 4 * _SHOWN]).decode("utf-8", "replace")
+        found.append({"line": int(line) + 1, "text": shorten(text)})
+    return found
 
 
 def shorten(text: str) -> str:
@@ -132,7 +149,7 @@ def _outside(
     if not len(quotes):
         return positions[:0] if is_inside else positions
     parity = (np.searchsorted(quotes, positions) + int(is_inside)) % 2
-    return positions[parity == 0]
+    return np.asarray(positions[parity == 0])
 
 
 def _records(

@@ -22,6 +22,7 @@ import polars as pl
 
 from ordain.core.errors import DataError
 from ordain.data.delimited import dialect as dialects
+from ordain.data.delimited import encoding as encodings
 from ordain.data.delimited import lines, types
 from ordain.data.delimited.dialect import Dialect
 from ordain.data.delimited.unpack import read_packed
@@ -104,27 +105,23 @@ def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
             yield content
 
 
-def _open_job(
-    path: Path, content: bytes | mmap.mmap, *, is_packed: bool, options: Options
-) -> _Job:
+def _open_job(path: Path, content: bytes | mmap.mmap, *, is_packed: bool, options: Options) -> _Job:
     head = bytes(content[: dialects.HEAD_BYTES])
     if not head.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
         raise DataError(f"'{path.name}' is empty: it holds no line of data")
     is_whole = len(content) == len(head)
-    encoding = options.encoding or dialects.detect_encoding(head, is_whole=is_whole)
+    encoding = options.encoding or encodings.detect_encoding(head, is_whole=is_whole)
     problems: list[dict[str, Any]] = []
     source: Path | None = None if is_packed else path
     if encoding == "unknown":
-        encoding = _single_byte_encoding(content, path.name, problems)
+        encoding = encodings.single_byte_encoding(content, path.name, problems)
     if encoding not in ("utf-8", "utf-8-bom", "utf8", "ascii", "us-ascii"):
-        content, source = dialects.decode(bytes(content), encoding).encode(), None
+        content, source = encodings.decode(bytes(content), encoding).encode(), None
     dialect = _detect(content, path, encoding=encoding, options=options)
     return _Job(path.name, content, source, options, dialect, problems=problems)
 
 
-def _detect(
-    content: bytes | mmap.mmap, path: Path, *, encoding: str, options: Options
-) -> Dialect:
+def _detect(content: bytes | mmap.mmap, path: Path, *, encoding: str, options: Options) -> Dialect:
     head = bytes(content[: dialects.HEAD_BYTES]).removeprefix(codecs.BOM_UTF8)
     text = head.decode("utf-8", "ignore")
     newline = "\n" if "\n" in text or "\r" not in text else "\r"
@@ -159,9 +156,7 @@ def _read(job: _Job) -> pl.DataFrame:
         frame = _parse(job, fast)
     except pl.exceptions.ComputeError as error:
         frame = _read_after_failure(job, str(error), fast)
-    frame = types.blank_out(
-        frame, null_values=job.options.null_values, findings=job.findings
-    )
+    frame = types.blank_out(frame, null_values=job.options.null_values, findings=job.findings)
     columns = [
         _finish(job, column, guesses[column.name], declared.get(column.name))
         for column in frame.iter_columns()
@@ -241,8 +236,8 @@ def _read_after_failure(job: _Job, message: str, fast: Sequence[pl.DataType]) ->
 
 
 def _read_other_encoding(job: _Job, texts: Sequence[pl.DataType]) -> pl.DataFrame:
-    encoding = _single_byte_encoding(job.content, job.name, job.problems)
-    job.content = dialects.decode(bytes(job.content), encoding).encode()
+    encoding = encodings.single_byte_encoding(job.content, job.name, job.problems)
+    job.content = encodings.decode(bytes(job.content), encoding).encode()
     job.path = None
     job.dialect = replace(job.dialect, encoding=encoding)
     return _read_after_failure(job, "", texts)
@@ -262,7 +257,9 @@ def _read_unquoted(job: _Job, texts: Sequence[pl.DataType], message: str) -> pl.
         {
             "kind": "stray_quotes",
             "count": count,
-            "examples": _odd_quotes(job)[:3],
+            "examples": lines.odd_quotes(
+                job.content, quote=job.dialect.quote, newline=job.dialect.newline
+            )[:3],
             "fix": "no field starts with a quote, so quotes were read as plain characters; "
             "`quote: ''` says so",
         }
@@ -355,11 +352,15 @@ def _records(job: _Job) -> lines.Records:
 
 def _ragged_error(job: _Job, *, is_long: bool) -> DataError:
     records, width = _records(job), len(job.dialect.names)
-    is_wrong = records.n_fields > width if is_long else (records.n_fields < width) & ~records.is_blank()
+    is_wrong = (
+        records.n_fields > width if is_long else (records.n_fields < width) & ~records.is_blank()
+    )
     chosen = np.flatnonzero(is_wrong)
     shown = lines.describe(lines.examples(memoryview(job.content), records, chosen))
-    more, effect = ("more", "drops the fields past the last column") if is_long else (
-        "fewer", "reads the fields that are not there as missing"
+    more, effect = (
+        ("more", "drops the fields past the last column")
+        if is_long
+        else ("fewer", "reads the fields that are not there as missing")
     )
     return DataError(
         f"'{job.name}' has {len(chosen)} line(s) with {more} fields than the {width} columns "
@@ -381,85 +382,13 @@ def _note_ragged(job: _Job, chosen: Any, kind: str, effect: str) -> None:
 
 
 def _quote_error(job: _Job) -> DataError:
-    found = _odd_quotes(job)
+    found = lines.odd_quotes(job.content, quote=job.dialect.quote, newline=job.dialect.newline)
     shown = "\n".join(f"  line {e['line']}: {e['text']}" for e in found[:3])
     return DataError(
         f"'{job.name}' has a quote that is not closed or stands inside a field; "
         f"{len(found)} line(s) have an odd number of quotes:\n{shown}\n"
         f"  Fix: close the quote or double it, or write {_NO_QUOTE_FIX}"
     )
-
-
-def _odd_quotes(job: _Job) -> list[dict[str, Any]]:
-    """Return every line with an odd number of quotes, with its number and shortened text."""
-    data = np.frombuffer(job.content, dtype=np.uint8)
-    ends = np.append(np.flatnonzero(data == ord(job.dialect.newline)), len(data))
-    quotes = np.flatnonzero(data == ord(job.dialect.quote))
-    counts = np.diff(np.searchsorted(quotes, ends), prepend=0)
-    found = []
-    for line in np.flatnonzero(counts % 2):
-        start = int(ends[line - 1]) + 1 if line else 0
-        text = bytes(job.content[start : int(ends[line])][:500]).decode("utf-8", "replace")
-        found.append({"line": int(line) + 1, "text": lines.shorten(text)})
-    return found
-
-
-def _single_byte_encoding(
-    content: bytes | mmap.mmap, name: str, problems: list[dict[str, Any]]
-) -> str:
-    """Return Windows' Western encoding (or Latin-1) for text that is not UTF-8.
-
-    Raises:
-        DataError: other lines do hold UTF-8, so that no one encoding fits.
-    """
-    data = bytes(content)
-    found = _lines_of_bytes(data)
-    if re.search(rb"[\xc3-\xdf][\x80-\xbf](?![\x80-\xbf])|[\xe1-\xef][\x80-\xbf]{2}", data):
-        bad = _invalid_lines(data)
-        shown = "\n".join(f"  line {e['line']}: {e['text']}" for e in bad[:3])
-        raise DataError(
-            f"'{name}' is UTF-8 but for {len(bad)} line(s):\n{shown}\n"
-            "  Fix: mend the lines, or write `encoding: utf-8-lossy` (wrong bytes become '\ufffd') "
-            "or `encoding: cp1252`"
-        )
-    encoding = "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", data) else "cp1252"
-    shown_lines = [
-        {"line": e["line"], "text": e["raw"].decode(encoding, "replace")} for e in found[1]
-    ]
-    problems.append(
-        {
-            "kind": "not_utf8",
-            "count": found[0],
-            "examples": shown_lines,
-            "fix": f"the text is not UTF-8 and was read as {encoding}; `encoding: {encoding}` says so",
-        }
-    )
-    return encoding
-
-
-def _lines_of_bytes(data: bytes) -> tuple[int, list[dict[str, Any]]]:
-    """Return how many lines hold a byte past ASCII, and the first three of them."""
-    array = np.frombuffer(data, dtype=np.uint8)
-    ends = np.append(np.flatnonzero(array == ord("\n")), len(array))
-    rows = np.unique(np.searchsorted(ends, np.flatnonzero(array >= 0x80)))  # noqa: PLR2004
-    first = []
-    for row in rows[:3]:
-        start = int(ends[row - 1]) + 1 if row else 0
-        first.append({"line": int(row) + 1, "raw": data[start : int(ends[row])][:120]})
-    return len(rows), first
-
-
-def _invalid_lines(data: bytes) -> list[dict[str, Any]]:
-    found = []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if line.isascii():
-            continue
-        try:
-            line.decode()
-        except UnicodeDecodeError:
-            text = line[:120].decode("utf-8", "backslashreplace")
-            found.append({"line": number, "text": lines.shorten(text)})
-    return found
 
 
 def _note_findings(job: _Job) -> None:
@@ -490,7 +419,11 @@ def _note_findings(job: _Job) -> None:
         )
     for found in findings.unparsed:
         job.problems.append(
-            {"kind": "not_parsed", **found, "fix": "values that are not of the declared type are missing"}
+            {
+                "kind": "not_parsed",
+                **found,
+                "fix": "values that are not of the declared type are missing",
+            }
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from ordain.core.diagnostics import nearest
 from ordain.core.errors import DataError
 
 DECLARED: Mapping[str, pl.DataType] = {
@@ -204,9 +205,7 @@ def _fits(column: pl.Series, dtype: pl.DataType) -> bool:
     return column.str.strip_chars().cast(dtype, strict=False).count() == len(column)
 
 
-def _force(
-    column: pl.Series, dtype: pl.DataType, *, decimal: str, findings: Findings
-) -> pl.Series:
+def _force(column: pl.Series, dtype: pl.DataType, *, decimal: str, findings: Findings) -> pl.Series:
     if dtype == pl.String():
         return column
     typed = _cast(column, dtype, decimal=decimal)
@@ -218,9 +217,7 @@ def _force(
     return typed
 
 
-def _note_mixed(
-    column: pl.Series, *, decimal: str, findings: Findings, at_least: float
-) -> None:
+def _note_mixed(column: pl.Series, *, decimal: str, findings: Findings, at_least: float) -> None:
     numbers = to_numbers(column, decimal=decimal)
     odd = (numbers.is_null() & column.is_not_null()).arg_true()
     if len(odd) and numbers.count() > at_least * column.count():
@@ -239,8 +236,6 @@ def declared_types(types: Mapping[str, str], names: Sequence[str]) -> dict[str, 
     Raises:
         DataError: a column is not in the file.
     """
-    from ordain.core.diagnostics import nearest
-
     for name in types:
         if name not in names:
             close = nearest(name, names)

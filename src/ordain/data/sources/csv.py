@@ -44,7 +44,7 @@ class CsvSource(Source):
     separator: Character | None = None
     """Character between fields; detected among comma, semicolon, tab, bar and colon."""
     encoding: str | None = None
-    """Encoding as Python names it, or `utf-8-lossy`; detected, with cp1252 where it is not UTF-8."""
+    """Encoding as Python names it, or `utf-8-lossy`; detected, cp1252 where it is not UTF-8."""
     quote: Annotated[str, Field(max_length=1)] | None = None
     """Character around fields; a double quote unless declared, an empty string for none."""
     header: bool | None = None
@@ -58,7 +58,7 @@ class CsvSource(Source):
     types: dict[str, Literal["text", "integer", "number", "boolean"]] = Field(default_factory=dict)
     """Types of columns where the inferred one is not wanted; what does not parse is counted."""
     ragged: Literal["error", "report"] = "error"
-    """What lines with too many or too few fields do: stop reading, or be cut or filled and counted."""
+    """Whether lines with too many or too few fields stop reading, or are mended and counted."""
     skip_rows: Annotated[int, Field(ge=0)] = 0
     """Lines to pass over before the header."""
     comment: Annotated[str, Field(min_length=1, max_length=5)] | None = None

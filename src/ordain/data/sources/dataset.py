@@ -6,12 +6,13 @@ data:
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import PrivateAttr
 
 from ordain.core.hashing import digest_bytes
+from ordain.data.datasets import describe_dataset, load_dataset
 from ordain.data.fingerprint import digest_frame
 from ordain.data.source import SOURCES, Source
 from ordain.data.table import ReadReport
@@ -33,19 +34,17 @@ class DatasetSource(Source):
 
     def scan(self) -> tuple[pl.LazyFrame, ReadReport]:
         """Return the rows, and the licence of the set."""
-        from ordain.data.datasets import describe_dataset
-
         frame = self._rows()
         known = describe_dataset(self.name)
-        details = {key: known[key] for key in ("title", "licence", "package") if key in known}
+        details: dict[str, Any] = {
+            key: known[key] for key in ("title", "licence", "package") if key in known
+        }
         report = ReadReport(
             source=f"dataset:{self.name}", format="dataset", details=details, n_rows=frame.height
         )
         return frame.lazy(), report
 
     def _rows(self) -> pl.DataFrame:
-        from ordain.data.datasets import load_dataset
-
         if self._frame is None:
             self._frame = load_dataset(self.name)
         return self._frame

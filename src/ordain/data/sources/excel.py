@@ -96,9 +96,7 @@ def _choose(sheet: str | int | None, sheets: list[str], name: str) -> str:
         return sheet
     close = nearest(str(sheet), sheets)
     hint = f" Did you mean '{close}'?" if close else ""
-    raise DataError(
-        f"'{name}' has no sheet '{sheet}'.{hint} Sheets: {', '.join(sheets)}"
-    )
+    raise DataError(f"'{name}' has no sheet '{sheet}'.{hint} Sheets: {', '.join(sheets)}")
 
 
 def _frame(loaded: Any) -> pl.DataFrame:

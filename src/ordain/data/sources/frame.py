@@ -33,7 +33,7 @@ class FrameSource(Source):
             UsageError: the object is no table.
         """
         source = cls()
-        source._frame = to_polars(data)  # noqa: SLF001
+        source._frame = to_polars(data)
         return source
 
     @property

@@ -14,6 +14,7 @@ import polars as pl
 
 from ordain.core.errors import DataError
 from ordain.core.hashing import digest_bytes
+from ordain.data.delimited.unpack import read_packed
 from ordain.data.fingerprint import digest_files
 from ordain.data.locations import compression_of, find_files
 from ordain.data.nested import records_frame
@@ -79,8 +80,6 @@ def _content(path: Path) -> bytes:
     compression = compression_of(path) if path.stat().st_size else ""
     if not compression:
         return path.read_bytes()
-    from ordain.data.delimited.unpack import read_packed
-
     return read_packed(path, compression, max_line_bytes=_LIMIT)
 
 

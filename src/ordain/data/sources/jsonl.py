@@ -7,6 +7,7 @@ data:
 from __future__ import annotations
 
 import json
+import mmap
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,8 @@ import polars as pl
 
 from ordain.core.errors import DataError
 from ordain.core.hashing import digest_bytes
+from ordain.data.delimited.lines import check_line_length
+from ordain.data.delimited.unpack import read_packed
 from ordain.data.fingerprint import digest_files
 from ordain.data.locations import compression_of, find_files
 from ordain.data.nested import Records, flatten, records_frame
@@ -58,15 +61,12 @@ class JsonLinesSource(Source):
 
 
 def _read(path: Path) -> Records:
-    from ordain.data.delimited.lines import check_line_length
-    from ordain.data.delimited.unpack import read_packed
-
     size = path.stat().st_size
     compression = compression_of(path) if size else ""
     if compression:
         content = read_packed(path, compression, max_line_bytes=_MAX_LINE_BYTES)
     else:
-        content = path.read_bytes() if size <= _MAX_LINE_BYTES else _checked(path, check_line_length)
+        content = path.read_bytes() if size <= _MAX_LINE_BYTES else _checked(path)
     if not content.strip():
         raise DataError(f"'{path.name}' is empty: it holds no row")
     try:
@@ -79,14 +79,12 @@ def _read(path: Path) -> Records:
     return Records(frame)
 
 
-def _checked(path: Path, check: Any) -> bytes:
-    import mmap
-
+def _checked(path: Path) -> bytes:
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
     ):
-        check(content, limit=_MAX_LINE_BYTES, name=path.name)
+        check_line_length(content, limit=_MAX_LINE_BYTES, name=path.name)
         return bytes(content)
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
+from urllib.request import urlopen
 
 import polars as pl
 from pydantic import Field, PrivateAttr
@@ -55,8 +57,6 @@ class RemoteSource(Source):
 
     def scan(self) -> tuple[pl.LazyFrame, ReadReport]:
         """Return the rows; the file is fetched if `fingerprint` did not do so before."""
-        from dataclasses import replace
-
         frame, report = self._fetched().scan()
         return frame, replace(report, source=redact(self.url))
 
@@ -87,8 +87,6 @@ class RemoteSource(Source):
 
     def _open(self, *, is_http: bool) -> IO[bytes]:
         if is_http and not self.storage_options:
-            from urllib.request import urlopen
-
             return urlopen(self.url, timeout=_TIMEOUT_SECONDS)  # type: ignore[no-any-return]  # noqa: S310
         try:
             import fsspec

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 import polars as pl
 from pydantic import Field, PrivateAttr, model_validator
@@ -24,6 +25,7 @@ from ordain.data.fingerprint import digest_frame
 from ordain.data.locations import redact, scheme_of
 from ordain.data.nested import flatten
 from ordain.data.source import SOURCES, Source
+from ordain.data.stack import stack_frames
 from ordain.data.table import ReadReport
 
 _ROWS_A_BATCH = 50_000
@@ -101,7 +103,9 @@ class SqlSource(Source):
 
     def _sqlite(self, path: Path) -> pl.DataFrame:
         try:
-            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            with closing(
+                sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            ) as connection:
                 names = connection.execute(
                     "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
                 ).fetchall()
@@ -126,7 +130,7 @@ class SqlSource(Source):
 
     def _adbc(self) -> pl.DataFrame:
         url = self.url.removeprefix("adbc+")
-        statement = self.query or f"SELECT * FROM {_quoted(self.table or '')}"
+        statement = self.query or f"SELECT * FROM {_quoted(self.table or '')}"  # noqa: S608
         try:
             return pl.read_database_uri(statement, url, engine="adbc")
         except (ImportError, pl.exceptions.ModuleUpgradeRequiredError) as error:
@@ -151,8 +155,15 @@ class SqlSource(Source):
             engine = sqlalchemy.create_engine(
                 url, connect_args=arguments if "postgresql" in url.partition("://")[0] else {}
             )
-        except (sqlalchemy.exc.ArgumentError, ImportError) as error:
+        except sqlalchemy.exc.NoSuchModuleError as error:
+            raise DataError(f"'{scheme}' is not a kind of database that is known") from error
+        except sqlalchemy.exc.ArgumentError as error:
             raise self._failure(error) from error
+        except ImportError as error:
+            raise MissingExtraError(
+                f"{redact(self.url)} needs the driver `{error.name}`, which is not installed.\n"
+                f"  Fix: install it, or name another, such as {scheme}+driver://..."
+            ) from error
         try:
             with engine.connect() as connection:
                 names = sqlalchemy.inspect(connection).get_table_names() if self.table else []
@@ -171,7 +182,11 @@ class SqlSource(Source):
         table = self.table or ""
         if "." not in table and names and table not in names:
             close = nearest(table, names)
-            hint = f" Did you mean '{close}'?" if close else f" Tables: {', '.join(sorted(names)[:20])}."
+            hint = (
+                f" Did you mean '{close}'?"
+                if close
+                else f" Tables: {', '.join(sorted(names)[:20])}."
+            )
             raise DataError(f"{redact(self.url)} has no table '{table}'.{hint}")
         return f"SELECT * FROM {_quoted(table)}"  # noqa: S608
 
@@ -194,15 +209,16 @@ def _from_batches(names: list[str], batches: Iterable[Any]) -> pl.DataFrame:
         )
     frames = [
         pl.DataFrame(
-            {name: _series(name, values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+            {
+                name: _series(name, values)
+                for name, values in zip(names, zip(*rows, strict=True), strict=True)
+            }
         )
         for rows in ([tuple(row) for row in batch] for batch in batches)
         if rows
     ]
     if not frames:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-    from ordain.data.stack import stack_frames
-
     stacked = stack_frames({f"batch {i}": frame.lazy() for i, frame in enumerate(frames)})
     return stacked.frame.collect()
 
@@ -241,7 +257,5 @@ def _escape(statement: str) -> str:
 
 
 def _secrets(url: str) -> list[str]:
-    from urllib.parse import unquote, urlsplit
-
     password = urlsplit(url).password
     return [password, unquote(password)] if password else []

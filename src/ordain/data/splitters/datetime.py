@@ -77,8 +77,9 @@ class DatetimeSplitter(Splitter):
             if dates.unparsed == column.count():
                 shown = ", ".join(f"'{one['value']}'" for one in dates.examples)
                 raise DataError(
-                    f"no value of `{self.column}` is a date in the format '{dates.format}': {shown}\n"
-                    "  Fix: datetime_format: \"%d/%m/%Y\", in the codes of strftime"
+                    f"no value of `{self.column}` is a date in the format "
+                    f"'{dates.format}': {shown}\n"
+                    '  Fix: datetime_format: "%d/%m/%Y", in the codes of strftime'
                 )
             facts["unparsed"] = {"count": dates.unparsed, "examples": list(dates.examples)}
         return dates.values, facts

@@ -82,13 +82,17 @@ class GroupSplitter(Splitter):
         """Return each row's group, numbered in the order of the names [N], and the sizes [G]."""
         column = split_column(table, self.column, key="column").cast(pl.String)
         names = column.unique().sort(nulls_last=True)
-        codes = pl.DataFrame({"group": column}).join(
-            pl.DataFrame({"group": names, "code": np.arange(len(names))}),
-            on="group",
-            how="left",
-            nulls_equal=True,
-            maintain_order="left",
-        )["code"].to_numpy()
+        codes = (
+            pl.DataFrame({"group": column})
+            .join(
+                pl.DataFrame({"group": names, "code": np.arange(len(names))}),
+                on="group",
+                how="left",
+                nulls_equal=True,
+                maintain_order="left",
+            )["code"]
+            .to_numpy()
+        )
         return codes, np.bincount(codes, minlength=len(names))
 
 
@@ -99,7 +103,7 @@ def _deal(sizes: npt.NDArray[np.int64], shares: Shares) -> npt.NDArray[np.int64]
     """
     ranks = shares.ranks()
     if len(sizes) <= len(ranks):
-        return ranks[: len(sizes)]
+        return np.asarray(ranks[: len(sizes)])
     middles = (np.cumsum(sizes) - sizes / 2) / sizes.sum()
     placed = np.searchsorted(shares.borders(), middles, side="right")
     placed = np.minimum(placed, len(shares.names) - 1).astype(np.int64)
@@ -112,4 +116,4 @@ def _deal(sizes: npt.NDArray[np.int64], shares: Shares) -> npt.NDArray[np.int64]
         placed[mine[np.argmin(sizes[mine])]] = i
         counts[giver] -= 1
         counts[i] += 1
-    return placed
+    return np.asarray(placed)

@@ -38,7 +38,7 @@ class StratifySplitter(Splitter):
     column: str
     """Column that holds the classes, or a number to be cut into bins."""
     bins: Annotated[int, Field(ge=2, le=1000)] | None = None
-    """Ranges with equally many rows to cut a number into; 10 where the column is a measured number."""
+    """Ranges of equally many rows to cut a number into; 10 where the column is a measurement."""
     probabilities: Probabilities = DEFAULT_PROBABILITIES
     """Shares of train, validation and test; they sum to 1."""
     sets: Sets = None

@@ -72,8 +72,12 @@ class Spearman(Metric[NumberSample]):
     worst: ClassVar[float | None] = -1.0
 
     def measure(self, sample: NumberSample) -> float | Undefined:
-        """Return the correlation; equal values share the mean of their ranks."""
-        return _correlation(sample, _ranks(sample.truth), _ranks(sample.scores))
+        """Return the correlation; equal values share a rank.
+
+        A rank counts weights: a row of weight two takes two places.
+        """
+        ranks = (_ranks(values, sample.weights) for values in (sample.truth, sample.scores))
+        return _correlation(sample, *ranks)
 
 
 def _is_constant(values: Floats) -> bool:
@@ -93,11 +97,12 @@ def _correlation(sample: NumberSample, truth: Floats, scores: Floats) -> float |
     return float(np.clip(sample.mean(truth * scores) / np.sqrt(spread), -1, 1))
 
 
-def _ranks(values: Floats) -> Floats:
+def _ranks(values: Floats, weights: Floats | None) -> Floats:
     order = np.argsort(values)
     ordered = values[order]
     ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
-    sizes = np.diff(ends, prepend=-1)
+    reached = ends + 1.0 if weights is None else np.cumsum(weights[order])[ends]
+    middles = reached - np.diff(reached, prepend=0.0) / 2
     ranks = np.empty(len(values))
-    ranks[order] = np.repeat(ends - (sizes - 1) / 2, sizes)
+    ranks[order] = np.repeat(middles, np.diff(ends, prepend=-1))
     return ranks

@@ -56,7 +56,7 @@ PLOTS = (
         figures.binary_threshold_vs_metric,
         (
             "What each metric would be if rows were called positive from this probability on. "
-            "Unless the config says otherwise it is 0.5."
+            "The dotted line is the threshold in force."
         ),
     ),
     (
@@ -92,8 +92,8 @@ PLOTS = (
         "Residuals",
         figures.residuals,
         (
-            "How often the prediction is too low (left) or too high (right). The middle 99 % of the "
-            "rows are shown."
+            "How often the prediction is too low (left) or too high (right). The middle 99 % of "
+            "the rows are shown."
         ),
     ),
     (

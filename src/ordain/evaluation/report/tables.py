@@ -10,20 +10,22 @@ from ordain.evaluation.table import Cell, DrawnTable
 from ordain.evaluation.verdict import format_value
 
 MAX_ITEMS = 12
+MAX_ROWS = 25
 
 
 def sortable(
     head: Iterable[Html], rows: Iterable[Html], *, caption: str = "", kind: str = ""
 ) -> Html:
-    """Return a table whose columns sort at a click on their heading."""
+    """Return a table whose columns sort at a click; a long one scrolls in a box of its own."""
+    body = list(rows)
     table = tag(
         "table",
         tag("caption", caption) if caption else None,
         tag("thead", tag("tr", *head)),
-        tag("tbody", *rows),
+        tag("tbody", *body),
         class_=f"sortable {kind}".strip(),
     )
-    return tag("div", table, class_="scroll")
+    return tag("div", table, class_="scroll tall" if len(body) > MAX_ROWS else "scroll")
 
 
 def drawn_table(table: DrawnTable, *, caption: str = "", has_own_row: bool = True) -> Html:

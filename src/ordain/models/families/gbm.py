@@ -32,7 +32,7 @@ from ordain.models.gbm.checkpoint import Checkpoint
 from ordain.models.gbm.matrix import Layout
 from ordain.models.gbm.model import FittedGbm, Trees
 from ordain.models.gbm.recipe import Task, recipe
-from ordain.models.gbm.training import Grown, Plan, Rows, bound_threads, grow
+from ordain.models.gbm.training import UNFINISHED, Grown, Plan, Rows, bound_threads, grow
 from ordain.models.targets import Target, n_classes
 
 Auto = Literal["auto"]
@@ -173,7 +173,11 @@ class Gbm(Family):
             layout,
             [trees for trees, _, _ in grown],
             history=[record for _, history, _ in grown for record in history],
-            facts={"family": self.type, "outputs": {n: f for n, (*_, f) in zip(names, grown, strict=True)}},
+            facts={
+                "family": self.type,
+                "stop_reason": _overall([fact["stop_reason"] for *_, fact in grown]),
+                "outputs": {n: f for n, (*_, f) in zip(names, grown, strict=True)},
+            },
             n_threads=job.n_threads,
         )
 
@@ -250,6 +254,11 @@ class _Job:
             "num_threads": n_threads,
             "verbosity": -1,
         }  # fmt: skip
+
+
+def _overall(reasons: list[str]) -> str:
+    """Return the reason of the whole: that of an output that was cut short, if there is one."""
+    return next((reason for reason in reasons if reason in UNFINISHED), reasons[-1])
 
 
 def _deadline(trainer: GbmTrainer) -> float | None:

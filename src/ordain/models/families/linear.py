@@ -92,7 +92,8 @@ class Linear(Family):
             for output in problem.outputs:
                 job = _Job(output, layout, scale, settings, context)
                 jobs.append(job.run(train, validation))
-        facts = {"family": self.type, "threads": n_threads, "n_rows": train.n_rows}
+        facts: dict[str, Any] = {"family": self.type, "threads": n_threads, "n_rows": train.n_rows}
+        facts["stop_reason"] = settings.stop_reason()
         if train.n_rows < n_given:
             facts["rows_left_out"] = n_given - train.n_rows
         names = [output.name for output in problem.outputs]
@@ -143,9 +144,7 @@ class _Job:
         judge = None
         if validation is not None and validation.n_rows:
             truth = Target.of(self.output, validation)
-            judge = Judged.of(
-                self._design(validation, search), truth, middle=middle, spread=spread
-            )
+            judge = Judged.of(self._design(validation, search), truth, middle=middle, spread=spread)
         found, judged_on = self._choose(search, rows, judge)
         facts = _facts(found, judged_on, search.dtype)
         weights = search.unscale(found, self.scale, middle=middle, spread=spread)
@@ -155,7 +154,9 @@ class _Job:
         if judge is not None or len(self.settings.strengths) == 1:
             return search.walk(rows, judge), "validation" if judge is not None else "nothing"
         # No row is copied: those that judge count nothing while learning, and the reverse.
-        is_judge = generator(self.context.seed, "linear", "holdout").random(len(rows.truth)) < 0.2
+        is_judge = (
+            generator(self.context.seed, "linear", "holdout").random(len(rows.truth)) < _HELD_OUT
+        )
         is_judge &= len(rows.truth) >= _FEWEST_TO_HOLD_OUT
         learns = rows.weighted((~is_judge).astype(np.float32))
         if not is_judge.any():
@@ -164,9 +165,7 @@ class _Job:
         return search.again(rows, found), "a fifth of the training rows, then fitted on all"
 
     def _design(self, rows: Dataset, search: Search) -> Design:
-        return Design(
-            self.layout, self.scale, rows.inputs, n_rows=rows.n_rows, dtype=search.dtype
-        )
+        return Design(self.layout, self.scale, rows.inputs, n_rows=rows.n_rows, dtype=search.dtype)
 
 
 def _settings(trainer: LinearTrainer, context: FitContext, *, has_text: bool) -> Settings:
@@ -179,14 +178,16 @@ def _settings(trainer: LinearTrainer, context: FitContext, *, has_text: bool) ->
     budget = trainer.time_budget_seconds
     deadline = None if budget is None else time.monotonic() + budget
 
-    def should_stop() -> bool:
-        return context.stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
+    def stop_reason() -> str | None:
+        if context.stop.is_set():
+            return "interrupted"
+        return "time_budget" if deadline and time.monotonic() >= deadline else None
 
     return Settings(
         strengths=auto if chosen == "auto" else (chosen,),
         max_iterations=trainer.max_iterations,
         tolerance=tolerance,
-        should_stop=should_stop,
+        stop_reason=stop_reason,
     )
 
 
@@ -233,3 +234,4 @@ def _facts(found: Found, judged_on: str, dtype: type) -> dict[str, Any]:
 
 
 _FEWEST_TO_HOLD_OUT = 50
+_HELD_OUT = 0.2

@@ -54,12 +54,12 @@ class FittedGbm(FittedModel):
         layout: Layout,
         trees: Sequence[Trees],
         *,
-        history: list[dict[str, Any]],
-        facts: dict[str, Any],
+        history: list[dict[str, Any]] | None = None,
+        facts: dict[str, Any] | None = None,
         n_threads: int = 0,
     ) -> None:
-        self.history = history
-        self.facts = facts
+        self.history = history or []
+        self.facts = facts or {}
         self._layout = layout
         self._trees = tuple(trees)
         self._n_threads = n_threads
@@ -105,9 +105,8 @@ class FittedGbm(FittedModel):
             outputs.append({"name": trees.name, "constant": list(trees.constant)})
         write_json(
             folder / _FILE,
-            {"format": FORMAT, "n_columns": self._layout.n_columns, "outputs": outputs,
-             "facts": self.facts, "history": self.history},
-        )  # fmt: skip
+            {"format": FORMAT, "n_columns": self._layout.n_columns, "outputs": outputs},
+        )
 
     @classmethod
     def load(cls, folder: Path, problem: Problem) -> FittedGbm:
@@ -124,7 +123,7 @@ class FittedGbm(FittedModel):
                 _read(folder, index, constant=tuple(entry["constant"]), problem=problem)
                 for index, entry in enumerate(stored["outputs"])
             ]
-            return cls(layout, trees, history=stored["history"], facts=stored["facts"])
+            return cls(layout, trees)
         except (StoreError, LightGBMError, KeyError, TypeError, OSError, ValueError) as error:
             if isinstance(error, BundleError):
                 raise

@@ -265,7 +265,7 @@ class _RowPredictor:
 
     def __call__(self, row: Sequence[float]) -> list[float]:
         with self._lock:
-            self._row[:] = row
+            self._row[:] = list(row)
             if self._function(*self._arguments) != 0:
                 raise _last_error()
             return self._scores[:]

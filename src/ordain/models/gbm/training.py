@@ -20,6 +20,9 @@ from ordain.models.gbm.native import Booster, Dataset, Params
 SAMPLE_ROWS = 200_000
 """Rows that bins are cut from, as many as LightGBM itself draws."""
 
+UNFINISHED = frozenset({"interrupted", "time_budget"})
+"""Reasons to stop that the clock or a person decides, so that another run may end elsewhere."""
+
 _MAXIMISED = frozenset({"auc", "average_precision", "auc_mu"})
 
 
@@ -66,7 +69,7 @@ class Grown:
     Attributes:
         text: of the rounds that are kept.
         n_rounds: that are kept.
-        stop_reason: `rounds`, `early_stop`, `no_split`, `stopped` or `time_budget`.
+        stop_reason: `rounds`, `early_stop`, `no_split`, `interrupted` or `time_budget`.
         history: one mapping a report.
     """
 
@@ -78,7 +81,7 @@ class Grown:
     @property
     def is_final(self) -> bool:
         """Whether the same config and data always end here."""
-        return self.stop_reason not in {"stopped", "time_budget"}
+        return self.stop_reason not in UNFINISHED
 
 
 def grow(
@@ -96,7 +99,7 @@ def grow(
     course = _Course(plan, booster, has_validation=validation is not None, events=context.events)
     for done in range(1, plan.n_rounds + 1):
         if context.stop.is_set():
-            return course.end(done - 1, "stopped")
+            return course.end(done - 1, "interrupted")
         if booster.grow():
             return course.end(done - 1, "no_split")
         course.judge(done)
@@ -148,7 +151,7 @@ class _Course:
     def end(self, done: int, reason: str) -> Grown:
         """Return what is kept."""
         kept = self._best_round if self._can_go_back and self._best_round else done
-        if done and (not self.history or self.history[-1]["round"] != done):
+        if done and (not self.history or self.history[-1]["epoch"] != done):
             self._report(done)
         return Grown(self._booster.to_text(max(1, kept)), kept, reason, self.history)
 
@@ -157,19 +160,16 @@ class _Course:
         if self._last is not None:
             losses["validation"] = self._last
         metric = str(self._plan.params.get("metric"))
-        record = {"output": self._plan.output, "round": done, "metric": metric, "losses": losses}
+        record = {"output": self._plan.output, "epoch": done, "metric": metric, "losses": losses}
         self.history.append(record)
         self._events.emit(
-            "progress", task=self._plan.output, done=done, total=self._plan.n_rounds, unit="rounds"
+            "progress", task="train", done=done, total=self._plan.n_rounds, unit="rounds"
         )
         self._events.emit(
             "epoch",
-            epoch=done,
+            **record,
             step=done,
-            output=self._plan.output,
-            losses=losses,
             metrics={},
-            metric=metric,
             seconds=round(time.perf_counter() - self._started, 3),
             learning_rate=self._plan.params.get("learning_rate"),
         )

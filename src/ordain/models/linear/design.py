@@ -75,7 +75,9 @@ class Layout:
     def dense_block(self, inputs: Columns, place: slice) -> Array:
         """Return the dense part of some rows, float32 [B, n_dense]."""
         parts = [inputs[name].values[place].reshape(-1, width) for name, width in self.dense]
-        return np.hstack(parts) if parts else np.empty((0, 0), dtype=np.float32)
+        if not parts:
+            return np.empty((0, 0), dtype=np.float32)
+        return np.hstack(parts).astype(np.float32, copy=False)
 
     def starts(self) -> list[int]:
         """Return the first row of the sparse weights of each category, then of each bag."""

@@ -58,11 +58,11 @@ class FittedLinear(FittedModel):
         centre: Float64s,
         weights: Sequence[Weights],
         *,
-        history: list[dict[str, Any]],
-        facts: dict[str, Any],
+        history: list[dict[str, Any]] | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
-        self.history = history
-        self.facts = facts
+        self.history = history or []
+        self.facts = facts or {}
         self._problem, self._layout, self._centre = problem, layout, centre
         self._weights = tuple(weights)
 
@@ -112,9 +112,8 @@ class FittedLinear(FittedModel):
             file.write(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
         write_json(
             folder / _FACTS,
-            {"format": FORMAT, "outputs": [output.name for output in self._problem.outputs],
-             "facts": self.facts, "history": self.history},
-        )  # fmt: skip
+            {"format": FORMAT, "outputs": [output.name for output in self._problem.outputs]},
+        )
 
     @classmethod
     def load(cls, folder: Path, problem: Problem) -> FittedLinear:
@@ -139,30 +138,31 @@ class FittedLinear(FittedModel):
             if isinstance(error, BundleError):
                 raise
             raise BundleError(f"{folder}: the `linear` weights cannot be read: {error}") from error
-        facts, history = stored["facts"], stored["history"]
-        return cls(problem, layout, tensors["centre"], weights, history=history, facts=facts)
+        return cls(problem, layout, tensors["centre"], weights)
 
     def _raw(self, inputs: Mapping[str, EncodedColumn], place: slice) -> list[Float64s]:
         layout, n_rows = self._layout, place.stop - place.start
         scores = [np.tile(weights.intercept, (n_rows, 1)) for weights in self._weights]
+        pairs = list(zip(scores, self._weights, strict=True))
         if layout.dense:
             block = layout.dense_block(inputs, place)
             filled = np.where(np.isfinite(block), block, self._centre)
-            for out, weights in zip(scores, self._weights, strict=True):
-                out += filled @ weights.dense
+            for out, weights in pairs:
+                np.add(out, filled @ weights.dense, out=out)
         starts = layout.starts()
         for (name, _), start in zip(layout.categories, starts, strict=False):
             ids = inputs[name].values[place]
-            for out, weights in zip(scores, self._weights, strict=True):
+            for out, weights in pairs:
                 # Weights of id 0 are zero, as its column was while learning.
-                out += weights.sparse[start + ids]
+                np.add(out, weights.sparse[start + ids], out=out)
         for (name, places), start in zip(
             layout.bags, starts[len(layout.categories) :], strict=True
         ):
-            matrix = bag_matrix(inputs[name].rows(place.start, place.stop), places, np.float64)
-            for out, weights in zip(scores, self._weights, strict=True):
-                n = n_weights(places)
-                out += matrix[:, :n] @ weights.sparse[start : start + n]
+            n = n_weights(places)
+            rows = inputs[name].rows(place.start, place.stop)
+            matrix = bag_matrix(rows, places, np.float64)[:, :n]
+            for out, weights in pairs:
+                np.add(out, matrix @ weights.sparse[start : start + n], out=out)
         return scores
 
 
@@ -190,7 +190,7 @@ _Gathered = tuple[Float64s, list[int], list[float]]
 def _row_gatherer(
     problem: Problem, layout: Layout, centre: Float64s
 ) -> Callable[[Sequence[RowValue]], _Gathered]:
-    """Return a function from one row's cells to its dense part, its sparse rows and their shares."""
+    """Return a function from one row's cells to its numbers, its sparse rows and their shares."""
     starts = layout.starts()
     category_starts = dict(zip((name for name, _ in layout.categories), starts, strict=False))
     bag_starts = starts[len(layout.categories) :]

@@ -17,7 +17,6 @@ from ordain.models.linear.solver import Minimum, logistic, minimise, softmax_los
 from ordain.models.targets import Target
 
 _DOUBLE_WEIGHTS = 200_000
-_TWO = 2
 
 Loss = Callable[[Array, Array], tuple[Array, Array]]
 
@@ -28,13 +27,13 @@ class Settings:
 
     Attributes:
         strengths: values of C to try, strongest ridge first.
-        should_stop: asked before each step.
+        stop_reason: asked before each step: why to stop now, or None.
     """
 
     strengths: Sequence[float]
     max_iterations: int
     tolerance: float
-    should_stop: Callable[[], bool]
+    stop_reason: Callable[[], str | None]
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Search:
         self._n_dense, self._n_sparse = n_dense, n_sparse
         n_weights = self._n_scores * (1 + n_dense + n_sparse)
         # Four bytes a weight where weights are many: the passes over them take most of the time.
-        self.dtype = np.float64 if n_weights <= _DOUBLE_WEIGHTS else np.float32
+        self.dtype: Any = np.float64 if n_weights <= _DOUBLE_WEIGHTS else np.float32
         self._start: Array = np.zeros(n_weights, dtype=self.dtype)
 
     def walk(self, train: Judged, validation: Judged | None) -> Found:
@@ -114,7 +113,7 @@ class Search:
             if best is not None and found.losses[key] >= best.losses[key]:
                 break
             best, weights = found, found.weights
-            if self._settings.should_stop():
+            if self._settings.stop_reason():
                 break
         assert best is not None, "there is at least one strength"
         return best
@@ -140,12 +139,10 @@ class Search:
             start,
             max_iterations=self._settings.max_iterations,
             tolerance=self._settings.tolerance,
-            should_stop=self._settings.should_stop,
+            should_stop=lambda: self._settings.stop_reason() is not None,
         )
         losses = {"train": self._value(rows, minimum.weights)}
-        return Found(
-            minimum.weights, strength, losses, minimum.n_iterations, minimum.is_converged
-        )
+        return Found(minimum.weights, strength, losses, minimum.n_iterations, minimum.is_converged)
 
     def _objective(self, rows: Judged, weights: Array, *, ridge: float) -> tuple[float, Array]:
         """Return the mean loss with the ridge, and its gradient."""
@@ -205,7 +202,7 @@ class Search:
     def _report(self, index: int, found: Found) -> None:
         record = {
             "output": self._output,
-            "round": index + 1,
+            "epoch": index + 1,
             "regularization": found.strength,
             "iterations": found.n_iterations,
             "losses": found.losses,
@@ -213,9 +210,9 @@ class Search:
         self.history.append(record)
         n_strengths = len(self._settings.strengths)
         self._events.emit(
-            "progress", task=self._output, done=index + 1, total=n_strengths, unit="strengths"
+            "progress", task="train", done=index + 1, total=n_strengths, unit="strengths"
         )
-        self._events.emit("epoch", epoch=index + 1, step=found.n_iterations, metrics={}, **record)
+        self._events.emit("epoch", **record, step=found.n_iterations, metrics={})
 
 
 _LOSSES: dict[str, Loss] = {"number": squared, "binary": logistic, "category": softmax_loss}

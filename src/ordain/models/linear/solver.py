@@ -58,6 +58,7 @@ def minimise(
     Args:
         objective: gives loss and gradient.
         start: weights to begin from; not changed.
+        max_iterations: steps at most.
         tolerance: relative change of the loss below which a step counts as small; three small
             steps in a row end the search.
         should_stop: asked before each step.
@@ -153,5 +154,6 @@ def sigmoid(scores: Array) -> Array:
 
 def softmax(scores: Array) -> Array:
     """Return exp(s) / sum(exp(s)) over the last axis, without overflow."""
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    powers: Array = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return powers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ordain.core.component import Component, OneOf, Registry
@@ -56,6 +56,16 @@ class Encoder(Component):
         A module with a method `fit_` is given the same tensors of up to 10,000 training rows once,
         before the first step, to set what depends on data (bins, scales).
         """
+
+    def rebuild(self, shapes: Sequence[Shape], structure: Mapping[str, Any]) -> nn.Module:
+        """Return the module of a saved model, whose weights are then read into it.
+
+        Args:
+            structure: the attribute `structure` (plain data) of the module that `build` gave, or
+                empty where it has none.
+        """
+        del structure
+        return self.build(shapes)
 
     @property
     def is_frozen(self) -> bool:

@@ -76,7 +76,12 @@ class NeuralModel(FittedModel):
         }
         with atomic_file(folder / WEIGHTS_FILE) as file:
             file.write(save(tensors))
-        write_json(folder / STRUCTURE_FILE, {"format": 1, "temperatures": self.temperatures})
+        structure = {
+            "format": 1,
+            "temperatures": self.temperatures,
+            "encoders": self.network.structures(self.layout),
+        }
+        write_json(folder / STRUCTURE_FILE, structure)
 
     @classmethod
     def load(cls, folder: Path, problem: Problem) -> NeuralModel:
@@ -86,11 +91,11 @@ class NeuralModel(FittedModel):
             BundleError: a file is missing, or the weights do not fit the problem.
         """
         layout = Layout.of(problem)
-        network = build_network(problem, layout, seed=0)
         try:
             tensors, structure = _read(folder)
         except (StoreError, OSError) as error:
             raise BundleError(f"the neural model in {folder} cannot be read: {error}") from error
+        network = build_network(problem, layout, seed=0, structures=structure["encoders"])
         _check_shapes(network.state_dict(), tensors)
         network.load_state_dict(tensors)
         return cls(problem, network, temperatures=structure["temperatures"])

@@ -13,10 +13,11 @@ from ordain.models.family import Dataset, FitContext, Problem
 from ordain.models.neural.checkpoint import Checkpoints, Progress
 from ordain.models.neural.device import choose_device, choose_precision, threads
 from ordain.models.neural.fitted import NeuralModel
+from ordain.models.neural.frozen import Stage, replace_frozen
 from ordain.models.neural.judging import Judge, Objective, score_rows, temperature
 from ordain.models.neural.keeper import Job
 from ordain.models.neural.loop import train
-from ordain.models.neural.network import build_network
+from ordain.models.neural.network import Network, build_network
 from ordain.models.neural.packing import Columns, Layout
 from ordain.models.neural.plan import Plan, make_plan
 from ordain.models.neural.rows import Rows
@@ -40,38 +41,47 @@ def fit(
     """
     if train_set.n_rows == 0:
         raise TrainingError("there are no rows to learn from.\n  Fix: look at the split and `where`")
-    layout = Layout.of(problem)
-    network = build_network(problem, layout, seed=derive_seed(context.seed, "weights"))
-    plan = make_plan(trainer, n_rows=train_set.n_rows, network=network, layout=layout, context=context)
+    device = choose_device(context.backend)
+    full = build_network(
+        problem, Layout.of(problem), seed=derive_seed(context.seed, "weights")
+    )
+    n_threads = context.backend.threads or context.n_threads
+    with threads(n_threads), torch.random.fork_rng(devices=[]):
+        stage = replace_frozen(
+            problem, train_set, validation_set, network=full, context=context, device=device
+        )
+    plan = make_plan(
+        trainer,
+        n_rows=train_set.n_rows,
+        network=stage.network,
+        layout=stage.layout,
+        context=context,
+    )
     with threads(plan.threads), torch.random.fork_rng(devices=[]):
-        job = _job(problem, train_set, validation_set, layout=layout, plan=plan,
-                   trainer=trainer, context=context, network=network)
+        job = _job(stage, plan, trainer=trainer, context=context, device=device)
         progress = train(job)
         temperatures = _temperatures(job, problem)
     return NeuralModel(
         problem,
-        network,
+        full,
         temperatures=temperatures,
         history=progress.history,
-        facts=_facts(job, progress, temperatures),
+        facts=_facts(job, progress, temperatures=temperatures, network=full),
     )
 
 
 def _job(
-    problem: Problem,
-    train_set: Dataset,
-    validation_set: Dataset | None,
-    *,
-    layout: Layout,
+    stage: Stage,
     plan: Plan,
+    *,
     trainer: NeuralTrainer,
     context: FitContext,
-    network: Any,
+    device: torch.device,
 ) -> Job:
-    device = choose_device(context.backend)
+    problem, network = stage.problem, stage.network
     rows = Rows(
-        _columns(train_set),
-        layout,
+        _columns(stage.train),
+        stage.layout,
         device,
         batch_size=plan.batch_size,
         seed=context.seed,
@@ -80,10 +90,9 @@ def _job(
     network.to(device)
     network.fit_(rows.sample(_SAMPLE_ROWS))
     validation = None
-    if validation_set is not None and validation_set.n_rows:
-        validation = Rows(
-            _columns(validation_set), layout, device, batch_size=plan.eval_batch_size, seed=0
-        )
+    if stage.validation is not None and stage.validation.n_rows:
+        columns = _columns(stage.validation)
+        validation = Rows(columns, stage.layout, device, batch_size=plan.eval_batch_size, seed=0)
     return Job(
         network=network,
         rows=rows,
@@ -137,14 +146,16 @@ def _temperatures(job: Job, problem: Problem) -> dict[str, float]:
     }
 
 
-def _facts(job: Job, progress: Progress, temperatures: dict[str, float]) -> dict[str, Any]:
+def _facts(
+    job: Job, progress: Progress, *, temperatures: dict[str, float], network: Network
+) -> dict[str, Any]:
     return {
         **job.plan.facts(),
         "device": str(job.rows.device),
         "precision": job.precision.name,
-        "n_parameters": sum(p.numel() for p in job.network.parameters()),
+        "n_parameters": sum(p.numel() for p in network.parameters()),
         "n_trainable_parameters": sum(
-            p.numel() for p in job.network.parameters() if p.requires_grad
+            p.numel() for p in network.parameters() if p.requires_grad
         ),
         "steps": progress.total,
         "best_step": progress.best_total or progress.total,

@@ -64,7 +64,7 @@ class Keeper:
 
     def finish(self) -> None:
         """Say why training ended, and leave a checkpoint from which nothing is left to do."""
-        job, progress = self._job, self._state.progress
+        progress = self._state.progress
         if progress.stop_reason is None:
             progress.stop_reason = "all epochs done"
         self._say_progress()

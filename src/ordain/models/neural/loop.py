@@ -6,11 +6,8 @@ nothing. It can be killed between any two instructions and goes on from its last
 
 from __future__ import annotations
 
-import contextlib
 import math
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,19 +15,13 @@ from torch import Tensor
 
 from ordain.core.errors import TrainingError
 from ordain.core.randomness import derive_seed
-from ordain.models.family import FitContext
 from ordain.models.neural.blocks.dropout import set_dropout
 from ordain.models.neural.blocks.parameter import pace_of
-from ordain.models.neural.checkpoint import Checkpoints, Progress, State
-from ordain.models.neural.device import Precision
-from ordain.models.neural.judging import Judge, Objective
-from ordain.models.neural.keeper import Keeper
-from ordain.models.neural.network import Network
+from ordain.models.neural.checkpoint import Progress, State
+from ordain.models.neural.keeper import Job, Keeper
 from ordain.models.neural.packing import Batch
 from ordain.models.neural.plan import Plan
-from ordain.models.neural.rows import Rows
-from ordain.models.neural.suspects import explain_lost_loss
-from ordain.models.neural.trainer import NeuralTrainer
+
 
 def train(job: Job) -> Progress:
     """Train the network in place, leave the best weights in it, and return what happened.

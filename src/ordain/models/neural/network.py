@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,10 @@ from ordain.features.encoded import Kind
 from ordain.models.family import Output, Problem
 from ordain.models.neural.component import Combiner, Decoder, Task
 from ordain.models.neural.packing import Batch, Group, Layout
+
+
+Structures = Mapping[str, Mapping[str, Any]]
+"""What modules are rebuilt from beside their specs, by the names of groups."""
 
 
 class Network(nn.Module):
@@ -43,6 +48,14 @@ class Network(nn.Module):
         """Return the raw scores of a batch."""
         return self(*batch.inputs())  # type: ignore[no-any-return]
 
+    def structures(self, layout: Layout) -> dict[str, Any]:
+        """Return what modules are rebuilt from beside their specs, by the names of groups."""
+        return {
+            group.name: encoder.structure
+            for group, encoder in zip(layout.groups, self.encoders, strict=True)
+            if hasattr(encoder, "structure")
+        }
+
     @torch.no_grad()
     def fit_(self, batch: Batch) -> None:
         """Let encoders set what depends on data, such as bins."""
@@ -52,15 +65,20 @@ class Network(nn.Module):
                 encoder.fit_(*read(numbers, ids, tuple(ragged)))
 
 
-def build_network(problem: Problem, layout: Layout, *, seed: int) -> Network:
+def build_network(
+    problem: Problem, layout: Layout, *, seed: int, structures: Structures | None = None
+) -> Network:
     """Return the network a problem describes, its first weights drawn from a seed.
+
+    Args:
+        structures: of a saved network, by the names of groups; weights are then read into it.
 
     Raises:
         UsageError: an encoder gives a sequence, or cannot read its column.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoders = [_encoder(group) for group in layout.groups]
+        encoders = [_encoder(group, structures) for group in layout.groups]
         assert isinstance(problem.combiner, Combiner), "the family has chosen a combiner"
         combiner = problem.combiner.build([int(e.width) for e in encoders], task=task_of(problem))  # type: ignore[arg-type]
         heads = []
@@ -87,7 +105,7 @@ def n_scores(output: Output) -> int:
     return output.shape.cardinality if output.shape.kind is Kind.INDEX else 1
 
 
-def _encoder(group: Group) -> nn.Module:
+def _encoder(group: Group, structures: Structures | None) -> nn.Module:
     encoder = group.encoder
     if group.inputs[0].shape.kind not in encoder.kinds:
         raise UsageError(
@@ -99,7 +117,10 @@ def _encoder(group: Group) -> nn.Module:
             f"encoder '{encoder.type}' of `{group.name}` gives a sequence, and the combiner joins "
             "single vectors.\n  Fix: reduce_output: mean"
         )
-    return encoder.build([column.shape for column in group.inputs])
+    shapes = [column.shape for column in group.inputs]
+    if structures is None:
+        return encoder.build(shapes)
+    return encoder.rebuild(shapes, structures.get(group.name, {}))
 
 
 Read = Callable[[Tensor, Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]

@@ -99,6 +99,19 @@ class Ragged:
     weights: Tensor | None
     edges: npt.NDArray[np.int64]
 
+    @classmethod
+    def of(cls, column: EncodedColumn, device: torch.device | str = "cpu") -> Self:
+        """Return an encoded column as tensors."""
+        assert column.offsets is not None, "a ragged column has offsets"
+        edges = np.asarray(column.offsets)
+        dtype = np.int32 if edges[-1] < np.iinfo(np.int32).max else np.int64
+        return cls(
+            _tensor(column.values.astype(dtype, copy=False), device),
+            _tensor(edges.astype(dtype), device),
+            None if column.weights is None else _tensor(column.weights, device),
+            edges,
+        )
+
     def rows(self, start: int, stop: int) -> Ragged:
         """Return rows start to stop - 1 as views."""
         low, high = int(self.edges[start]), int(self.edges[stop])
@@ -215,7 +228,7 @@ def pack_ragged(
     """Return the ragged columns as tensors; `places` chooses rows."""
     found = [columns.inputs[group.inputs[0].name] for group in layout.ragged]
     chosen = found if places is None else [column.take(places) for column in found]
-    return tuple(_ragged(column, device) for column in chosen)
+    return tuple(Ragged.of(column, device) for column in chosen)
 
 
 def _side_by_side(parts: Sequence[npt.NDArray[np.generic]], n_rows: int) -> npt.NDArray[np.float32]:
@@ -233,18 +246,6 @@ def _stacked(parts: Sequence[npt.NDArray[np.generic]], n_rows: int) -> npt.NDArr
     for place, part in enumerate(parts):
         out[:, place] = part
     return out
-
-
-def _ragged(column: EncodedColumn, device: torch.device | str) -> Ragged:
-    assert column.offsets is not None, "a ragged column has offsets"
-    edges = np.asarray(column.offsets)
-    dtype = np.int32 if edges[-1] < np.iinfo(np.int32).max else np.int64
-    return Ragged(
-        _tensor(column.values.astype(dtype, copy=False), device),
-        _tensor(edges.astype(dtype), device),
-        None if column.weights is None else _tensor(column.weights, device),
-        edges,
-    )
 
 
 def _truth(column: EncodedColumn, device: torch.device | str) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ordain.models.neural.blocks.dropout import Dropout
+from ordain.models.neural.blocks.parameter import Pace, set_pace
 
 
 class HashedBag(nn.Module):
@@ -20,11 +21,18 @@ class HashedBag(nn.Module):
     """
 
     def __init__(
-        self, cardinality: int, *, size: int, scale: float, dropout: float = 0.0
+        self,
+        cardinality: int,
+        *,
+        size: int,
+        scale: float,
+        dropout: float = 0.0,
+        rate: float | None = None,
     ) -> None:
         super().__init__()
         self.width = size
-        self.table = nn.Parameter(torch.randn(cardinality, size) * scale)
+        table = nn.Parameter(torch.randn(cardinality, size) * scale)
+        self.table = set_pace(table, Pace(rate=rate, is_decayed=False))
         self.dropout = Dropout(dropout, is_scheduled=False)
 
     def forward(self, ids: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:

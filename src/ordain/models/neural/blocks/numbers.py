@@ -74,11 +74,12 @@ class PeriodicEmbedding(nn.Module):
 
 
 class PiecewiseLinearEmbedding(nn.Module):
-    """Each number as how far it has come through each of K bins, then a linear map.
+    """Each number beside how far it has come through each of K bins, mapped linearly, then ReLU.
 
-    Bins are quantiles of the training rows. Source: Gorishniy et al. 2022 (arXiv 2203.05556).
+    Bins are quantiles of the training rows. Source: Gorishniy et al. 2022 (arXiv 2203.05556); the
+    number itself is kept, so that a straight line need not be put together from pieces.
 
-    Shapes: x [B, F] -> [B, F * width_each].
+    Shapes: x [B, F] -> [B, F * width_each], the numbers themselves first.
     """
 
     edges: Tensor
@@ -89,9 +90,9 @@ class PiecewiseLinearEmbedding(nn.Module):
         self.n_bins = n_bins
         self.register_buffer("edges", torch.linspace(-3, 3, n_bins + 1).repeat(n_columns, 1))
         bound = 1 / math.sqrt(n_bins)
-        self.weight = nn.Parameter(torch.empty(n_columns, n_bins, width_each))
+        self.weight = nn.Parameter(torch.empty(n_columns, n_bins, width_each - 1))
         nn.init.uniform_(self.weight, -bound, bound)
-        self.bias = nn.Parameter(torch.zeros(n_columns, width_each))
+        self.bias = nn.Parameter(torch.zeros(n_columns, width_each - 1))
 
     @torch.no_grad()
     def fit_(self, x: Tensor) -> None:
@@ -112,7 +113,7 @@ class PiecewiseLinearEmbedding(nn.Module):
         span = (high - low).clamp_min(1e-6)
         share = ((x.unsqueeze(-1) - low) / span).clamp(0, 1)  # [B, F, K]
         spread = torch.baddbmm(self.bias.unsqueeze(1), share.transpose(0, 1), self.weight)
-        return torch.relu(spread.transpose(0, 1).flatten(1))
+        return torch.cat([x, torch.relu(spread.transpose(0, 1).flatten(1))], dim=1)
 
     def row(self) -> RowFunction:
         """Return the map for one row."""
@@ -122,6 +123,7 @@ class PiecewiseLinearEmbedding(nn.Module):
 
         def run(x: np.ndarray) -> np.ndarray:
             share = np.clip((x[:, None] - low) / span, 0, 1)
-            return np.maximum((share[:, None, :] @ weight)[:, 0] + bias, 0).ravel()
+            spread = np.maximum((share[:, None, :] @ weight)[:, 0] + bias, 0)
+            return np.concatenate([x, spread.ravel()])
 
         return run

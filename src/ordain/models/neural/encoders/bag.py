@@ -28,6 +28,8 @@ class BagEncoder(Encoder):
     """Numbers in a vector."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of numbers set to 0 while training."""
+    learning_rate: float = Field(0.005, gt=0)
+    """Learning rate of the vectors where `trainer.learning_rate` is 'auto'."""
     kinds = frozenset({Kind.BAG})
     form: ClassVar[Form] = Form.DENSE
 
@@ -36,5 +38,9 @@ class BagEncoder(Encoder):
         from ordain.models.neural.blocks.bag import HashedBag
 
         return HashedBag(
-            shapes[0].cardinality, size=self.embedding_size, scale=0.1, dropout=self.dropout
+            shapes[0].cardinality,
+            size=self.embedding_size,
+            scale=0.1,
+            dropout=self.dropout,
+            rate=self.learning_rate,
         )

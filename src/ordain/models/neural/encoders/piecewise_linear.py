@@ -26,8 +26,8 @@ class PiecewiseLinearEncoder(Encoder):
     aliases = ("ple",)
     num_bins: int = Field(48, ge=1)
     """Bins a number is spread over."""
-    embedding_size: int = Field(16, ge=1)
-    """Columns a number becomes."""
+    embedding_size: int = Field(8, ge=2)
+    """Columns a number becomes, itself included."""
     kinds = frozenset({Kind.SCALAR, Kind.VECTOR})
 
     def build(self, shapes: Sequence[Shape]) -> nn.Module:

@@ -1,0 +1,1 @@
+"""Answers that need no learning: shares and means, overall and by group."""

@@ -1,0 +1,229 @@
+import json
+import time
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from conftest_evaluation import binary_scores, category_scores, number_scores
+from ordain.core.errors import UsageError
+from ordain.evaluation.evaluate import (
+    MISSING,
+    UNSEEN,
+    SetScores,
+    compare_scores,
+    evaluate_output,
+    judge_output,
+)
+from ordain.evaluation.judgement import Judgement, OutputSummary
+
+
+def test_judgement_has_every_metric_and_reads_back():
+    truth, scores, _ = binary_scores(500)
+    found = evaluate_output("binary", truth, scores, ("no", "yes"))
+    assert found.metrics["roc_auc"] == pytest.approx(sk.roc_auc_score(truth, scores))
+    assert Judgement.model_validate(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_equal_scores_give_equal_bytes():
+    truth, good, poor = binary_scores(500)
+    sets = {"test": SetScores(truth, good, {"poor": poor})}
+    one, other = (json.dumps(judge_output("binary", sets).to_json()) for _ in range(2))
+    assert one == other
+
+
+def test_missing_and_unseen_labels_are_counted_and_left_out():
+    truth, scores = category_scores(300, 4)
+    expected = evaluate_output("category", truth[5:], scores[5:]).metrics
+    truth[:3], truth[3:5] = UNSEEN, MISSING
+    found = evaluate_output("category", truth, scores)
+    assert (found.n_rows, found.n_unseen, found.n_missing) == (295, 3, 2)
+    assert found.metrics == expected
+    assert any("did not occur in training" in text for text in found.warnings)
+    assert any("2 rows left out: the truth is missing" in text for text in found.warnings)
+
+
+def test_missing_numbers_are_left_out():
+    truth, scores = number_scores(50)
+    truth[:4] = np.nan
+    found = evaluate_output("number", truth, scores)
+    assert (found.n_rows, found.n_missing) == (46, 4)
+
+
+def test_number_minus_one_is_a_number():
+    found = evaluate_output("number", np.array([-1.0, -2.0, 3.0]), np.array([-1.0, -2.0, 3.0]))
+    assert found.n_rows == 3
+
+
+def test_undefined_metric_is_null_with_a_reason_and_headline_moves_on():
+    found = evaluate_output("binary", np.ones(20), np.linspace(0, 1, 20))
+    assert found.metrics["roc_auc"] is None
+    assert found.undefined["roc_auc"] == "every row is positive"
+    assert found.headline == "average_precision"
+
+
+def test_no_rows_left_is_said():
+    found = evaluate_output("binary", np.full(3, np.nan), np.zeros(3))
+    assert set(found.metrics.values()) == {None}
+    assert "no row is left to judge" in found.warnings
+
+
+def test_scores_that_are_not_numbers_give_no_value_and_a_warning():
+    truth, scores, _ = binary_scores(50)
+    scores[7] = np.nan
+    found = evaluate_output("binary", truth, scores)
+    assert set(found.metrics.values()) == {None}
+    assert any("not finite" in text for text in found.warnings)
+
+
+def test_lengths_must_agree():
+    with pytest.raises(UsageError, match="truth has 3 rows and scores have 2"):
+        evaluate_output("number", np.zeros(3), np.zeros(2))
+
+
+def test_output_type_without_metrics_is_named():
+    with pytest.raises(UsageError, match="a `audio` output cannot be judged"):
+        evaluate_output("audio", np.zeros(3), np.zeros(3))
+
+
+def test_truth_outside_the_classes_is_refused():
+    with pytest.raises(UsageError, match="an index from 0 to 1; found 0 to 5"):
+        evaluate_output("category", np.array([0, 5]), np.ones((2, 2)) / 2)
+
+
+def test_binary_truth_of_other_values_is_refused():
+    with pytest.raises(UsageError, match="must be 0 or 1"):
+        evaluate_output("binary", np.array([0, 3]), np.zeros(2))
+
+
+def test_threshold_moves_predictions_and_leaves_ranking_alone():
+    truth, scores, _ = binary_scores(500)
+    low, half = (evaluate_output("binary", truth, scores, threshold=t).metrics for t in (0.2, 0.5))
+    assert low["roc_auc"] == half["roc_auc"]
+    assert low["recall"] == pytest.approx(sk.recall_score(truth, scores >= 0.2))
+    assert low["recall"] > half["recall"]
+
+
+def test_confusion_matrix_equals_the_reference():
+    truth, scores = category_scores(300, 4)
+    found = evaluate_output("category", truth, scores, ("a", "b", "c", "d"))
+    assert found.confusion["matrix"] == sk.confusion_matrix(truth, scores.argmax(1)).tolist()
+
+
+def test_many_classes_give_the_most_frequent_mistakes():
+    truth, scores = category_scores(2000, 60)
+    found = evaluate_output("category", truth, scores)
+    matrix = sk.confusion_matrix(truth, scores.argmax(1))
+    np.fill_diagonal(matrix, 0)
+    top = found.confusion["top"]
+    assert len(top) == 30
+    assert top[0]["rows"] == matrix.max()
+
+
+def test_per_class_table_equals_the_reference():
+    truth, scores = category_scores(300, 4)
+    found = evaluate_output("category", truth, scores).per_class
+    precision, recall, f1, rows = sk.precision_recall_fscore_support(truth, scores.argmax(1))
+    for place, row in enumerate(found):
+        assert row["rows"] == rows[place]
+        assert row["precision"] == pytest.approx(precision[place], rel=1e-5)
+        assert row["recall"] == pytest.approx(recall[place], rel=1e-5)
+        assert row["f1"] == pytest.approx(f1[place], rel=1e-5)
+
+
+def test_curves_have_at_most_200_points_and_keep_their_area():
+    truth, scores, _ = binary_scores(20_000)
+    curves = evaluate_output("binary", truth, scores).curves
+    roc = curves["roc"]
+    assert len(roc["true_positive_rate"]) <= 200
+    area = np.trapezoid(roc["true_positive_rate"], roc["false_positive_rate"])
+    assert area == pytest.approx(sk.roc_auc_score(truth, scores), abs=2e-4)
+
+
+def test_thresholds_curve_equals_the_reference():
+    truth, scores, _ = binary_scores(400)
+    curve = evaluate_output("binary", truth, scores).curves["thresholds"]
+    place = curve["threshold"].index(0.37)
+    assert curve["f1"][place] == pytest.approx(sk.f1_score(truth, scores >= 0.37), rel=1e-5)
+    assert curve["accuracy"][place] == pytest.approx(np.mean(truth == (scores >= 0.37)), rel=1e-5)
+
+
+def test_calibration_groups_are_equal_in_size_and_hold_every_row():
+    truth, scores, _ = binary_scores(1000)
+    curve = evaluate_output("binary", truth, scores).curves["calibration"]
+    assert curve["rows"] == [100] * 10
+    assert all(low <= t <= high for low, t, high in zip(curve["low"], curve["true"], curve["high"], strict=True))  # fmt: skip
+
+
+def test_constant_scores_are_one_calibration_group():
+    truth, _, _ = binary_scores(100)
+    curve = evaluate_output("binary", truth, np.full(100, 0.3)).curves["calibration"]
+    assert curve["rows"] == [100]
+
+
+def test_judged_output_has_baselines_differences_and_verdict():
+    truth, good, poor = binary_scores(2000)
+    found = judge_output(
+        "binary", {"test": SetScores(truth, good, {"prior": np.full(2000, 0.3), "linear": poor})}
+    )
+    assert OutputSummary.model_validate(found.to_json()) == found
+    assert [d.verdict for d in found.differences["test"]] == ["better", "better"]
+    assert found.verdict.startswith("roc_auc 0.")
+    assert "for `linear` on `test`: better (gain" in found.verdict
+
+
+def test_model_equal_to_a_baseline_gets_no_praise():
+    truth, good, _ = binary_scores(500)
+    found = judge_output("binary", {"test": SetScores(truth, good, {"twin": good})})
+    assert found.differences["test"][0].verdict == "cannot tell"
+    assert "cannot tell" in found.verdict
+
+
+def test_poorer_model_is_called_worse():
+    truth, good, poor = binary_scores(2000)
+    assert compare_scores("binary", truth, poor, good, against="good").verdict == "worse"
+
+
+def test_real_but_tiny_gain_is_called_small():
+    truth = np.linspace(0, 1, 5000)
+    bend = 0.1 * np.sin(40 * truth)
+    found = compare_scores("number", truth, truth + 0.999 * bend, truth + bend, against="x")
+    assert (found.verdict, found.is_small) == ("better", True)
+
+
+def test_lower_is_better_gains_are_positive():
+    truth, scores = number_scores(500)
+    found = compare_scores("number", truth, scores, scores * 2, against="double", metric="rmse")
+    assert found.gain == pytest.approx(found.other - found.value)
+    assert found.verdict == "better"
+
+
+def test_a_handful_of_rows_cannot_tell():
+    truth = np.array([0, 1, 0, 1, 1])
+    found = compare_scores("binary", truth, truth * 0.9, 1 - truth * 0.9, against="reverse")
+    assert (found.verdict, found.interval) == ("cannot tell", None)
+
+
+def test_metrics_for_other_outputs_are_left_to_them():
+    truth, scores = number_scores(50)
+    found = judge_output("number", {"test": SetScores(truth, scores)}, metrics=["f1", "mae"])
+    assert list(found.sets["test"].metrics) == ["mae"]
+    assert found.headline_reason == "it is the first metric asked for"
+
+
+def test_verdict_is_drawn_from_the_test_set_whatever_the_order():
+    truth, good, poor = binary_scores(500)
+    scores = SetScores(truth, good, {"linear": poor})
+    found = judge_output("binary", {"train": scores, "validation": scores, "test": scores})
+    assert "on `test`" in found.verdict
+
+
+def test_all_binary_metrics_of_16281_rows_take_little_time():
+    truth, scores, _ = binary_scores(16_281)
+    evaluate_output("binary", truth, scores, has_detail=False)
+    taken = []
+    for _ in range(5):
+        start = time.perf_counter()
+        evaluate_output("binary", truth, scores, has_detail=False)
+        taken.append(time.perf_counter() - start)
+    assert min(taken) < 0.02
