@@ -84,8 +84,14 @@ def test_defaults_lie_under_what_a_feature_says():
       text: {encoder: {type: rnn, num_layers: 2, state_size: 9}}
     """
     tenure, charge, notes = bind(load(text), PROFILES).document.input_features
-    assert (tenure.preprocessing.normalization, tenure.preprocessing.outlier_strategy) == ("zscore", "clip")
-    assert (charge.preprocessing.normalization, charge.preprocessing.outlier_threshold) == ("minmax", 4.0)
+    assert (tenure.preprocessing.normalization, tenure.preprocessing.outlier_strategy) == (
+        "zscore",
+        "clip",
+    )
+    assert (charge.preprocessing.normalization, charge.preprocessing.outlier_threshold) == (
+        "minmax",
+        4.0,
+    )
     assert (notes.encoder.num_layers, notes.encoder.state_size) == (2, 7)
 
 
@@ -114,7 +120,9 @@ def test_options_that_an_encoder_asks_for_are_laid_under_the_users():
     document, reasons = settle(bind(load(text), PROFILES).document)
     options = document.input_features[0].preprocessing
     assert (options.tokenizer, options.pretrained_model_name_or_path) == ("hf_tokenizer", "./m")
-    assert reasons["input_features.notes.preprocessing.tokenizer"] == "the encoder 'bert' asks for it"
+    assert (
+        reasons["input_features.notes.preprocessing.tokenizer"] == "the encoder 'bert' asks for it"
+    )
 
 
 def test_rendered_reasons_stand_behind_their_lines():
@@ -163,7 +171,9 @@ def test_a_class_with_one_row_is_an_error_only_where_it_cannot_be_stratified():
 
 def test_rows_without_a_target_are_told():
     profiles = with_column("churn", ["yes", "no", None] * 20)
-    assert codes("input_features: [tenure]\noutput_features: [churn]\n", profiles, severity="warning") == ["W508"]
+    assert codes(
+        "input_features: [tenure]\noutput_features: [churn]\n", profiles, severity="warning"
+    ) == ["W508"]
 
 
 def test_all_faults_are_told_at_once_in_file_order():
@@ -181,7 +191,13 @@ def test_the_first_config_is_sound_and_explains_itself():
     assert "  # customer_id: category" in text
     config = load(text)
     bound = bind(config, PROFILES)
-    assert [f.name for f in bound.document.input_features] == ["tenure", "contract", "notes", "since", "charge"]
+    assert [f.name for f in bound.document.input_features] == [
+        "tenure",
+        "contract",
+        "notes",
+        "since",
+        "charge",
+    ]
 
 
 def test_the_first_config_of_an_unknown_target_has_the_nearest_name():

@@ -1,5 +1,7 @@
 """The corpus of broken configs: every fault at its place, the right suggestion first."""
 
+import functools
+
 import polars as pl
 import pytest
 from column_profiles import profiles_of
@@ -22,6 +24,7 @@ PROFILES = profiles_of(
 )
 
 
+@functools.cache
 def diagnose(broken):
     return check(broken.text, PROFILES if broken.needs_data else None, env={})
 

@@ -70,7 +70,7 @@ def test_declared_type_counts_what_does_not_parse(tmp_path):
 
 
 def test_declared_type_of_an_unknown_column_names_the_nearest(tmp_path):
-    with pytest.raises(DataError, match="`types` names the column `zipp`.*Did you mean `zip`"):
+    with pytest.raises(DataError, match=r"`types` names the column `zipp`.*Did you mean `zip`"):
         table(tmp_path, "zip,n\n1,2\n", types={"zipp": "text"})
 
 
@@ -78,7 +78,11 @@ def test_declared_type_of_an_unknown_column_names_the_nearest(tmp_path):
     ("text", "has_header", "names"),
     [
         ("a,b\n1,2\n", True, ["a", "b"]),
-        ("5.1,3.5,setosa\n4.9,3.0,setosa\n6.3,3.3,virginica\n", False, ["column_1", "column_2", "column_3"]),
+        (
+            "5.1,3.5,setosa\n4.9,3.0,setosa\n6.3,3.3,virginica\n",
+            False,
+            ["column_1", "column_2", "column_3"],
+        ),
         ("country,2019,2020\nFR,1.5,2.5\nDE,2.5,3.5\n", True, ["country", "2019", "2020"]),
         ("name,city\nann,rome\nbob,oslo\n", True, ["name", "city"]),
         ("yes,no\nyes,yes\nno,no\n", False, ["column_1", "column_2"]),
@@ -164,7 +168,12 @@ def test_comment_and_skipped_lines(tmp_path):
 
 @pytest.mark.parametrize(
     ("encoding", "reported"),
-    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-bom"), ("utf-16", "utf-16"), ("utf-16-le", "utf-16-le")],
+    [
+        ("utf-8", "utf-8"),
+        ("utf-8-sig", "utf-8-bom"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+    ],
 )
 def test_encoding_is_detected(tmp_path, encoding, reported):
     read = table(tmp_path, "name,n\nCafé,1\nnaïve,2\n".encode(encoding))
@@ -189,7 +198,9 @@ def test_foreign_byte_far_below_the_head_is_found(tmp_path):
 
 
 def test_broken_utf8_among_utf8_is_an_error_with_the_lines(tmp_path):
-    with pytest.raises(DataError, match=r"'a.csv' is UTF-8 but for 1 line\(s\):\n  line 3: caf\\xe9,2"):
+    with pytest.raises(
+        DataError, match=r"'a.csv' is UTF-8 but for 1 line\(s\):\n  line 3: caf\\xe9,2"
+    ):
         table(tmp_path, "name,n\nCafé,1\n".encode() + b"caf\xe9,2\n")
 
 
@@ -200,7 +211,7 @@ def test_broken_utf8_is_read_where_that_is_declared(tmp_path):
 
 
 def test_declared_encoding_that_does_not_fit_names_the_line(tmp_path):
-    with pytest.raises(DataError, match="line 2 is not valid ascii: byte 0xc3"):
+    with pytest.raises(DataError, match="line 2 is not valid us_ascii: byte 0xc3"):
         table(tmp_path, "name,n\nCafé,1\n".encode(), encoding="us_ascii")
 
 
@@ -223,7 +234,9 @@ def test_line_7001_with_too_many_fields_is_named(tmp_path):
 
 def test_line_7001_with_too_few_fields_is_named(tmp_path):
     lines = ["a,b,c", *(f"{i},{i},x" for i in range(6_999)), "1,2", *("1,2,y" for _ in range(100))]
-    with pytest.raises(DataError, match=r"fewer fields than the 3 columns.*\n  line 7001 \(2 fields\): 1,2"):
+    with pytest.raises(
+        DataError, match=r"fewer fields than the 3 columns.*\n  line 7001 \(2 fields\): 1,2"
+    ):
         table(tmp_path, "\n".join(lines) + "\n")
 
 
@@ -258,7 +271,9 @@ def test_quotes_inside_fields_are_characters_where_no_field_starts_with_one(tmp_
 
 
 def test_open_quote_is_an_error_with_its_line(tmp_path):
-    with pytest.raises(DataError, match=r'quote that is not closed.*\n  line 2: 1,"abc,x\n  Fix: close'):
+    with pytest.raises(
+        DataError, match=r'quote that is not closed.*\n  line 2: 1,"abc,x\n  Fix: close'
+    ):
         table(tmp_path, 'a,b,c\n1,"abc,x\n2,y,z\n4,p,q\n')
 
 
@@ -266,19 +281,19 @@ def test_one_gigabyte_line_is_refused_without_reading_it(tmp_path):
     with (tmp_path / "a.csv").open("wb") as file:
         file.write(b"a,b\n1,2\n")
         file.truncate(1 << 30)
-    with pytest.raises(DataError, match="line 3 of 'a.csv' is longer than 16,777,216 bytes"):
+    with pytest.raises(DataError, match=r"line 3 of 'a.csv' is longer than 16,777,216 bytes"):
         read_table(open_source("a.csv", root=tmp_path))
 
 
 def test_long_line_in_a_packed_file_is_refused(tmp_path):
     packed = gzip.compress(b"a,b\n1," + b"x" * (1 << 25) + b"\n", 1)
-    with pytest.raises(DataError, match="line 2 of 'a.csv.gz' is longer than"):
+    with pytest.raises(DataError, match=r"line 2 of 'a.csv.gz' is longer than"):
         table(tmp_path, packed, "a.csv.gz")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b"  \n"])
 def test_empty_file_is_an_error(tmp_path, content):
-    with pytest.raises(DataError, match="'a.csv' is empty: it holds no line of data"):
+    with pytest.raises(DataError, match=r"'a.csv' is empty: it holds no line of data"):
         table(tmp_path, content)
 
 
@@ -300,7 +315,7 @@ def test_packed_files(tmp_path, name):
 
 def test_damaged_packed_file_is_an_error(tmp_path):
     packed = gzip.compress(b"a,b\n" + b"1,x\n" * 10_000)[:-30]
-    with pytest.raises(DataError, match="'a.csv.gz' is damaged and cannot be unpacked"):
+    with pytest.raises(DataError, match=r"'a.csv.gz' is damaged and cannot be unpacked"):
         table(tmp_path, packed, "a.csv.gz")
 
 
@@ -321,7 +336,9 @@ def test_glob_and_folder_read_all_files_in_order(tmp_path):
 def test_files_with_other_columns_are_named(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     (tmp_path / "b.csv").write_text("x,z\n1,2\n")
-    expected = r"2 files do not have the same columns:\n  `y` is not in 'b.csv'\n  `z` is not in 'a.csv'"
+    expected = (
+        r"2 files do not have the same columns:\n  `y` is not in 'b.csv'\n  `z` is not in 'a.csv'"
+    )
     with pytest.raises(DataError, match=expected):
         read_table(open_source("*.csv", root=tmp_path))
 
@@ -358,7 +375,9 @@ def test_cached_rows_are_those_of_the_file(tmp_path):
 
 def test_unknown_option_names_the_nearest(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(UsageError, match="`seperator` is not an option of a csv source. Did you mean `separator`"):
+    with pytest.raises(
+        UsageError, match=r"`seperator` is not an option of a csv source. Did you mean `separator`"
+    ):
         open_source({"source": "a.csv", "seperator": ";"}, root=tmp_path)
 
 
@@ -370,7 +389,9 @@ def test_wrong_option_value_is_explained(tmp_path):
 
 def test_missing_file_names_the_nearest(tmp_path):
     (tmp_path / "telco.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(DataError, match="the file 'telko.csv' is not there.*Did you mean 'telco.csv'"):
+    with pytest.raises(
+        DataError, match=r"the file 'telko.csv' is not there.*Did you mean 'telco.csv'"
+    ):
         open_source("telko.csv", root=tmp_path)
-    with pytest.raises(DataError, match="no file matches '\\*.tsv'"):
+    with pytest.raises(DataError, match=r"no file matches '\*.tsv'"):
         open_source("*.tsv", root=tmp_path)

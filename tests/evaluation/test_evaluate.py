@@ -3,9 +3,9 @@ import time
 
 import numpy as np
 import pytest
+from judged_runs import binary_scores, category_scores, number_scores
 from sklearn import metrics as sk
 
-from conftest_evaluation import binary_scores, category_scores, number_scores
 from ordain.core.errors import UsageError
 from ordain.evaluation.evaluate import (
     MISSING,
@@ -152,7 +152,8 @@ def test_calibration_groups_are_equal_in_size_and_hold_every_row():
     truth, scores, _ = binary_scores(1000)
     curve = evaluate_output("binary", truth, scores).curves["calibration"]
     assert curve["rows"] == [100] * 10
-    assert all(low <= t <= high for low, t, high in zip(curve["low"], curve["true"], curve["high"], strict=True))  # fmt: skip
+    low, true, high = (np.array(curve[name]) for name in ("low", "true", "high"))
+    assert ((low <= true) & (true <= high)).all()
 
 
 def test_constant_scores_are_one_calibration_group():
@@ -227,3 +228,17 @@ def test_all_binary_metrics_of_16281_rows_take_little_time():
         evaluate_output("binary", truth, scores, has_detail=False)
         taken.append(time.perf_counter() - start)
     assert min(taken) < 0.02
+
+
+def test_verdict_admits_where_a_baseline_is_ahead():
+    truth, scores = number_scores(500)
+    outlier = truth.copy()
+    outlier[0] += 1000  # exact but for one row: far better by the median, far worse by r2
+    found = judge_output("number", {"test": SetScores(truth, scores, {"rule": outlier})})
+    expected = "But `rule` is ahead by mae, median_absolute_error and mape."
+    assert found.verdict.endswith(expected)
+
+
+def test_output_without_any_set_is_refused():
+    with pytest.raises(UsageError, match="no set of rows to judge"):
+        judge_output("number", {})

@@ -1,7 +1,9 @@
+from math import erf
+
 import numpy as np
 import pytest
+from judged_runs import binary_scores, category_scores, number_scores
 
-from conftest_evaluation import binary_scores, category_scores, number_scores
 from ordain.evaluation.intervals import gain_interval, value_interval
 from ordain.evaluation.metric import METRICS
 from ordain.evaluation.sample import make_sample
@@ -40,8 +42,6 @@ def test_interval_from_influence_agrees_with_resampling(name, type_name):
 
 def test_interval_of_roc_auc_covers_the_truth_as_often_as_it_says():
     metric = METRICS.build("roc_auc")
-    from math import erf
-
     area = 0.5 * (1 + erf(1.2 / 2))  # of normal scores that lie 1.2 apart: phi(1.2 / sqrt 2)
     random = np.random.default_rng(0)
     hits = 0

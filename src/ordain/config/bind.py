@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ordain.config import against_data, columns
 from ordain.config.codes import fault
-from ordain.config.config import Config
+from ordain.config.config import Config, in_order
 from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, TypeDefaults
 from ordain.config.dumped import secrets_of, to_plain
 from ordain.core.component import Component
@@ -66,7 +66,7 @@ def bind(config: Config, profiles: Mapping[str, ColumnProfile]) -> Bound:
         ConfigError: with every way in which document and data disagree (`E4xx`).
     """
     bound, faults = _bind(config, profiles)
-    errors = [fault for fault in faults if fault.severity == "error"]
+    errors = in_order([fault for fault in faults if fault.severity == "error"])
     if errors or bound is None:
         raise ConfigError.of(errors)
     return bound
@@ -128,7 +128,10 @@ def _bind(
         return None, faults
     inputs, left_out = columns.expand_inputs(config, profiles, reasons)
     faults += left_out
-    declared: dict[str, Sequence[Any]] = {"input_features": inputs, "output_features": document.output_features}
+    declared: dict[str, Sequence[Any]] = {
+        "input_features": inputs,
+        "output_features": document.output_features,
+    }
     update: dict[str, Any] = {"defaults": {}}
     for section, features in declared.items():
         known = [feature for feature in features if feature.column in profiles]

@@ -255,6 +255,19 @@ class _Fault:
         ]
 
 
+def _spoken_key(place: Path, root: Node) -> str:
+    """Return the key that a type name stands behind: `encoder: embed`, `tenure: number`."""
+    if place[-1] != "type":
+        return str(place[-1]) if isinstance(place[-1], str) else "type"
+    block = root.at(place[:-1])
+    entry = block.entries.get("type") if block is not None else None
+    is_short = entry is not None and entry.mark is not None and entry.mark is entry.node.mark
+    if not is_short or block is None:
+        return "type"
+    name = block.get("name")
+    return str(name.value) if name is not None else str(place[-2])
+
+
 def _as_text(value: object, kinds: set[str]) -> str | None:
     """Return a value as one of some JSON types, as a user writes it; None if there is no way."""
     text = None
@@ -293,7 +306,7 @@ def unknown_component(
     value = root.at(place)
     name = str(value.plain()) if value is not None else ""
     close = nearest(name, [*names, *aliases])
-    key = place[-1] if isinstance(place[-1], str) else "type"
+    key = _spoken_key(place, root)
     return fault(
         "E204",
         f"unknown {kind} '{name}'{subject}",

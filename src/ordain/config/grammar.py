@@ -129,7 +129,7 @@ def _data(node: Node) -> Node:
             inner[key] = node.entries[key]
     if inner:
         body.setdefault("options", Entry(source.mark, Node(inner, source.node.mark)))
-    moved = {"format", *body, *inner} - {"source", *Data.model_fields}
+    moved = {"format", *inner, *(key for key in loose if key in body and key != "type")}
     rest = {key: entry for key, entry in node.entries.items() if key not in moved}
     rest["source"] = Entry(source.mark, Node(body, source.node.mark))
     return Node(rest, node.mark)

@@ -182,7 +182,7 @@ def from_python(value: object, mark: Mark | None = None) -> Node:
         TypeError: an object that is not data.
     """
     if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json", exclude_unset=True)
+        value = _written_keys(value)
     if isinstance(value, Mapping):
         return Node({str(k): Entry(mark, from_python(v, mark)) for k, v in value.items()}, mark)
     if value is None or isinstance(value, bool | str | int | float):
@@ -196,6 +196,19 @@ def from_python(value: object, mark: Mark | None = None) -> Node:
     if hasattr(value, "item") and callable(value.item):
         return Node(value.item(), mark)
     raise TypeError(f"{type(value).__name__} is not data that a config can hold")
+
+
+def _written_keys(spec: BaseModel) -> dict[str, Any]:
+    """Return the keys of a spec that were given, and its `type`."""
+    names = [name for name in type(spec).model_fields if name in spec.model_fields_set]
+    keys = {name: getattr(spec, name) for name in names}
+    if "type" in type(spec).model_fields:
+        keys = {"type": getattr(spec, "type"), **keys}  # noqa: B009
+    options = keys.get("preprocessing")
+    if isinstance(options, BaseModel):
+        # The options of a feature do not repeat its type.
+        keys["preprocessing"] = {k: v for k, v in _written_keys(options).items() if k != "type"}
+    return {**keys, **(spec.model_extra or {})}
 
 
 def dotted(path: Path) -> str:

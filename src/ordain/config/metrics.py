@@ -16,7 +16,7 @@ from ordain.core.diagnostics import Diagnostic
 
 def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iterator[Diagnostic]:
     """Yield the faults of metrics: unknown names, wrong keys, no output they fit."""
-    registry = _registry()
+    registry = metric_registry()
     types = {output.type for output in draft.outputs or []}
     for index, metric in enumerate(metrics):
         path = ("evaluation", "metrics", index)
@@ -42,7 +42,8 @@ def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iter
             )
 
 
-def _registry() -> Registry[Any]:
+def metric_registry() -> Registry[Any]:
+    """Return the registry of metrics."""
     # Metrics live in a room above this one: they are looked up by name, as a plugin's are, so that
     # the imports of this room still go downward.
     registry: Registry[Any] = importlib.import_module("ordain.evaluation.metric").METRICS

@@ -79,7 +79,7 @@ def bring_up(root: Node) -> list[Diagnostic]:
     written = node.value if node is not None else 0
     account = Account()
     if isinstance(written, int) and not isinstance(written, bool):
-        for version in range(written, VERSION):
+        for version in range(written, VERSION) if written in STEPS else ():
             for step in STEPS[version]:
                 step(root, account)
     return account.entries
@@ -313,8 +313,8 @@ def _type_today(name: object) -> str | None:
     """Return the column type that a name means today, or None."""
     if not isinstance(name, str):
         return None
-    today = FEATURES.aliases().get(name) or ludwig.TYPE_ALIASES.get(name) or name
-    return today if FEATURES.has(today) else None
+    today = ludwig.TYPE_ALIASES.get(name, name)
+    return FEATURES.get(today).type_name() if FEATURES.has(today) else None
 
 
 def _items(root: Node, section: str) -> list[tuple[int, Node]]:

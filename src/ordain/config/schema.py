@@ -20,6 +20,7 @@ from ordain.config.document import (
     TypeDefaults,
 )
 from ordain.config.migrate import REGISTRIES
+from ordain.config.metrics import metric_registry
 from ordain.config.schema_parts import PLUGIN, Parts, Schema, aliases_of
 from ordain.data.source import SOURCES
 from ordain.features.feature import FEATURES
@@ -61,6 +62,7 @@ BEYOND: dict[str, str] = {
     "E4xx": "the data",
     "older forms": "a document without `version` may use the older forms that `migrate` lists",
     "options of a source": "which options `data.source` takes beside it depends on the file's name",
+    "schedules": "`learning_rate_scheduler` without `type` is read in Ludwig's way (`decay` ...)",
     "variables": "`${NAME}` may stand where a number must",
     "whole numbers": "a whole number is not written with a point: 3, not 3.0",
     "plugins": "the keys of a component named as `module:Class`",
@@ -138,7 +140,14 @@ class _Builder(Parts):
 
     def evaluation(self) -> Schema:
         """Return `evaluation`."""
-        return self.spec(Evaluation)
+        schema = self.spec(Evaluation)
+        described = schema["properties"]["metrics"].get("description", "")
+        items = {"type": "array", "items": self.component(metric_registry())}
+        schema["properties"]["metrics"] = {
+            "anyOf": [items, {"type": "null"}],
+            "description": described,
+        }
+        return schema
 
     def defaults(self) -> Schema:
         """Return `defaults`: a block for each type."""

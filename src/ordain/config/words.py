@@ -36,6 +36,11 @@ def registry_of(kind: str) -> Registry[Any] | None:
     return next((registry for registry in _REGISTRIES if registry.kind == kind), None)
 
 
+def registries() -> dict[str, Registry[Any]]:
+    """Return every registry whose components a config may name, by kind."""
+    return {registry.kind: registry for registry in _REGISTRIES}
+
+
 @cache
 def schema_of(spec: type[Spec]) -> Schema:
     """Return the JSON Schema of a spec; components inside are marked by `x-component`."""

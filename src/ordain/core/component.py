@@ -18,12 +18,17 @@ The smallest working component:
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib
 import importlib.metadata
+import inspect
+import itertools
 import json
 import pkgutil
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import (
@@ -54,10 +59,36 @@ class Spec(BaseModel):
         frozen=True,
         extra="forbid",
         validate_default=False,
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
+        # Most of the components that are imported are never read: their validators are built when used.
+        defer_build=True,
         protected_namespaces=(),
     )
+
+    @classmethod
+    def field_descriptions(cls) -> dict[str, str]:
+        """Return the docstring under each field, those of base classes included.
+
+        Read from the source when asked for: pydantic's own way reads it at each import, which
+        takes as long as all other imports together.
+        """
+        found: dict[str, str] = {}
+        for base in reversed(cls.__mro__):
+            if issubclass(base, BaseModel) and base is not BaseModel:
+                found |= _docstrings(base.__module__).get(base.__qualname__, {})
+        return {name: text for name, text in found.items() if name in cls.model_fields}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return pydantic's schema with the descriptions of the fields."""
+        made = handler(schema)
+        properties = handler.resolve_ref_schema(made).get("properties", {})
+        for name, text in cls.field_descriptions().items():
+            if name in properties:
+                properties[name].setdefault("description", text)
+        return made
 
 
 class Component(Spec):
@@ -123,9 +154,10 @@ class Registry(Generic[C]):
         Raises:
             UsageError: no such component; the message has the nearest name and all names.
         """
-        self._discover()
         if ":" in name:
             return self._import(name)
+        if not self._is_at_hand(name):
+            self._discover()
         found = self._classes.get(self._aliases.get(name, name))
         if found is None:
             close = nearest(name, [*self._classes, *self._aliases])
@@ -147,6 +179,8 @@ class Registry(Generic[C]):
 
     def has(self, name: str) -> bool:
         """Return whether a type name or alias is known; ``module:Class`` is not tried."""
+        if self._is_at_hand(name):
+            return True
         self._discover()
         return name in self._classes or name in self._aliases
 
@@ -163,6 +197,21 @@ class Registry(Generic[C]):
         cls = self.get(str(keys.get("type")))
         return cls.model_validate({**keys, "type": cls.type_name()})
 
+    def _is_at_hand(self, name: str) -> bool:
+        """Return whether a name is known without importing every component of the kind.
+
+        A component mostly stands in the module of its name, so that module alone is tried.
+        """
+        with self._lock:
+            if name not in self._classes and not self._is_discovered and name.isidentifier():
+                module = f"{self._package}.{name}"
+                try:
+                    importlib.import_module(module)
+                except ModuleNotFoundError as error:
+                    if error.name != module:
+                        raise
+            return name in self._classes or name in self._aliases
+
     def _discover(self) -> None:
         if self._is_discovered:
             return
@@ -173,7 +222,7 @@ class Registry(Generic[C]):
             for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
                 if not module.ispkg:
                     importlib.import_module(f"{self._package}.{module.name}")
-            for point in importlib.metadata.entry_points(group=f"ordain.{self.kind}s"):
+            for point in _entry_points().select(group=f"ordain.{self.kind}s"):
                 point.load()
             self._is_discovered = True
 
@@ -255,3 +304,41 @@ def _read(cls: type[C], keys: dict[str, Any], context: Any) -> C:
     if context and context.get("strict"):
         return cls.model_validate_json(json.dumps(keys), strict=True, context=context)
     return cls.model_validate(keys)
+
+
+@functools.cache
+def _docstrings(module: str) -> dict[str, dict[str, str]]:
+    """Return class to field to docstring of a module's source; empty where there is no source."""
+    try:
+        source = inspect.getsource(sys.modules[module])
+    except (KeyError, OSError, TypeError):
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for node, name in _classes(ast.parse(source), ""):
+        fields = found.setdefault(name, {})
+        for statement, following in itertools.pairwise(node.body):
+            if (
+                isinstance(statement, ast.AnnAssign)
+                and isinstance(statement.target, ast.Name)
+                and isinstance(following, ast.Expr)
+                and isinstance(following.value, ast.Constant)
+                and isinstance(following.value.value, str)
+            ):
+                fields[statement.target.id] = inspect.cleandoc(following.value.value)
+    return found
+
+
+def _classes(tree: ast.AST, prefix: str) -> Iterator[tuple[ast.ClassDef, str]]:
+    """Yield every class of a module with its qualified name."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node, prefix + node.name
+            yield from _classes(node, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.FunctionDef):
+            yield from _classes(node, f"{prefix}{node.name}.<locals>.")
+
+
+@functools.cache
+def _entry_points() -> importlib.metadata.EntryPoints:
+    """Return the entry points of all installed packages; reading them takes a while."""
+    return importlib.metadata.entry_points()

@@ -26,7 +26,7 @@ class Classes:
         edges: inner borders of the bins, if a number was cut.
     """
 
-    codes: npt.NDArray[np.int64]
+    codes: npt.NDArray[Any]
     labels: list[str]
     edges: list[float] = field(default_factory=list)
 
@@ -46,15 +46,15 @@ def row_classes(column: pl.Series, *, bins: int | None) -> Classes:
         )
     if column.dtype.is_numeric() and (bins is not None or _is_measured(column)):
         return _bins(column, bins or _DEFAULT_BINS)
-    texts = column.cast(pl.String)
-    values = texts.drop_nulls().unique().sort()
-    codes = texts.replace_strict(
-        values, np.arange(len(values)), default=None, return_dtype=pl.Int64
-    )
-    labels = values.to_list()
+    if column.dtype.is_nested() or column.dtype.base_type() in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+    values = column.drop_nulls().unique().sort()
+    places = np.arange(len(values), dtype=np.int32)
+    codes = column.replace_strict(values, places, default=None, return_dtype=pl.Int32)
+    labels = values.cast(pl.String).to_list()
     if codes.null_count():
         codes, labels = codes.fill_null(len(labels)), [*labels, "(missing)"]
-    return Classes(codes.to_numpy().astype(np.int64), labels)
+    return Classes(codes.to_numpy(), labels)
 
 
 def describe_classes(classes: Classes) -> dict[str, Any]:
@@ -93,4 +93,4 @@ def _bins(column: pl.Series, bins: int) -> Classes:
     if is_missing.any():
         codes[is_missing] = len(labels)
         labels.append("(missing)")
-    return Classes(codes.astype(np.int64), labels, [float(edge) for edge in edges])
+    return Classes(codes, labels, [float(edge) for edge in edges])

@@ -36,7 +36,8 @@ _VOLATILE = frozenset(
         "current_localtime", "current_localtimestamp", "current_setting", "getvariable", "getenv",
         "current_user", "current_query", "current_database", "current_schema", "current_schemas",
         "version", "pg_sleep", "sleep_ms", "txid_current", "query", "query_table",
-        "add_parquet_key", "write_log", "parse_duckdb_log_message", "in_search_path", "error", "nan_error",
+        "add_parquet_key", "write_log", "parse_duckdb_log_message", "in_search_path", "error",
+        "nan_error",
     }
 )  # fmt: skip
 _REFUSED = {
@@ -102,7 +103,7 @@ def apply_expressions(
         values = _evaluate(frame, expression, key=f"columns.{name}").alias(name)
         frame = _with_column(frame, values)
     notes: dict[str, Any] = {"derived_columns": list(columns)} if columns else {}
-    if training and where:
+    if training and where is not None:
         keep = _condition(frame, where)
         frame, n_rows = _keep_rows(frame, keep), int(keep.sum() or 0)
         notes["where"] = {"rows_left_out": n_before - n_rows}

@@ -45,7 +45,7 @@ def read_table(
     fingerprint = source.fingerprint()
     frame, report = _rows(source, fingerprint, cache_folder)
     table = Table(frame, fingerprint, report.n_rows, report)
-    if where or columns or sample is not None:
+    if where is not None or columns or sample is not None:
         from ordain.data.expressions import apply_expressions
 
         table = apply_expressions(table, where=where, columns=columns, sample=sample, seed=seed)

@@ -77,6 +77,14 @@ def _hash_values(column: pl.Series) -> Hashes:
 
 
 def _hash_block(texts: pl.Series) -> Hashes:
+    distinct = texts.unique()
+    if len(distinct) * 4 > len(texts):
+        return _hash_bytes(texts)
+    hashes = pl.Series(_hash_bytes(distinct))
+    return texts.replace_strict(distinct, hashes, return_dtype=pl.UInt64).to_numpy()
+
+
+def _hash_bytes(texts: pl.Series) -> Hashes:
     lengths = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
     joined = "".join(texts.drop_nulls().to_list()).encode()
     data = np.frombuffer(joined, dtype=np.uint8).astype(np.uint64)

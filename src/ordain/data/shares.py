@@ -79,7 +79,7 @@ class Shares:
             return np.bincount(ranks[:n_rows], minlength=len(self.names)).astype(np.int64)
         wanted = self.values * n_rows
         counts = np.floor(wanted + 1e-9).astype(np.int64)
-        order = np.argsort(counts - wanted, kind="stable")
+        order = np.argsort(np.round(counts - wanted, 9), kind="stable")
         counts[order[: n_rows - counts.sum()]] += 1
         for i in ranks:
             if not counts[i]:
@@ -105,16 +105,15 @@ def sets_series(codes: npt.NDArray[Any], names: Sequence[str]) -> pl.Series:
     The three standard names always belong to it, so that comparing with them never fails.
     """
     every = list(dict.fromkeys((*STANDARD, *names)))
-    place = np.array([every.index(name) for name in names] or [0], dtype=np.int64)
-    physical = pl.Series(np.where(codes < 0, 0, place[codes]).astype(np.uint32))
-    series = pl.Series("set", every, dtype=pl.Enum(every)).gather(physical)
-    missing = pl.Series(codes < 0)
-    return series.set(missing, None).alias("set") if missing.any() else series.alias("set")
+    # The last place is that of code -1: a null.
+    place = pl.Series([every.index(name) for name in names] + [None], dtype=pl.UInt32)
+    values = pl.Series("set", [*every, None], dtype=pl.Enum(every))
+    return values.gather(place.fill_null(len(every))).gather(codes).alias("set")
 
 
 def spread_classes(
-    classes: npt.NDArray[np.int64], shares: Shares, *, random: np.random.Generator
-) -> npt.NDArray[np.int64]:
+    classes: npt.NDArray[Any], shares: Shares, *, random: np.random.Generator
+) -> npt.NDArray[np.int16]:
     """Return the set of each row [N], the share of every class being that of the sets.
 
     Within a class whole rows go by the shares; what is left over goes, row by row, to the set that
@@ -127,7 +126,7 @@ def spread_classes(
         random: decides which rows of a class go where.
     """
     n_sets = len(shares.names)
-    order = np.lexsort((random.random(len(classes)), classes))
+    order = _shuffled_by_class(classes, random)
     labels, sizes = np.unique(classes, return_counts=True)
     base = np.floor(np.outer(sizes, shares.values) + 1e-9).astype(np.int64)
     base[sizes == 1] = 0
@@ -142,18 +141,30 @@ def spread_classes(
             base[row, i] += 1
             given[i] += 1
     _fill_empty(base, shares)
-    codes = np.repeat(np.tile(np.arange(n_sets), len(labels)), base.ravel())
-    result = np.empty(len(classes), dtype=np.int64)
-    result[order] = codes
+    result = np.empty(len(classes), dtype=np.int16)
+    result[order] = np.repeat(np.tile(np.arange(n_sets, dtype=np.int16), len(labels)), base.ravel())
     return result
 
 
-def deal_folds(classes: npt.NDArray[np.int64], k: int, *, random: np.random.Generator) -> pl.Series:
+def deal_folds(classes: npt.NDArray[Any], k: int, *, random: np.random.Generator) -> pl.Series:
     """Return fold numbers 0 to k - 1 [N], classes spread evenly, folds of nearly one size."""
-    order = np.lexsort((random.random(len(classes)), classes))
-    folds = np.empty(len(classes), dtype=np.int64)
-    folds[order] = np.arange(len(classes)) % k
-    return pl.Series("fold", folds.astype(np.int32))
+    folds = np.empty(len(classes), dtype=np.int32)
+    folds[_shuffled_by_class(classes, random)] = np.arange(len(classes)) % k
+    return pl.Series("fold", folds)
+
+
+def shuffle(n_rows: int, random: np.random.Generator) -> npt.NDArray[Any]:
+    """Return the row numbers in random order [N], in the smallest type that holds them."""
+    dtype = np.int32 if n_rows < np.iinfo(np.int32).max else np.int64
+    return random.permutation(np.arange(n_rows, dtype=dtype))
+
+
+def _shuffled_by_class(classes: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[Any]:
+    """Return the row numbers, class by class, in random order within each [N]."""
+    order = shuffle(len(classes), random)
+    # Sixteen bits are sorted by radix: five times as fast, and stable.
+    narrow = classes.astype(np.int16) if classes.max(initial=0) < 1 << 15 else classes
+    return np.asarray(order[np.argsort(narrow[order], kind="stable")])
 
 
 def require_rows(n_rows: int, k: int, *, what: str = "rows") -> None:

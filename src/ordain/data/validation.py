@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ordain.core.errors import DataError
@@ -58,14 +61,14 @@ def holdout(
 
 
 def _choose(
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+    rows: npt.NDArray[Any],
     shares: Shares,
     *,
     seed: int,
     groups: pl.Series | None,
     classes: pl.Series | None,
     times: pl.Series | None,
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+) -> npt.NDArray[Any]:
     random = generator(seed, "split", "holdout")
     if groups is not None:
         names = groups.gather(rows).cast(pl.String)
@@ -76,7 +79,7 @@ def _choose(
         is_held[0] = len(order) > 1
         held = np.zeros(len(order), dtype=np.int64)
         held[order] = is_held
-        return held[codes]
+        return np.asarray(held[codes])
     if classes is not None:
         return spread_classes(
             row_classes(classes.gather(rows), bins=None).codes, shares, random=random

@@ -196,8 +196,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _inline(text: str) -> str:
     """Return text in which no character starts Markdown or HTML, on one line."""
-    text = " ".join(str(text).split())
-    for character in "\\`*_[]<>|#":
+    text = _plain(" ".join(str(text).split()))
+    for character in "\\`*_[]|#":
         text = text.replace(character, f"\\{character}")
     return text
 

@@ -289,7 +289,9 @@ def _wilson(share: Floats, rows: Ints) -> tuple[Floats, Floats]:
     z = 1.959963984540054
     centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     half = z * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
-    return (centre - half).clip(0, 1), (centre + half).clip(0, 1)
+    return np.minimum(share, (centre - half).clip(0)), np.maximum(
+        share, (centre + half).clip(max=1)
+    )
 
 
 def _plain(values: Array) -> list[float | None]:

@@ -16,6 +16,7 @@ from ordain.evaluation.intervals import gain_interval, gain_of, value_interval
 from ordain.evaluation.judgement import Difference, Judgement, OutputSummary, Verdict
 from ordain.evaluation.metric import (
     HEADLINE,
+    LEAD,
     METRICS,
     Metric,
     Undefined,
@@ -30,7 +31,7 @@ from ordain.evaluation.sample import (
     Sample,
     make_sample,
 )
-from ordain.evaluation.verdict import verdict_sentence
+from ordain.evaluation.verdict import reservation, verdict_sentence
 
 UNSEEN = -1
 """Truth of a row whose label did not occur in training, as the encoding of a category says it."""
@@ -118,35 +119,34 @@ def judge_output(
         raise UsageError("there is no set of rows to judge")
     fitting = [m for m in map(METRICS.build, metrics or ()) if type_name in m.types]
     chosen = metrics_for(type_name, fitting or None)
-    names = tuple(labels)
-    judged: dict[str, Judgement] = {}
-    baselines: dict[str, dict[str, Judgement]] = {}
-    differences: dict[str, tuple[Difference, ...]] = {}
-    for set_name, scores in sets.items():
-        usable = _usable_rows(type_name, scores.truth)
-        ours = _sample(type_name, scores, scores.scores, usable.rows)
-        judged[set_name] = _judge(ours, chosen, names, usable=usable, has_detail=True)
-        headline = _metric_named(chosen, judged[set_name].headline)
-        found: list[Difference] = []
-        for name, other in scores.baselines.items():
-            theirs = _sample(type_name, scores, other, usable.rows)
-            judgement = _judge(theirs, chosen, names, usable=usable, has_detail=False)
-            baselines.setdefault(name, {})[set_name] = judgement
-            found.append(_difference(headline, ours, theirs, against=name))
-        differences[set_name] = tuple(found)
-    decisive = deciding_set(judged)
-    headline = _metric_named(chosen, judged[decisive].headline)
+    judged = {
+        name: _judge_set(type_name, scores, chosen, tuple(labels)) for name, scores in sets.items()
+    }
+    own = {name: found.judgement for name, found in judged.items()}
+    decisive = deciding_set(own)
+    headline = own[decisive].headline
+    is_higher_better = {metric.label: metric.is_higher_better for metric in chosen}
+    first = judged[decisive]
+    sentences = (
+        verdict_sentence(first.judgement, first.differences, set_name=decisive),
+        reservation(
+            first.judgement,
+            first.baselines,
+            metrics=[name for name in LEAD[type_name] if name in is_higher_better],
+            is_higher_better=is_higher_better,
+        ),
+    )
     return OutputSummary(
         type=type_name,
-        labels=names,
-        headline=headline.label,
-        headline_reason=_headline_reason(type_name, headline.label, chosen),
-        is_higher_better={metric.label: metric.is_higher_better for metric in chosen},
+        labels=tuple(labels),
+        headline=headline,
+        headline_reason=_headline_reason(type_name, headline, chosen),
+        is_higher_better=is_higher_better,
         about={metric.label: about_metric(metric) for metric in chosen},
-        sets=judged,
-        baselines=baselines,
-        differences=differences,
-        verdict=verdict_sentence(judged[decisive], differences[decisive], set_name=decisive),
+        sets=own,
+        baselines=_by_baseline(judged),
+        differences={name: found.differences for name, found in judged.items()},
+        verdict=" ".join(sentence for sentence in sentences if sentence),
     )
 
 
@@ -224,6 +224,43 @@ def _sample(
         truth, values = truth[rows], values[rows]
         weights = None if weights is None else weights[rows]
     return make_sample(type_name, truth, values, weights=weights, threshold=scores.threshold)
+
+
+@dataclass(frozen=True)
+class _JudgedSet:
+    judgement: Judgement
+    baselines: dict[str, Judgement]
+    differences: tuple[Difference, ...]
+
+
+def _judge_set(
+    type_name: str, scores: SetScores, metrics: Sequence[Metric[Any]], labels: tuple[str, ...]
+) -> _JudgedSet:
+    """Judge this model and its baselines on one set."""
+    usable = _usable_rows(type_name, scores.truth)
+    ours = _sample(type_name, scores, scores.scores, usable.rows)
+    judgement = _judge(ours, metrics, labels, usable=usable, has_detail=True)
+    headline = _metric_named(metrics, judgement.headline)
+    others = {
+        name: _sample(type_name, scores, other, usable.rows)
+        for name, other in scores.baselines.items()
+    }
+    return _JudgedSet(
+        judgement,
+        {
+            name: _judge(sample, metrics, labels, usable=usable, has_detail=False)
+            for name, sample in others.items()
+        },
+        tuple(_difference(headline, ours, other, against=name) for name, other in others.items()),
+    )
+
+
+def _by_baseline(judged: Mapping[str, _JudgedSet]) -> dict[str, dict[str, Judgement]]:
+    found: dict[str, dict[str, Judgement]] = {}
+    for set_name, one in judged.items():
+        for name, judgement in one.baselines.items():
+            found.setdefault(name, {})[set_name] = judgement
+    return found
 
 
 def _judge(

@@ -51,12 +51,9 @@ def compare_performance(output: OutputSummary, set_name: str, *, own: str) -> Fi
     bars = {
         "type": "bar",
         "orientation": "h",
-        "y": [_short(name) for name, _ in known],
+        "y": [f"{_short(name)}  {format_value(value)}" for name, value in known],
         "x": [value for _, value in known],
         "marker": {"color": [PALETTE[0] if name == own else FAINT for name, _ in known]},
-        "text": [format_value(value) for _, value in known],
-        "textposition": "auto",
-        "insidetextfont": {"color": "#ffffff"},
         "hoverinfo": "skip",
     }
     figure = _figure([bars], x=output.headline, y="")
@@ -203,7 +200,7 @@ def confusion_matrix(judgement: Judgement) -> Figure | None:
 def frequency_vs_f1(judgement: Judgement) -> Figure | None:
     """Return f1 of each class against the number of its rows."""
     rows = [row for row in judgement.per_class if row["f1"] is not None and row["rows"] > 0]
-    if len(rows) < 3:  # noqa: PLR2004 - two points show no trend
+    if len(rows) < 8:  # noqa: PLR2004 - fewer points show no trend
         return None
     trace = {
         "type": "scatter",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ordain.evaluation.judgement import Difference, Judgement
 
@@ -43,6 +43,44 @@ def verdict_sentence(
     hardest = min(known, key=lambda difference: difference.gain or 0.0)
     against = f"{format_value(hardest.other)} for `{hardest.against}` on `{set_name}`"
     return f"{start} against {against}: {_outcome(hardest)}."
+
+
+def reservation(
+    judgement: Judgement,
+    baselines: Mapping[str, Judgement],
+    *,
+    metrics: Sequence[str],
+    is_higher_better: Mapping[str, bool],
+) -> str:
+    """Return a sentence on the metrics by which a baseline has the better value, or no text.
+
+    The headline metric is left out, as the verdict is about it; differences that do not show in
+    a printed value do not count.
+    """
+    found = []
+    for name, other in baselines.items():
+        ahead = [
+            metric
+            for metric in metrics
+            if metric != judgement.headline
+            and _is_ahead(judgement, other, metric, is_higher_better=is_higher_better[metric])
+        ]
+        if ahead:
+            found.append(f"`{name}` is ahead by {_listed(ahead)}")
+    return f"But {', '.join(found)}." if found else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _is_ahead(
+    judgement: Judgement, other: Judgement, metric: str, *, is_higher_better: bool
+) -> bool:
+    ours, theirs = judgement.metrics.get(metric), other.metrics.get(metric)
+    if ours is None or theirs is None or format_value(ours) == format_value(theirs):
+        return False
+    return theirs > ours if is_higher_better else theirs < ours
 
 
 def _outcome(difference: Difference) -> str:

@@ -13,7 +13,7 @@ sorts last, as in scikit-learn. The choice stands in the facts.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -24,7 +24,16 @@ from ordain.core.errors import DataError
 from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
 from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
 from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
-from ordain.features.labels import LabelType, is_readable, label_type, read_label, read_labels, typed
+from ordain.features.labels import (
+    LabelType,
+    is_readable,
+    label_type,
+    read_label,
+    read_labels,
+    replace,
+    typed,
+    whole_numbers,
+)
 
 TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1", "on", "positive", "pos"})
 FALSE_WORDS = frozenset({"false", "f", "no", "n", "0", "-1", "off", "negative", "neg"})
@@ -62,8 +71,16 @@ class BinaryFeature(Feature[BinaryEncoding]):
     """Type name."""
     aliases = ("bool", "boolean")
     missing_value_strategy: Literal[
-        "auto", "keep", "fill_with_const", "fill_with_false", "fill_with_mode", "fill_with_mean",
-        "ffill", "bfill", "drop_row", "error",
+        "auto",
+        "keep",
+        "fill_with_const",
+        "fill_with_false",
+        "fill_with_mode",
+        "fill_with_mean",
+        "ffill",
+        "bfill",
+        "drop_row",
+        "error",
     ] = "auto"
     """What a missing cell becomes; `keep` leaves NaN, `auto` keeps for trees and else takes 0.5."""
     fill_value: bool | float | str | None = None
@@ -84,20 +101,26 @@ class BinaryFeature(Feature[BinaryEncoding]):
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options without `auto`, with reasons."""
         if form is None:
-            options = {"missing_value_strategy": ("drop_row", "a row without truth teaches nothing"),
-                       "missing_indicator": (False, "an output")}
+            options = {
+                "missing_value_strategy": ("drop_row", "a row without truth teaches nothing"),
+                "missing_indicator": (False, "an output"),
+            }
         elif form is Form.TREES:
-            options = {"missing_value_strategy": ("keep", "trees split on missing"),
-                       "missing_indicator": (False, "trees see NaN")}
+            options = {
+                "missing_value_strategy": ("keep", "trees split on missing"),
+                "missing_indicator": (False, "trees see NaN"),
+            }
         else:
-            options = {"missing_value_strategy": ("fill_with_const", "0.5 lies between the two"),
-                       "missing_indicator": (False, "0.5 says that it is missing")}
+            options = {
+                "missing_value_strategy": ("fill_with_const", "0.5 lies between the two"),
+                "missing_indicator": (False, "0.5 says that it is missing"),
+            }
         chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
         update: dict[str, Any] = {key: option for key, (option, _) in chosen.items()}
         settled = self.model_copy(update={**update, "as_output": form is None})
         return settled, {key: reason for key, (_, reason) in chosen.items()}
 
-    def fit(self, column: pl.Series, *, seed: int) -> BinaryEncoding:
+    def fit(self, column: pl.Series, *, seed: int) -> BinaryEncoding:  # noqa: ARG002 - nothing is drawn
         """Return which labels are false and true."""
         if not is_readable(column.dtype):
             raise wrong_kind(column, type_name="binary", fix="derive a label from it first")
@@ -118,11 +141,14 @@ class BinaryFeature(Feature[BinaryEncoding]):
         strategy = self.missing_value_strategy
         return BinaryEncoding(
             shape=Shape(kind=Kind.SCALAR, width=1 + has_indicator, role="binary"),
-            facts=facts, labels=labels, values=values,
+            facts=facts,
+            labels=labels,
+            values=values,
             label_type=label_type(column, labels),
             on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "fill",
             fill=self._fill(values, present=present, positive=positive),
-            has_indicator=has_indicator, threshold=self.threshold,
+            has_indicator=has_indicator,
+            threshold=self.threshold,
         )
 
     def encode(self, column: pl.Series, encoding: BinaryEncoding) -> EncodedColumn:
@@ -175,7 +201,9 @@ class BinaryFeature(Feature[BinaryEncoding]):
         """Return True where the value is missing or neither of the two."""
         if self.missing_value_strategy != "drop_row":
             return None
-        return read_labels(column).is_null() if encoding is None else _read(column, encoding).is_null()
+        return (
+            read_labels(column).is_null() if encoding is None else _read(column, encoding).is_null()
+        )
 
     def inspect(self, column: pl.Series, encoding: BinaryEncoding) -> dict[str, Any]:
         """Return counts of missing and unknown cells."""
@@ -209,8 +237,10 @@ class BinaryFeature(Feature[BinaryEncoding]):
             negative = 1.0 - positive
             is_true = positive >= threshold
             return {
-                prediction: labels[is_true], probability: positive if is_true else negative,
-                keys[0]: negative, keys[1]: positive,
+                prediction: labels[is_true],
+                probability: positive if is_true else negative,
+                keys[0]: negative,
+                keys[1]: positive,
             }
 
         return decode
@@ -297,8 +327,16 @@ def _name_sides(
     return sides[0.0], sides[1.0]
 
 
-_PAIRS = (("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"), ("0", "1"), ("off", "on"),
-          ("negative", "positive"), ("neg", "pos"))
+_PAIRS = (
+    ("false", "true"),
+    ("f", "t"),
+    ("no", "yes"),
+    ("n", "y"),
+    ("0", "1"),
+    ("off", "on"),
+    ("negative", "positive"),
+    ("neg", "pos"),
+)
 
 
 def _opposite(label: str) -> str:
@@ -324,14 +362,17 @@ def _read(column: pl.Series, encoding: BinaryEncoding) -> pl.Series:
         labels = read_labels(column.gather(missed), lowercase=True)
         rest = _replace(labels, list(encoding.values), list(encoding.values.values()))
         return found.scatter(missed, rest)
+    if column.dtype.is_integer():
+        whole = whole_numbers(encoding.values)
+        keys = pl.Series(whole.keys(), dtype=pl.Int64)
+        return replace(column.cast(pl.Int64, strict=False), keys, _floats(whole.values()))
     labels = read_labels(column, lowercase=True)
     return _replace(labels, list(encoding.values), list(encoding.values.values()))
 
 
+def _floats(values: Iterable[float]) -> pl.Series:
+    return pl.Series(values, dtype=pl.Float32)
+
+
 def _replace(labels: pl.Series, known: list[str], values: list[float]) -> pl.Series:
-    if not known:
-        return pl.Series(labels.name, [None], dtype=pl.Float32).new_from_index(0, len(labels))
-    return labels.replace_strict(
-        pl.Series(known, dtype=pl.String), pl.Series(values, dtype=pl.Float32),
-        default=None, return_dtype=pl.Float32,
-    )
+    return replace(labels, pl.Series(known, dtype=pl.String), _floats(values))

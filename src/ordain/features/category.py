@@ -24,7 +24,16 @@ from pydantic import Field
 from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
 from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
 from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
-from ordain.features.labels import LabelType, is_readable, label_type, read_label, read_labels, typed
+from ordain.features.labels import (
+    LabelType,
+    is_readable,
+    label_type,
+    read_label,
+    read_labels,
+    replace,
+    typed,
+    whole_numbers,
+)
 
 UNKNOWN = "<UNK>"
 """Name of the bucket, as in Ludwig."""
@@ -101,7 +110,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
             reasons["missing_value_strategy"] = reason
         return self.model_copy(update=update), reasons
 
-    def fit(self, column: pl.Series, *, seed: int) -> CategoryEncoding:
+    def fit(self, column: pl.Series, *, seed: int) -> CategoryEncoding:  # noqa: ARG002 - nothing is drawn
         """Return the labels of the training rows that are frequent enough."""
         if not is_readable(column.dtype):
             raise wrong_kind(column, type_name="category", fix="derive a label from it first")
@@ -132,8 +141,9 @@ class CategoryFeature(Feature[CategoryEncoding]):
         if encoding.on_unseen == "error":
             unseen = ids.is_null() & ~missing
             if unseen.any():
-                raise unusable(column, unseen, what="are labels not seen in training",
-                               fix=_UNSEEN_FIX)
+                raise unusable(
+                    column, unseen, what="are labels not seen in training", fix=_UNSEEN_FIX
+                )
         if ids.null_count():
             ids = ids.fill_null(encoding.unseen_id)
             ids = ids.set(missing, encoding.missing_id)
@@ -191,9 +201,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
         unseen = ids.is_null() & ~missing
         return reading_facts(column, missing=missing, unseen=counted(column, unseen))
 
-    def decode(
-        self, scores: Scores, encoding: CategoryEncoding, name: str
-    ) -> dict[str, pl.Series]:
+    def decode(self, scores: Scores, encoding: CategoryEncoding, name: str) -> dict[str, pl.Series]:
         """Return prediction, its probability, and one probability a label; probabilities [N, C]."""
         table = np.asarray(scores, dtype=np.float64).reshape(-1, len(encoding.labels))
         best = table.argmax(axis=1)
@@ -216,7 +224,8 @@ class CategoryFeature(Feature[CategoryEncoding]):
             values = [float(score) for score in scores]
             best = int(np.argmax(values))
             return {
-                prediction: labels[best], probability: values[best],
+                prediction: labels[best],
+                probability: values[best],
                 **dict(zip(keys, values, strict=True)),
             }
 
@@ -228,7 +237,11 @@ class CategoryFeature(Feature[CategoryEncoding]):
         return self.fill_value.lower() if self.lowercase else self.fill_value
 
     def _encoding(
-        self, labels: tuple[str, ...], counts: pl.DataFrame, *, column: pl.Series,
+        self,
+        labels: tuple[str, ...],
+        counts: pl.DataFrame,
+        *,
+        column: pl.Series,
         facts: dict[str, Any],
     ) -> CategoryEncoding:
         strategy = self.missing_value_strategy
@@ -236,7 +249,9 @@ class CategoryFeature(Feature[CategoryEncoding]):
         kind: LabelType = "string"
         if self.as_output:
             kind = label_type(column, labels)
-            labels = tuple(sorted(labels, key=(lambda x: (int(x), x)) if kind == "integer" else None))
+            labels = tuple(
+                sorted(labels, key=(lambda x: (int(x), x)) if kind == "integer" else None)
+            )
             cardinality, default = len(labels), -1
         elif self.hash_buckets:
             cardinality, default = self.hash_buckets + 1, 0
@@ -257,8 +272,11 @@ class CategoryFeature(Feature[CategoryEncoding]):
             else:
                 missing_id = labels.index(fill) if fill in labels else default
         return CategoryEncoding(
-            shape=Shape(kind=Kind.INDEX, cardinality=cardinality), facts=facts, labels=labels,
-            label_type=kind, lowercase=self.lowercase,
+            shape=Shape(kind=Kind.INDEX, cardinality=cardinality),
+            facts=facts,
+            labels=labels,
+            label_type=kind,
+            lowercase=self.lowercase,
             buckets=0 if self.as_output else self.hash_buckets or 0,
             on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "id",
             missing_id=missing_id,
@@ -281,7 +299,8 @@ def _label_facts(counts: pl.DataFrame, kept: pl.DataFrame) -> dict[str, Any]:
     rare = counts[len(kept) :]
     if len(rare):
         facts["rare"] = {
-            "count": int(rare["count"].sum()), "n_labels": len(rare),
+            "count": int(rare["count"].sum()),
+            "n_labels": len(rare),
             "examples": rare["label"].head(3).to_list(),
         }
     return facts
@@ -303,31 +322,32 @@ def _look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, 
     if encoding.buckets:
         labels = read_labels(column, lowercase=encoding.lowercase)
         known = labels.unique().drop_nulls()
-        ids = pl.Series([_bucket(label, encoding.buckets) for label in known.to_list()],
-                        dtype=pl.Int32)
-        return _replace(labels, known, ids), labels.is_null()
+        ids = pl.Series(
+            [_bucket(label, encoding.buckets) for label in known.to_list()], dtype=pl.Int32
+        )
+        return replace(labels, known, ids), labels.is_null()
     ids_by_label = _ids(encoding)
-    known, ids = pl.Series(ids_by_label.keys(), dtype=pl.String), pl.Series(
-        ids_by_label.values(), dtype=pl.Int32
+    known, ids = (
+        pl.Series(ids_by_label.keys(), dtype=pl.String),
+        pl.Series(ids_by_label.values(), dtype=pl.Int32),
     )
+    if column.dtype.is_integer():
+        whole = whole_numbers(ids_by_label)
+        keys = pl.Series(whole.keys(), dtype=pl.Int64)
+        numbers = column.cast(pl.Int64, strict=False)
+        return replace(numbers, keys, pl.Series(whole.values(), dtype=pl.Int32)), column.is_null()
     if column.dtype != pl.String:
         labels = read_labels(column, lowercase=encoding.lowercase)
-        return _replace(labels, known, ids), labels.is_null()
-    found = _replace(column, known, ids)
+        return replace(labels, known, ids), labels.is_null()
+    found = replace(column, known, ids)
     if found.null_count() == column.null_count():
         return found, column.is_null()
     # Labels are stored in their plain form: only cells that missed have to be read.
     missed = found.is_null().arg_true()
     labels = read_labels(column.gather(missed), lowercase=encoding.lowercase)
-    found = found.scatter(missed, _replace(labels, known, ids))
+    found = found.scatter(missed, replace(labels, known, ids))
     missing = column.is_null().scatter(missed, labels.is_null())
     return found, missing
-
-
-def _replace(labels: pl.Series, known: pl.Series, ids: pl.Series) -> pl.Series:
-    if len(known) == 0:
-        return pl.Series(labels.name, [None], dtype=pl.Int32).new_from_index(0, len(labels))
-    return labels.replace_strict(known, ids, default=None, return_dtype=pl.Int32)
 
 
 def _contiguous(ids: pl.Series) -> npt.NDArray[np.int32]:

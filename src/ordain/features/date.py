@@ -13,6 +13,7 @@ in the cycle, or stays the number it is.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from collections.abc import Callable
 from ctypes import c_float
@@ -38,12 +39,25 @@ from ordain.features.numerals import is_nothing
 from ordain.features.scaling import Method, Scaling, fit_scaling, scale_array, scaler
 
 Part = Literal[
-    "year", "quarter", "month", "week", "day", "weekday", "day_of_year", "hour", "minute", "second",
-    "time_of_day", "elapsed_days",
+    "year",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "weekday",
+    "day_of_year",
+    "hour",
+    "minute",
+    "second",
+    "time_of_day",
+    "elapsed_days",
 ]
 
 _FIX = "set `missing_value_strategy`, or give a date"
-_DAY = 86_400_000_000.0
+_DAY_UNITS = 86_400_000_000
+_DAY = float(_DAY_UNITS)
+_FEW_DAYS = 4_096
+_CLOCK = frozenset({"hour", "minute", "second", "time_of_day"})
 _PLAIN: tuple[Part, ...] = ("year", "month", "day", "weekday", "day_of_year")
 _PLAIN_TIME: tuple[Part, ...] = ("hour", "minute")
 _CYCLES: tuple[Part, ...] = ("month", "day", "weekday", "day_of_year")
@@ -126,15 +140,17 @@ class DateFeature(Feature[DateEncoding]):
             options = {
                 "missing_value_strategy": ("fill_with_median", "the middle of time is neutral"),
                 "cyclic": (True, "the end of a cycle is near its start"),
-                "normalization": ("zscore" if form is Form.LINEAR else "robust",
-                                  "weights compare on a unit scale"),
+                "normalization": (
+                    "zscore" if form is Form.LINEAR else "robust",
+                    "weights compare on a unit scale",
+                ),
                 "missing_indicator": ("if_missing", "the median alone would hide it"),
             }
         chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
         settled = self.model_copy(update={key: option for key, (option, _) in chosen.items()})
         return settled, {key: reason for key, (_, reason) in chosen.items()}
 
-    def fit(self, column: pl.Series, *, seed: int) -> DateEncoding:
+    def fit(self, column: pl.Series, *, seed: int) -> DateEncoding:  # noqa: ARG002 - nothing is drawn
         """Return formats, parts and origin of the training rows."""
         _require_readable(column)
         formats, is_ambiguous = self._formats(column)
@@ -142,8 +158,12 @@ class DateFeature(Feature[DateEncoding]):
         facts = self._facts(column, moments)
         bad = moments.is_null() & ~is_nothing(column)
         if bad.any() and moments.null_count() == len(moments):
-            raise unusable(column, bad, what="cannot be read as dates",
-                           fix="set `datetime_format`, such as \"%d.%m.%Y %H:%M\"")
+            raise unusable(
+                column,
+                bad,
+                what="cannot be read as dates",
+                fix='set `datetime_format`, such as "%d.%m.%Y %H:%M"',
+            )
         facts["formats"] = list(formats)
         if is_ambiguous:
             facts["ambiguous_format"] = f"day and month could be swapped; read as {formats[0]}"
@@ -168,11 +188,7 @@ class DateFeature(Feature[DateEncoding]):
         if empty.any():
             moments = moments.to_physical().fill_null(stand_in).cast(pl.Datetime("us"))
         cells = np.empty((len(column), encoding.shape.width), dtype=np.float32)
-        at = 0
-        for table in _tables(encoding):
-            width = table.width
-            cells[:, at : at + width] = table.read_column(moments)
-            at += width
+        at = _fill_cells(cells, moments, encoding)
         if encoding.fill is None:
             cells[empty.to_numpy(), :at] = np.nan
         if encoding.has_indicator:
@@ -182,13 +198,13 @@ class DateFeature(Feature[DateEncoding]):
     def row(self, encoding: DateEncoding) -> Callable[[object], RowValue]:
         """Return the function from a value to its parts."""
         read = instant_reader(encoding.formats)
-        tables = [table.read_one for table in _tables(encoding)]
+        readers = [reader.read_one for reader in _readers(encoding)]
         tail, missing_tail = ((0.0,), (1.0,)) if encoding.has_indicator else ((), ())
         fails = encoding.on_missing == "error"
 
         def numbers(moment: dt.datetime) -> tuple[float, ...]:
             cells: list[float] = []
-            for read_part in tables:
+            for read_part in readers:
                 cells += read_part(moment)
             return tuple(cells)
 
@@ -237,7 +253,7 @@ class DateFeature(Feature[DateEncoding]):
     ) -> DateEncoding:
         times = present.to_physical()
         origin = int(times.min()) if len(times) else 0  # type: ignore[arg-type]
-        has_time = bool((times % int(_DAY) != 0).any())
+        has_time = bool((times % _DAY_UNITS != 0).any())
         is_cyclic = self.cyclic is True
         parts = self.parts if self.parts != "infer" else _infer_parts(is_cyclic, has_time=has_time)
         method: Method | None = None if self.normalization == "auto" else self.normalization
@@ -246,13 +262,18 @@ class DateFeature(Feature[DateEncoding]):
         has_indicator = facts["n_missing"] > 0 if wants == "if_missing" else wants is True
         strategy = self.missing_value_strategy
         encoding = DateEncoding(
-            shape=Shape(kind=Kind.VECTOR), facts=facts, formats=formats, parts=parts,
-            is_cyclic=is_cyclic, origin=origin, scaling=fit_scaling(elapsed, method),
+            shape=Shape(kind=Kind.VECTOR),
+            facts=facts,
+            formats=formats,
+            parts=parts,
+            is_cyclic=is_cyclic,
+            origin=origin,
+            scaling=fit_scaling(elapsed, method),
             on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "fill",
             fill=None if strategy == "keep" else self._fill(times, formats, origin),
             has_indicator=has_indicator,
         )
-        width = sum(table.width for table in _tables(encoding)) + has_indicator
+        width = sum(reader.width for reader in _readers(encoding)) + has_indicator
         return encoding.model_copy(update={"shape": Shape(kind=Kind.VECTOR, width=width)})
 
     def _fill(self, times: pl.Series, formats: tuple[str, ...], origin: int) -> int:
@@ -260,8 +281,12 @@ class DateFeature(Feature[DateEncoding]):
             readable = (*formats, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
             moment = instant_reader(readable)(self.fill_value)
             if moment is None:
-                raise unusable_value("date", self.fill_value, what="of `fill_value` is no date",
-                                     fix="write it as 2024-12-31 or in the column's format")
+                raise unusable_value(
+                    "date",
+                    self.fill_value,
+                    what="of `fill_value` is no date",
+                    fix="write it as 2024-12-31 or in the column's format",
+                )
             return microseconds(moment)
         ordered = times.sort()
         return int(ordered[len(ordered) // 2]) if len(ordered) else origin
@@ -287,9 +312,10 @@ def _moment(units: int) -> dt.datetime:
 
 
 @dataclass(frozen=True)
-class _Table:
-    """How one part is read from a column and from one instant: `width` numbers each."""
+class _Reader:
+    """How one part is read: `width` numbers from a column, or from one instant."""
 
+    part: Part
     width: int
     read_column: Callable[[pl.Series], FloatArray]
     read_one: Callable[[dt.datetime], tuple[float, ...]]
@@ -311,13 +337,54 @@ _CALENDAR: dict[str, tuple[str, Callable[[dt.datetime], int], int, int]] = {
 }
 
 
-def _tables(encoding: DateEncoding) -> list[_Table]:
+def _readers(encoding: DateEncoding) -> list[_Reader]:
     return [
-        _elapsed(encoding) if part == "elapsed_days"
-        else _cycle(part) if encoding.is_cyclic and _CALENDAR[part][3]
+        _elapsed(encoding)
+        if part == "elapsed_days"
+        else _cycle(part)
+        if encoding.is_cyclic and _CALENDAR[part][3]
         else _number(part, encoding)
         for part in encoding.parts
     ]
+
+
+def _fill_cells(cells: FloatArray, moments: pl.Series, encoding: DateEncoding) -> int:
+    """Write all parts, in order, and return how many columns they take.
+
+    Parts of the day and parts of the time of day are computed once for every day and second in the
+    range of the column, and looked up.
+    """
+    units = moments.to_physical().to_numpy()
+    days = units // _DAY_UNITS
+    first, last = (int(days.min()), int(days.max())) if len(days) else (0, 0)
+    is_short = last - first < max(len(days), _FEW_DAYS)
+    at = 0
+    for kind, group in itertools.groupby(_readers(encoding), key=_kind):
+        readers = list(group)
+        where = slice(at, at + sum(reader.width for reader in readers))
+        if kind == "clock":
+            seconds = (units - days * _DAY_UNITS) // 1_000_000
+            cells[:, where] = _table(readers, _every(0, 86_400, 1_000_000))[seconds]
+        elif kind == "calendar" and is_short:
+            cells[:, where] = _table(readers, _every(first, last + 1, _DAY_UNITS))[days - first]
+        else:
+            cells[:, where] = _table(readers, moments)
+        at = where.stop
+    return at
+
+
+def _kind(reader: _Reader) -> str:
+    if reader.part == "elapsed_days":
+        return "elapsed"
+    return "clock" if reader.part in _CLOCK else "calendar"
+
+
+def _table(readers: list[_Reader], moments: pl.Series) -> FloatArray:
+    return np.hstack([reader.read_column(moments) for reader in readers])
+
+
+def _every(start: int, stop: int, units: int) -> pl.Series:
+    return pl.Series(np.arange(start, stop, dtype=np.int64) * units).cast(pl.Datetime("us"))
 
 
 def _column_part(moments: pl.Series, part: str) -> pl.Series:
@@ -326,36 +393,39 @@ def _column_part(moments: pl.Series, part: str) -> pl.Series:
     return getattr(moments.dt, _CALENDAR[part][0])()  # type: ignore[no-any-return]
 
 
-def _number(part: str, encoding: DateEncoding) -> _Table:
+def _number(part: Part, encoding: DateEncoding) -> _Reader:
     _, get, first, length = _CALENDAR[part]
     shift, span = 0.0, 1.0
     if encoding.scaling.method is not None:
         # A model that wants scaled numbers gets a cycle as 0 to 1 and years in decades.
-        shift, span = (float(first), length - 1.0) if length else (
-            float(_moment(encoding.origin).year), 10.0
+        shift, span = (
+            (float(first), length - 1.0) if length else (float(_moment(encoding.origin).year), 10.0)
         )
 
     def read_column(moments: pl.Series) -> FloatArray:
         values = _column_part(moments, part).to_numpy().astype(np.float64)
         return ((values - shift) / span).astype(np.float32)[:, None]
 
-    return _Table(1, read_column, lambda moment: (c_float((get(moment) - shift) / span).value,))
+    return _Reader(
+        part, 1, read_column, lambda moment: (c_float((get(moment) - shift) / span).value,)
+    )
 
 
-def _cycle(part: str) -> _Table:
+def _cycle(part: Part) -> _Reader:
     # Looked up, not computed: vector and scalar sines differ in the last bit.
     _, get, first, length = _CALENDAR[part]
     angles = [2.0 * math.pi * step / length for step in range(length)]
     table = np.array([(math.sin(a), math.cos(a)) for a in angles], dtype=np.float32)
     pairs = [tuple(pair) for pair in table.tolist()]
-    return _Table(
+    return _Reader(
+        part,
         2,
         lambda moments: table[_column_part(moments, part).to_numpy().astype(np.int64) - first],
         lambda moment: pairs[get(moment) - first],
     )
 
 
-def _elapsed(encoding: DateEncoding) -> _Table:
+def _elapsed(encoding: DateEncoding) -> _Reader:
     origin, scaling, scale = encoding.origin, encoding.scaling, scaler(encoding.scaling)
 
     def read_column(moments: pl.Series) -> FloatArray:
@@ -365,4 +435,4 @@ def _elapsed(encoding: DateEncoding) -> _Table:
     def read_one(moment: dt.datetime) -> tuple[float, ...]:
         return (c_float(scale(float(microseconds(moment) - origin) / _DAY)).value,)
 
-    return _Table(1, read_column, read_one)
+    return _Reader("elapsed_days", 1, read_column, read_one)

@@ -2,7 +2,7 @@
 
 | kind | `values` | `offsets` | `weights` |
 | --- | --- | --- | --- |
-| scalar | float32 [N, W]: the number, then indicators (0 or 1); missing may be NaN in column 0 | | |
+| scalar | float32 [N, W]: the number (NaN: missing), then indicators, 0 or 1 | | |
 | vector | float32 [N, W]: W numbers of one meaning (calendar parts, SVD of text) | | |
 | index | int32 [N]: 0 to cardinality - 1 | | |
 | tokens | int32 [total]: ids 0 to cardinality - 1, rows laid end to end | int64 [N + 1] | |
@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +101,7 @@ class EncodedColumn:
     def load(cls, folder: Path, kind: Kind) -> Self:
         """Open what `save` wrote, memory-mapped read-only."""
 
-        def array(name: str) -> np.ndarray | None:  # type: ignore[type-arg]
+        def array(name: str) -> npt.NDArray[Any] | None:
             path = folder / f"{name}.npy"
             return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
 
@@ -118,7 +118,14 @@ def concatenate(columns: list[EncodedColumn]) -> EncodedColumn:
         return EncodedColumn(first.kind, values)
     starts = np.cumsum([0, *(len(column.values) for column in columns[:-1])])
     offsets = np.concatenate(
-        [[0], *(c.offsets[1:] + s for c, s in zip(columns, starts, strict=True) if c.offsets is not None)]
+        [
+            [0],
+            *(
+                c.offsets[1:] + s
+                for c, s in zip(columns, starts, strict=True)
+                if c.offsets is not None
+            ),
+        ]
     ).astype(np.int64)
     weights = (
         None

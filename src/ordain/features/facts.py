@@ -23,7 +23,7 @@ def examples(column: pl.Series, mask: pl.Series) -> list[dict[str, Any]]:
 
 
 def counted(column: pl.Series, mask: pl.Series) -> dict[str, Any] | None:
-    """Return ``{"count": n, "examples": [...]}`` for the rows where the mask holds, None for none."""
+    """Return ``{"count": n, "examples": [...]}`` of the rows where the mask holds, or None."""
     count = int(mask.sum())
     return {"count": count, "examples": examples(column, mask)} if count else None
 

@@ -140,7 +140,11 @@ class Feature(Component, Generic[E]):
         """
         return getattr(self, "missing_value_strategy", None) in {"ffill", "bfill"}
 
-    def rows_to_drop(self, column: pl.Series, encoding: E | None = None) -> pl.Series | None:
+    def rows_to_drop(
+        self,
+        column: pl.Series,  # noqa: ARG002 - types that drop use it
+        encoding: E | None = None,  # noqa: ARG002
+    ) -> pl.Series | None:
         """Return True for each row that `drop_row` takes out of training, or None for no row.
 
         `encode` never drops: rows of validation, test and prediction all get a cell. Without an
@@ -148,7 +152,7 @@ class Feature(Component, Generic[E]):
         """
         return None
 
-    def inspect(self, column: pl.Series, encoding: E) -> dict[str, Any]:
+    def inspect(self, column: pl.Series, encoding: E) -> dict[str, Any]:  # noqa: ARG002
         """Return what reading a column found: counts, with up to three examples each.
 
         ``{"n_rows": 9, "n_missing": 2, "unparsed": {"count": 1, "examples": [...]}}``; the keys
@@ -173,4 +177,8 @@ class Feature(Component, Generic[E]):
         raise NotImplementedError(f"a `{self.type}` column cannot be predicted")
 
 
-FEATURES: Registry[Feature[Any]] = Registry("feature type", Feature, package="ordain.features")
+FEATURES: Registry[Feature[Any]] = Registry(
+    "feature type",
+    Feature,  # type: ignore[type-abstract]
+    package="ordain.features",
+)

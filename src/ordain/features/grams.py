@@ -79,10 +79,10 @@ def chunks(texts: pl.Series, orders: Orders) -> Iterator[Chunk]:
 
 
 def expand(chunk: Chunk, ids: Ints) -> tuple[Ints, Ints]:
-    """Return row and id of every character n-gram of every row, from ids of the distinct words'.
+    """Return row and id of every character n-gram of every row.
 
-    Args:
-        ids: [len(chunk.char_keys)], negative for a n-gram to leave out.
+    The ids [len(chunk.char_keys)] are those of the distinct words' n-grams, negative for one to
+    leave out.
     """
     kept = ids >= 0
     per_word = np.bincount(chunk.char_words[kept], minlength=chunk.n_words)
@@ -137,8 +137,14 @@ def _chunk(texts: pl.Series, orders: Orders) -> Chunk:
         all_rows.append(rows[: len(together)][together])
     char_words, char_keys = _char_arrays(distinct, orders.chars)
     return Chunk(
-        n_rows=len(texts), word_rows=np.concatenate(all_rows), word_keys=np.concatenate(all_keys),
-        char_words=char_words, char_keys=char_keys, rows=rows, words=words, n_words=len(distinct),
+        n_rows=len(texts),
+        word_rows=np.concatenate(all_rows),
+        word_keys=np.concatenate(all_keys),
+        char_words=char_words,
+        char_keys=char_keys,
+        rows=rows,
+        words=words,
+        n_words=len(distinct),
     )
 
 

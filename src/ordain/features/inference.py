@@ -29,7 +29,8 @@ _ID_NAME = re.compile(
 )
 _CODE_NAME = re.compile(
     r"(^|[_\s.-]|[a-z])(zip|zipcode|postcode|postal|code|class|type|group|category|cat|region|"
-    r"cluster|label|kind|status|sku|district|borough|zone)$", re.IGNORECASE
+    r"cluster|label|kind|status|sku|district|borough|zone)$",
+    re.IGNORECASE,
 )
 _DATE_NAME = re.compile(r"date|time|stamp|day|_at$|_on$|created|updated", re.IGNORECASE)
 
@@ -86,20 +87,21 @@ class _Look:
 
 
 def infer_type(profile: ColumnProfile, *, as_output: bool) -> Inference:
-    """Return what a column is taken for.
-
-    Args:
-        as_output: whether the column is to be predicted: then it is number, binary or category.
-    """
+    """Return what a column is taken for; an output is number, binary or category."""
     look = _Look(profile, as_output)
     if look.n_present == 0:
-        return Inference("category", "it holds no value at all", 0.1,
-                         exclude="every value is missing")
+        return Inference(
+            "category", "it holds no value at all", 0.1, exclude="every value is missing"
+        )
     found = _by_storage(look)
     if profile.n_distinct == 1:
         return Inference(
-            found.type, found.reason, found.confidence, options=found.options,
-            exclude="it holds one value only", warnings=found.warnings,
+            found.type,
+            found.reason,
+            found.confidence,
+            options=found.options,
+            exclude="it holds one value only",
+            warnings=found.warnings,
         )
     return found
 
@@ -115,12 +117,14 @@ def _by_storage(look: _Look) -> Inference:
     if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum):
         return _text(look)
     return Inference(
-        "category", f"values of {dtype} have no type of their own", 0.1,
+        "category",
+        f"values of {dtype} have no type of their own",
+        0.1,
         exclude=f"values of {dtype} cannot be read",
     )
 
 
-def _number(look: _Look) -> Inference:
+def _number(look: _Look) -> Inference:  # noqa: PLR0911 - one return a rule
     profile = look.profile
     values = profile.sample.cast(pl.Float64).to_numpy()
     values = values[np.isfinite(values)]
@@ -135,7 +139,9 @@ def _number(look: _Look) -> Inference:
         return _no_text_output(look, date)
     if not look.as_output and look.is_all_distinct and (look.has_id_name or _is_counter(look)):
         return Inference(
-            "category", "every row has its own whole number", 0.8,
+            "category",
+            "every row has its own whole number",
+            0.8,
             exclude="it names the row and cannot generalise",
         )
     if look.has_id_name and profile.n_distinct > 1:
@@ -161,12 +167,15 @@ def _whole_number_output(look: _Look) -> Inference:
     reach = float(values.max() - values.min())
     is_code = bool(_CODE_NAME.search(look.profile.name)) or reach <= 9  # noqa: PLR2004 - one digit
     kind, other = ("category", "number") if is_code else ("number", "category")
+    warning = (
+        f"column `{look.profile.name}` is ambiguous: {n} distinct whole numbers may be classes "
+        f"or a quantity. Taken as {kind}; write `type: {other}` if that is meant."
+    )
     return Inference(
-        kind, f"it holds {n} distinct whole numbers", 0.55,
-        warnings=(
-            f"column `{look.profile.name}` is ambiguous: {n} distinct whole numbers may be classes "
-            f"or a quantity. Taken as {kind}; write `type: {other}` if that is meant.",
-        ),
+        kind,
+        f"it holds {n} distinct whole numbers",
+        0.55,
+        warnings=(warning,),
     )
 
 
@@ -181,8 +190,12 @@ def _whole_number_date(look: _Look) -> Inference | None:
     if read < _MOST_READ * len(sample):
         return None
     what = "seconds since 1970" if found.formats[0] in EPOCH_FACTORS else "dates written as numbers"
-    return Inference("date", f"its name and values say {what}", 0.8,
-                     options={"datetime_format": found.formats[0]})
+    return Inference(
+        "date",
+        f"its name and values say {what}",
+        0.8,
+        options={"datetime_format": found.formats[0]},
+    )
 
 
 def _is_counter(look: _Look) -> bool:
@@ -205,7 +218,9 @@ def _text(look: _Look) -> Inference:
         return Inference("binary", f"it holds two labels, '{first}' and '{second}'", 0.9)
     if len(sample) == 0:
         return Inference("category", "it holds only words for missing", 0.3)
-    found = _number_in_text(look, sample) or _date_in_text(look, sample) or _label_or_text(look, sample)
+    found = (
+        _number_in_text(look, sample) or _date_in_text(look, sample) or _label_or_text(look, sample)
+    )
     return _no_text_output(look, found)
 
 
@@ -217,19 +232,32 @@ def _number_in_text(look: _Look, sample: pl.Series) -> Inference | None:
     if sample.str.contains(r"^0[0-9]+$").any():
         return Inference("category", "its numbers have leading zeros, as codes have", 0.8)
     if look.has_id_name and look.is_all_distinct:
-        return Inference("category", "every row has its own number", 0.8,
-                         exclude="it names the row and cannot generalise")
+        return Inference(
+            "category",
+            "every row has its own number",
+            0.8,
+            exclude="it names the row and cannot generalise",
+        )
     warnings = []
     if unread.any():
-        shown = ", ".join(f"'{text}'" for text in sample.filter(pl.Series(unread)).head(3).to_list())
-        warnings.append(f"column `{look.profile.name}`: values that are no numbers count as missing,"
-                        f" such as {shown}")
+        shown = ", ".join(
+            f"'{text}'" for text in sample.filter(pl.Series(unread)).head(3).to_list()
+        )
+        warnings.append(
+            f"column `{look.profile.name}`: values that are no numbers count as missing,"
+            f" such as {shown}"
+        )
     if is_ambiguous:
-        warnings.append(f"column `{look.profile.name}`: `,` is read as the sign between thousands; "
-                        f"write `number_format: comma` if it is the decimal sign")
+        warnings.append(
+            f"column `{look.profile.name}`: `,` is read as the sign between thousands; "
+            f"write `number_format: comma` if it is the decimal sign"
+        )
     return Inference(
-        "number", "it holds numbers written as text", 0.6 if is_ambiguous else 0.9,
-        options={"number_format": style}, warnings=tuple(warnings),
+        "number",
+        "it holds numbers written as text",
+        0.6 if is_ambiguous else 0.9,
+        options={"number_format": style},
+        warnings=tuple(warnings),
     )
 
 
@@ -242,15 +270,26 @@ def _date_in_text(look: _Look, sample: pl.Series) -> Inference | None:
     unread = read_instants(sample, found.formats).is_null()
     if float(unread.mean()) > 1 - _MOST_READ:  # type: ignore[arg-type]
         return None
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if found.is_ambiguous:
-        warnings = (f"column `{look.profile.name}`: day and month could be swapped; read as "
-                    f"{found.formats[0]}. Write `datetime_format` to settle it.",)
-    options = {"datetime_format": found.formats[0]} if len(found.formats) == 1 else {
-        "datetime_format": list(found.formats)
-    }
-    return Inference("date", f"its texts are dates such as '{sample[0]}'",
-                     0.6 if warnings else 0.95, options=options, warnings=warnings)
+        warnings = (
+            (
+                f"column `{look.profile.name}`: day and month could be swapped; read as "
+                f"{found.formats[0]}. Write `datetime_format` to settle it."
+            ),
+        )
+    options = (
+        {"datetime_format": found.formats[0]}
+        if len(found.formats) == 1
+        else {"datetime_format": list(found.formats)}
+    )
+    return Inference(
+        "date",
+        f"its texts are dates such as '{sample[0]}'",
+        0.6 if warnings else 0.95,
+        options=options,
+        warnings=warnings,
+    )
 
 
 def _label_or_text(look: _Look, sample: pl.Series) -> Inference:
@@ -259,15 +298,25 @@ def _label_or_text(look: _Look, sample: pl.Series) -> Inference:
     if words >= 4 and (look.distinct_share > 0.3 or n > 1_000):  # noqa: PLR2004 - sentences
         return Inference("text", f"its {n:,} texts have {words:.0f} words on average", 0.9)
     if look.is_all_distinct and words < 2:  # noqa: PLR2004 - single words
-        return Inference("category", "every row has its own label", 0.8,
-                         exclude="it names the row and cannot generalise")
+        return Inference(
+            "category",
+            "every row has its own label",
+            0.8,
+            exclude="it names the row and cannot generalise",
+        )
     if look.distinct_share > 0.5 and n > 50:  # noqa: PLR2004 - hardly any label comes twice
         if words >= 2:  # noqa: PLR2004 - names, titles
             return Inference("text", f"hardly any of its {n:,} texts comes twice", 0.6)
         return Inference(
-            "category", f"it holds {n:,} labels, most of them once", 0.5,
-            warnings=(f"column `{look.profile.name}`: most labels come once and will be unseen "
-                      f"elsewhere; leave it out or set `hash_buckets`",),
+            "category",
+            f"it holds {n:,} labels, most of them once",
+            0.5,
+            warnings=(
+                (
+                    f"column `{look.profile.name}`: most labels come once and will be unseen "
+                    f"elsewhere; leave it out or set `hash_buckets`"
+                ),
+            ),
         )
     return Inference("category", f"it holds {n:,} labels that come again and again", 0.9)
 
@@ -276,7 +325,13 @@ def _no_text_output(look: _Look, found: Inference) -> Inference:
     if not look.as_output or found.type in {"number", "binary", "category"}:
         return found
     return Inference(
-        "category", f"{found.reason}, which cannot be predicted as {found.type}", 0.2,
-        warnings=(f"column `{look.profile.name}` looks like {found.type}; an output must be number, "
-                  f"binary or category",),
+        "category",
+        f"{found.reason}, which cannot be predicted as {found.type}",
+        0.2,
+        warnings=(
+            (
+                f"column `{look.profile.name}` looks like {found.type}; an output must be number, "
+                f"binary or category"
+            ),
+        ),
     )

@@ -10,15 +10,53 @@ import polars as pl
 from ordain.features.instants import EPOCH_FACTORS, read_instants
 
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S.%f")
-_ISO_TIMES = ("T%H:%M:%S", "T%H:%M:%S.%f", "T%H:%M", "T%H:%M:%S%z", "T%H:%M:%S.%f%z",
-              " %H:%M:%S%z", " %H:%M:%S.%f%z")
-_NUMERIC = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y",
-            "%d.%m.%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y")
-_NAMED = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d-%b-%Y",
-          "%d-%b-%y", "%d/%b/%Y")
-_OTHER = ("%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y",
-          "%d/%b/%Y:%H:%M:%S %z", "%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%dT%H%M%S", "%Y-%m", "%b %Y",
-          "%B %Y", "%m/%Y", "%Y")
+_ISO_TIMES = (
+    "T%H:%M:%S",
+    "T%H:%M:%S.%f",
+    "T%H:%M",
+    "T%H:%M:%S%z",
+    "T%H:%M:%S.%f%z",
+    " %H:%M:%S%z",
+    " %H:%M:%S.%f%z",
+)
+_NUMERIC = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%Y",
+    "%d.%m.%y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d-%m-%y",
+)
+_NAMED = (
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %d %Y",
+    "%B %d %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d/%b/%Y",
+)
+_OTHER = (
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S %z %Y",
+    "%d/%b/%Y:%H:%M:%S %z",
+    "%Y%m%d",
+    "%Y%m%d%H%M%S",
+    "%Y%m%dT%H%M%S",
+    "%Y-%m",
+    "%b %Y",
+    "%B %Y",
+    "%m/%Y",
+    "%Y",
+)
 
 CANDIDATES: tuple[str, ...] = (
     *("%Y-%m-%d" + time for time in (*_TIMES, *_ISO_TIMES)),
@@ -56,7 +94,9 @@ def infer_formats(column: pl.Series) -> Formats:
     if column.dtype.is_temporal() or column.dtype in {pl.Null, pl.Boolean}:
         return Formats(())
     texts = _texts(column)
-    left, chosen, banned, is_ambiguous = texts, [], set[tuple[str, str]](), False
+    left, is_ambiguous = texts, False
+    chosen: list[str] = []
+    banned: set[tuple[str, str]] = set()
     while len(left) and len(chosen) < _MOST_FORMATS:
         sample = left.gather_every(max(1, len(left) // _SAMPLE)).head(_SAMPLE)
         counts = {name: _n_read(sample, name) for name in _candidates(sample)}

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from ordain.core.errors import UsageError
+from ordain.features.fixed_width import Layout, read_fixed
 from ordain.features.labels import BLANKS, naive_utc
 
 EPOCH_FACTORS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
@@ -26,18 +27,42 @@ EPOCH_FACTORS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - instants are UTC without a zone
-_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
-           "october", "november", "december")
+_MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _INTEGRAL_LIMIT = 2.0**53
 
-_TWO_DIGITS = {"m": "(?:0[1-9]|1[0-2])", "d": "(?:0[1-9]|[12][0-9]|3[01])",
-               "H": "(?:[01][0-9]|2[0-3])", "I": "(?:0[1-9]|1[0-2])"}
-_LOOSE = {"m": "(?:0?[1-9]|1[0-2])", "d": "(?:[12][0-9]|3[01]|0?[1-9])",
-          "H": "(?:1[0-9]|2[0-3]|0?[0-9])", "I": "(?:1[0-2]|0?[1-9])"}
+_TWO_DIGITS = {
+    "m": "(?:0[1-9]|1[0-2])",
+    "d": "(?:0[1-9]|[12][0-9]|3[01])",
+    "H": "(?:[01][0-9]|2[0-3])",
+    "I": "(?:0[1-9]|1[0-2])",
+}
+_LOOSE = {
+    "m": "(?:0?[1-9]|1[0-2])",
+    "d": "(?:[12][0-9]|3[01]|0?[1-9])",
+    "H": "(?:1[0-9]|2[0-3]|0?[0-9])",
+    "I": "(?:1[0-2]|0?[1-9])",
+}
 _FIXED = {
-    "Y": "[12][0-9]{3}", "y": "[0-9]{2}", "M": "[0-5][0-9]", "S": "[0-5][0-9]",
-    "f": "[0-9]{1,9}", "p": "[AaPp][Mm]",
+    "Y": "[12][0-9]{3}",
+    "y": "[0-9]{2}",
+    "M": "[0-5][0-9]",
+    "S": "[0-5][0-9]",
+    "f": "[0-9]{1,9}",
+    "p": "[AaPp][Mm]",
     "z": "(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])",
     "b": "(?i:" + "|".join(name[:3] for name in _MONTHS) + ")",
     "B": "(?i:" + "|".join(_MONTHS) + ")",
@@ -107,18 +132,14 @@ def instant_reader(formats: Sequence[str]) -> Callable[[object], dt.datetime | N
     def read(value: object) -> dt.datetime | None:
         if isinstance(value, str):
             return read_text(value)
+        if isinstance(value, float | int | np.floating | np.integer | np.bool_):
+            return _read_number(value, epoch, read_text)
         if isinstance(value, np.datetime64):
             value = value.astype("datetime64[us]").item()
         if isinstance(value, dt.datetime):
             return value if value.tzinfo is None else _to_utc(value)
         if isinstance(value, dt.date):
             return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001
-        if isinstance(value, bool | np.bool_):
-            return None
-        if isinstance(value, float | np.floating):
-            return _read_float(float(value), epoch, read_text)
-        if isinstance(value, int | np.integer):
-            return read_text(str(value)) if epoch is None else _from_microseconds(int(value) * epoch)
         return None
 
     return read
@@ -131,19 +152,24 @@ def microseconds(moment: dt.datetime) -> int:
 
 
 def _read_text(column: pl.Series, formats: Sequence[str]) -> pl.Series:
-    text = column.str.strip_chars(BLANKS)
-    found: pl.Series | None = None
+    empty = pl.Series(column.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(column))
+    layout = _layout(formats[0]) if formats else None
+    found = empty if layout is None else read_fixed(column, layout)
+    left = (found.is_null() & column.is_not_null()).arg_true()
+    if len(left) == 0 or not formats:
+        return found
+    text = column.gather(left).str.strip_chars(BLANKS)
+    read: pl.Series | None = None
     for name in formats:
-        if found is None:
-            found = _parse(text, name)
+        if read is None:
+            read = _parse(text, name)
             continue
-        left = (found.is_null() & text.is_not_null()).arg_true()
-        if len(left) == 0:
+        rest = (read.is_null() & text.is_not_null()).arg_true()
+        if len(rest) == 0:
             break
-        found = found.scatter(left, _parse(text.gather(left), name))
-    if found is None:
-        return pl.Series(column.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(column))
-    return found.rename(column.name)
+        read = read.scatter(rest, _parse(text.gather(rest), name))
+    assert read is not None, "there is a first format"
+    return found.scatter(left, read) if len(left) < len(found) else read.rename(column.name)
 
 
 def _parse(text: pl.Series, name: str) -> pl.Series:
@@ -151,6 +177,15 @@ def _parse(text: pl.Series, name: str) -> pl.Series:
     if name in EPOCH_FACTORS:
         digits = text.set(~text.str.contains(r"^[+-]?[0-9]{1,18}$"), None)
         return _from_units(digits.cast(pl.Int64, strict=False), EPOCH_FACTORS[name])
+    layout = _layout(name)
+    if layout is None:
+        return _parse_loosely(text, name)
+    found = read_fixed(text, layout)
+    left = (found.is_null() & text.is_not_null()).arg_true()
+    return found.scatter(left, _parse_loosely(text.gather(left), name)) if len(left) else found
+
+
+def _parse_loosely(text: pl.Series, name: str) -> pl.Series:
     form = _compile(name)
     matches = text.str.contains(form.pattern)
     if not matches.any():
@@ -185,6 +220,18 @@ def _read_floats(column: pl.Series, formats: Sequence[str], epoch: int | None) -
         usable = (np.abs(values) < _INTEGRAL_LIMIT) & (np.floor(values) == values)
     whole = pl.Series(column.name, np.where(usable, values, 0.0)).cast(pl.Int64)
     return _read_text(whole.set(pl.Series(~usable), None).cast(pl.String), formats)
+
+
+def _read_number(
+    value: float | np.floating | np.integer | np.bool_,
+    epoch: int | None,
+    read_text: Callable[[str], dt.datetime | None],
+) -> dt.datetime | None:
+    if isinstance(value, bool | np.bool_):
+        return None
+    if isinstance(value, float | np.floating):
+        return _read_float(float(value), epoch, read_text)
+    return read_text(str(value)) if epoch is None else _from_microseconds(int(value) * epoch)
 
 
 def _read_float(
@@ -256,7 +303,11 @@ def _complete(names: set[str]) -> tuple[str, str]:
 def _check_directives(text: str, pieces: list[str], names: list[str]) -> None:
     known = {*_FIXED, *_LOOSE, "%", ""}
     allowed = ", ".join(f"%{name}" for name in sorted({*_FIXED, *_LOOSE}))
-    wrong = [piece for piece, name in zip(pieces, names, strict=True) if name not in known or piece == "%"]
+    wrong = [
+        piece
+        for piece, name in zip(pieces, names, strict=True)
+        if name not in known or piece == "%"
+    ]
     if wrong:
         raise UsageError(
             f"`datetime_format` '{text}' has the unknown part '{wrong[0]}'. Possible: {allowed}, "
@@ -271,6 +322,29 @@ def _check_directives(text: str, pieces: list[str], names: list[str]) -> None:
         raise UsageError(f"`datetime_format` '{text}': %I (12 hours) and %p (AM, PM) go together.")
     if "f" in used and ".%f" not in text:
         raise UsageError(f"`datetime_format` '{text}': %f must stand behind a point, as in %S.%f.")
+
+
+@functools.lru_cache(maxsize=256)
+def _layout(name: str) -> Layout | None:
+    """Return where the digits of a format of fixed width stand, None for any other format."""
+    for short, long in _SHORT.items():
+        name = name.replace(short, long)
+    fields: dict[str, tuple[int, int]] = {}
+    literals: dict[int, int] = {}
+    at = 0
+    for piece in re.findall(r"%[A-Za-z]|[^%]|%", name):
+        width = {"Y": 4}.get(piece[-1], 2)
+        if piece[0] == "%":
+            if piece[-1] not in {"Y", "m", "d", "H", "M", "S"}:
+                return None
+            fields[piece[-1]] = (at, width)
+            at += width
+        elif piece.isascii():
+            literals[at] = ord(piece)
+            at += 1
+        else:
+            return None
+    return Layout(fields, literals, at) if {"Y", "m", "d"} <= fields.keys() else None
 
 
 def _text_reader(name: str) -> Callable[[str], dt.datetime | None]:

@@ -15,8 +15,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import polars as pl
@@ -27,6 +28,9 @@ BLANKS = " \t\n\r\x0b\x0c\x85\xa0\u2007\u202f\u3000\ufeff"
 LabelType = Literal["string", "integer", "boolean"]
 """What a label was in the column: predictions come back as the same."""
 
+V = TypeVar("V")
+
+_LONGEST_WHOLE = 20
 _INTEGRAL_LIMIT = 2.0**63
 
 
@@ -70,7 +74,27 @@ def is_readable(dtype: pl.DataType) -> bool:
     )
 
 
-def _as_text(column: pl.Series) -> pl.Series:
+def replace(column: pl.Series, known: pl.Series, values: pl.Series) -> pl.Series:
+    """Return for each cell the value that stands beside it among the known, null for others."""
+    if len(known) == 0:
+        return pl.Series(column.name, [None], dtype=values.dtype).new_from_index(0, len(column))
+    return column.replace_strict(known, values, default=None, return_dtype=values.dtype)
+
+
+def whole_numbers(values: Mapping[str, V]) -> dict[int, V]:
+    """Return the labels that are whole numbers of 64 bits, as numbers, with their values."""
+    return {
+        int(label): value
+        for label, value in values.items()
+        if label.lstrip("-").isdecimal()
+        and label.isascii()
+        and len(label) <= _LONGEST_WHOLE
+        and str(int(label)) == label
+        and -(2**63) <= int(label) < 2**63
+    }
+
+
+def _as_text(column: pl.Series) -> pl.Series:  # noqa: PLR0911 - one return a storage type
     dtype = column.dtype
     if dtype == pl.String:
         return _strip(column)
@@ -112,8 +136,9 @@ def _float_column(column: pl.Series) -> pl.Series:
     texts = [_float_text(value) for value in known.to_list()]
     if not texts:
         return column.cast(pl.String)
-    return column.replace_strict(known, pl.Series(texts, dtype=pl.String), default=None,
-                                 return_dtype=pl.String)
+    return column.replace_strict(
+        known, pl.Series(texts, dtype=pl.String), default=None, return_dtype=pl.String
+    )
 
 
 def _float_text(value: float) -> str | None:

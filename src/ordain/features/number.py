@@ -85,8 +85,16 @@ class NumberFeature(Feature[NumberEncoding]):
     type: Literal["number"] = "number"
     """Type name."""
     missing_value_strategy: Literal[
-        "auto", "keep", "fill_with_const", "fill_with_mean", "fill_with_median", "fill_with_mode",
-        "ffill", "bfill", "drop_row", "error",
+        "auto",
+        "keep",
+        "fill_with_const",
+        "fill_with_mean",
+        "fill_with_median",
+        "fill_with_mode",
+        "ffill",
+        "bfill",
+        "drop_row",
+        "error",
     ] = "auto"
     """What a missing cell becomes; `keep` leaves NaN, `auto` keeps for trees and else takes the
     median."""
@@ -98,8 +106,16 @@ class NumberFeature(Feature[NumberEncoding]):
     normalization: Literal["auto"] | Method | None = "auto"
     """How numbers are scaled; null leaves them."""
     outlier_strategy: (
-        Literal["clip", "keep", "fill_with_const", "fill_with_mean", "fill_with_median",
-                "fill_with_mode", "drop_row"] | None
+        Literal[
+            "clip",
+            "keep",
+            "fill_with_const",
+            "fill_with_mean",
+            "fill_with_median",
+            "fill_with_mode",
+            "drop_row",
+        ]
+        | None
     ) = None
     """What an outlier becomes; `keep` makes it missing."""
     outlier_threshold: float | None = Field(default=3.0, gt=0)
@@ -121,18 +137,24 @@ class NumberFeature(Feature[NumberEncoding]):
         """Return the options without `auto`, with reasons."""
         chosen: dict[str, tuple[Any, str]] = {}
         if form is None:
-            options = ("drop_row", "zscore", False)
-            why = ("a row without truth teaches nothing", "losses expect a unit scale", "an output")
+            options: tuple[Any, ...] = ("drop_row", "zscore", False)
+            why = ("a row without truth teaches nothing", "losses expect a unit scale", "no input")
         elif form is Form.TREES:
             options = ("keep", None, False)
             why = ("trees split on missing", "the order decides in trees", "trees see NaN")
         else:
-            options = ("fill_with_median", "zscore" if form is Form.LINEAR else "robust",
-                       "if_missing")
-            why = ("the middle of the scale is neutral",
-                   "weights compare on a unit scale" if form is Form.LINEAR
-                   else "robust to outliers and bounded",
-                   "the median alone would hide that it was missing")
+            options = (
+                "fill_with_median",
+                "zscore" if form is Form.LINEAR else "robust",
+                "if_missing",
+            )
+            why = (
+                "the middle of the scale is neutral",
+                "weights compare on a unit scale"
+                if form is Form.LINEAR
+                else "robust to outliers and bounded",
+                "the median alone would hide that it was missing",
+            )
         keys = ("missing_value_strategy", "normalization", "missing_indicator")
         for key, option, reason in zip(keys, options, why, strict=True):
             if getattr(self, key) == "auto":
@@ -141,7 +163,7 @@ class NumberFeature(Feature[NumberEncoding]):
         settled = self.model_copy(update={**update, "as_output": form is None})
         return settled, {key: reason for key, (_, reason) in chosen.items()}
 
-    def fit(self, column: pl.Series, *, seed: int) -> NumberEncoding:
+    def fit(self, column: pl.Series, *, seed: int) -> NumberEncoding:  # noqa: ARG002 - nothing is drawn
         """Return fill value, bounds of outliers and scale of the training rows."""
         _require_readable(column)
         style, is_ambiguous = (
@@ -237,14 +259,18 @@ class NumberFeature(Feature[NumberEncoding]):
 
     def decode_row(self, encoding: NumberEncoding, name: str) -> Callable[[Any], dict[str, Any]]:
         """Return the function from one score to `<name>_prediction`."""
-        column, unscale, bounds = f"{name}_prediction", unscaler(encoding.scaling), encoding.clip_range
+        column, unscale, bounds = (
+            f"{name}_prediction",
+            unscaler(encoding.scaling),
+            encoding.clip_range,
+        )
         if bounds is None:
             return lambda score: {column: unscale(float(score))}
         low, high = bounds
 
         def decode(score: Any) -> dict[str, Any]:
             value = unscale(float(score))
-            return {column: low if value < low else high if value > high else value}
+            return {column: low if value < low else min(value, high)}
 
         return decode
 
@@ -255,7 +281,10 @@ class NumberFeature(Feature[NumberEncoding]):
 
     def _fit_outliers(self, present: Floats) -> dict[str, Any]:
         cleaning: dict[str, Any] = {
-            "outliers": "none", "low": -LARGEST, "high": LARGEST, "outlier_fill": 0.0,
+            "outliers": "none",
+            "low": -LARGEST,
+            "high": LARGEST,
+            "outlier_fill": 0.0,
         }
         if self.outlier_strategy is None or self.outlier_threshold is None or len(present) == 0:
             return cleaning
@@ -298,9 +327,17 @@ class NumberFeature(Feature[NumberEncoding]):
             bounds = (low, high) if self.as_output else None
             clip_range = (float(ends[0]), float(ends[1])) if self.clip_to_training_range else None
         return NumberEncoding(
-            shape=shape, facts=facts, style=style, scaling=scaling, fill=fill, edges=edges,
+            shape=shape,
+            facts=facts,
+            style=style,
+            scaling=scaling,
+            fill=fill,
+            edges=edges,
             on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "fill",
-            has_indicator=has_indicator, bounds=bounds, clip_range=clip_range, **cleaning,
+            has_indicator=has_indicator,
+            bounds=bounds,
+            clip_range=clip_range,
+            **cleaning,
         )
 
 
@@ -321,7 +358,9 @@ def _require_some(column: pl.Series, values: Floats) -> None:
     bad = pl.Series(np.isnan(values)) & ~is_nothing(column)
     if bad.any() and np.isnan(values).all():
         raise unusable(
-            column, bad, what="are not numbers",
+            column,
+            bad,
+            what="are not numbers",
             fix="declare it `type: category` or `type: text`, or set `number_format`",
         )
 
@@ -348,8 +387,11 @@ def _summary(values: Floats) -> dict[str, Any]:
     if len(values) == 0:
         return {}
     return {
-        "mean": float(values.mean()), "std": float(values.std()),
-        "min": float(values.min()), "median": float(np.median(values)), "max": float(values.max()),
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "min": float(values.min()),
+        "median": float(np.median(values)),
+        "max": float(values.max()),
     }
 
 
@@ -394,7 +436,10 @@ def _bin(values: Floats, edges: tuple[float, ...]) -> npt.NDArray[np.int32]:
 def _cleaned_reader(encoding: NumberEncoding) -> Callable[[object], float]:
     read = number_reader(encoding.style)
     action, low, high, fill = (
-        encoding.outliers, encoding.low, encoding.high, encoding.outlier_fill
+        encoding.outliers,
+        encoding.low,
+        encoding.high,
+        encoding.outlier_fill,
     )
     if action == "none":
         return read
@@ -402,7 +447,7 @@ def _cleaned_reader(encoding: NumberEncoding) -> Callable[[object], float]:
     def clean(value: object) -> float:
         x = read(value)
         if action == "clip":
-            return low if x < low else high if x > high else x
+            return low if x < low else min(x, high)
         if x < low or x > high:
             return math.nan if action == "missing" else fill
         return x

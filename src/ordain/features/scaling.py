@@ -81,7 +81,9 @@ def scale_array(values: Floats, scaling: Scaling) -> Floats:
     if method == "log1p":
         return np.copysign(_log1p(np.abs(values)), values)
     if method == "quantile":
-        return _interpolate_array(values, [k[0] for k in scaling.knots], [k[1] for k in scaling.knots])
+        return _interpolate_array(
+            values, [k[0] for k in scaling.knots], [k[1] for k in scaling.knots]
+        )
     if method == "yeo_johnson":
         values = _power_array(values, scaling.power)
     scaled = (values - scaling.center) * scaling.factor
@@ -105,7 +107,7 @@ def scaler(scaling: Scaling) -> Callable[[float], float]:
 
         def scale_robust(x: float) -> float:
             z = (x - center) * factor
-            z = _FAR if z > _FAR else -_FAR if z < -_FAR else z
+            z = _FAR if z > _FAR else max(z, -_FAR)
             third = z / _SPREAD
             return z / math.sqrt(1.0 + third * third)
 
@@ -123,7 +125,9 @@ def unscale_array(scores: Floats, scaling: Scaling) -> Floats:
     if method == "log1p":
         return np.copysign(_exp(np.abs(scores)) - 1.0, scores)
     if method == "quantile":
-        return _interpolate_array(scores, [k[1] for k in scaling.knots], [k[0] for k in scaling.knots])
+        return _interpolate_array(
+            scores, [k[1] for k in scaling.knots], [k[0] for k in scaling.knots]
+        )
     if method == "robust":
         bounded = np.clip(scores, -0.999 * _SPREAD, 0.999 * _SPREAD)
         third = bounded / _SPREAD
@@ -161,7 +165,7 @@ def _center_and_spread(values: Floats, method: Method) -> tuple[float, float]:
 
 
 def _bound(x: float) -> float:
-    return LARGEST if x > LARGEST else -LARGEST if x < -LARGEST else x
+    return LARGEST if x > LARGEST else max(x, -LARGEST)
 
 
 def _log1p(values: Floats) -> Floats:
@@ -192,7 +196,8 @@ def _interpolate_array(values: Floats, xs: list[float], ys: list[float]) -> Floa
     slope = np.diff(y) / np.diff(x)
     bounded = np.clip(values, x[0], x[-1])
     at = np.clip(np.searchsorted(x, bounded, side="right") - 1, 0, len(slope) - 1)
-    return y[at] + (bounded - x[at]) * slope[at]
+    result: Floats = y[at] + (bounded - x[at]) * slope[at]
+    return result
 
 
 def _interpolator(xs: list[float], ys: list[float]) -> Callable[[float], float]:
@@ -203,9 +208,9 @@ def _interpolator(xs: list[float], ys: list[float]) -> Callable[[float], float]:
     low, high, last = xs[0], xs[-1], len(slopes) - 1
 
     def interpolate(x: float) -> float:
-        x = low if x < low else high if x > high else x
+        x = low if x < low else min(x, high)
         at = min(bisect_right(xs, x) - 1, last)
-        return ys[at] + (x - xs[at]) * slopes[at]
+        return ys[at] + (x - xs[at]) * float(slopes[at])
 
     return interpolate
 

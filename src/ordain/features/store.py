@@ -65,9 +65,7 @@ def to_json(encoding: Encoding) -> dict[str, Any]:
     return document
 
 
-def from_json(
-    document: Mapping[str, Any], *, arrays: Mapping[str, npt.NDArray[Any]]
-) -> Encoding:
+def from_json(document: Mapping[str, Any], *, arrays: Mapping[str, npt.NDArray[Any]]) -> Encoding:
     """Return the encoding that `to_json` gave, with its arrays.
 
     Raises:

@@ -61,7 +61,9 @@ class Terms:
     ) -> Terms:
         """Return what `arrays` stored."""
         return cls(
-            orders=orders, buckets=buckets, words=arrays["words"].astype(np.uint64, copy=False),
+            orders=orders,
+            buckets=buckets,
+            words=arrays["words"].astype(np.uint64, copy=False),
             chars=arrays["chars"].astype(np.uint64, copy=False),
             idf=arrays["idf"].astype(np.float32, copy=False),
         )
@@ -105,7 +107,9 @@ def weigh(texts: pl.Series, terms: Terms) -> EncodedColumn:
         lengths.append(np.bincount(rows, minlength=chunk.n_rows))
     offsets = np.concatenate([[0], *lengths]).cumsum().astype(np.int64)
     return EncodedColumn(
-        Kind.BAG, np.concatenate([np.zeros(0, dtype=np.int32), *ids]), offsets,
+        Kind.BAG,
+        np.concatenate([np.zeros(0, dtype=np.int32), *ids]),
+        offsets,
         np.concatenate([np.zeros(0, dtype=np.float32), *weights]),
     )
 

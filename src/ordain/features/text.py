@@ -151,12 +151,16 @@ class TextFeature(Feature[TextEncoding]):
             "representation": (representation, why),
             "missing_value_strategy": ("fill_with_const", "a missing text has no words"),
             "tokenizer": (
-                ("hf_tokenizer", "it belongs to the pretrained model") if is_pretrained
+                ("hf_tokenizer", "it belongs to the pretrained model")
+                if is_pretrained
                 else ("space_punct", "the default of Ludwig")
             ),
-            "char_ngrams": ((3, 5) if is_linear else None,
-                            "parts of words catch forms and typing errors" if is_linear
-                            else "words alone are faster and nearly as good"),
+            "char_ngrams": (
+                (3, 5) if is_linear else None,
+                "parts of words catch forms and typing errors"
+                if is_linear
+                else "words alone are faster and nearly as good",
+            ),
             "compute_idf": (True, "rare terms tell more"),
         }
         chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
@@ -174,12 +178,15 @@ class TextFeature(Feature[TextEncoding]):
         texts = raw.fill_null(fill)
         longest = min(self.max_sequence_length, self.sequence_length or self.max_sequence_length)
         encoding = TextEncoding(
-            shape=Shape(kind=Kind.TOKENS), facts=facts,
+            shape=Shape(kind=Kind.TOKENS),
+            facts=facts,
             representation="bag" if self.representation == "auto" else self.representation,
             on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "fill",
-            fill=fill, lowercase=self.lowercase,
+            fill=fill,
+            lowercase=self.lowercase,
             tokenizer="space_punct" if self.tokenizer == "auto" else self.tokenizer,
-            longest=longest, ngram_size=self.ngram_size,
+            longest=longest,
+            ngram_size=self.ngram_size,
             char_ngrams=None if self.char_ngrams == "auto" else self.char_ngrams,
             buckets=self.hash_buckets or 0,
         )
@@ -204,8 +211,11 @@ class TextFeature(Feature[TextEncoding]):
             return bag
         if encoding.tokenizer in PATTERNS:
             return encode_by_pattern(
-                texts, encoding.vocabulary, name=encoding.tokenizer,
-                lowercase=encoding.lowercase, longest=encoding.longest,
+                texts,
+                encoding.vocabulary,
+                name=encoding.tokenizer,
+                lowercase=encoding.lowercase,
+                longest=encoding.longest,
             )
         tokenizer = from_bytes(encoding.arrays["tokenizer"], longest=encoding.longest)
         return encode_pretrained(texts, tokenizer)
@@ -226,12 +236,18 @@ class TextFeature(Feature[TextEncoding]):
         return read
 
     def rows_to_drop(
-        self, column: pl.Series, encoding: TextEncoding | None = None
+        self,
+        column: pl.Series,
+        encoding: TextEncoding | None = None,  # noqa: ARG002 - the contract
     ) -> pl.Series | None:
         """Return True where the text is missing."""
         return _read(column).is_null() if self.missing_value_strategy == "drop_row" else None
 
-    def inspect(self, column: pl.Series, encoding: TextEncoding) -> dict[str, Any]:
+    def inspect(
+        self,
+        column: pl.Series,
+        encoding: TextEncoding,  # noqa: ARG002 - the contract
+    ) -> dict[str, Any]:
         """Return counts of missing cells."""
         return reading_facts(column, missing=_read(column).is_null())
 
@@ -246,15 +262,17 @@ class TextFeature(Feature[TextEncoding]):
         if encoding.tokenizer in PATTERNS:
             counts = count_tokens(texts, name=encoding.tokenizer, lowercase=self.lowercase)
             special = [self.padding_symbol, self.unknown_symbol]
-            given = read_vocabulary(self.vocab_file) if self.vocab_file else counts["token"].to_list()
+            given = (
+                read_vocabulary(self.vocab_file) if self.vocab_file else counts["token"].to_list()
+            )
             words = [word for word in given if word not in set(special)]
             words = words if self.vocab_file else words[: self.most_common]
             vocabulary = (*special, *words)
-            n_cut = int(counts["count"].sum() - counts.filter(
-                pl.col("token").is_in(list(words)))["count"].sum())
+            unknown = counts.filter(~pl.col("token").is_in(list(words)))
             facts = encoding.facts | {
-                "n_tokens": int(counts["count"].sum()), "n_distinct_tokens": len(counts),
-                "n_unknown_tokens": n_cut,
+                "n_tokens": int(counts["count"].sum()),
+                "n_distinct_tokens": len(counts),
+                "n_unknown_tokens": int(unknown["count"].sum()),
             }
             shape = Shape(kind=Kind.TOKENS, cardinality=len(vocabulary))
             update = {"vocabulary": vocabulary, "facts": facts, "shape": shape}
@@ -288,7 +306,9 @@ class TextFeature(Feature[TextEncoding]):
     def _pretrained(self) -> str:
         if self.pretrained_model_name_or_path is None:
             raise unusable_value(
-                "text", "hf_tokenizer", what="of `tokenizer` needs a pretrained model",
+                "text",
+                "hf_tokenizer",
+                what="of `tokenizer` needs a pretrained model",
                 fix="set `pretrained_model_name_or_path` to a folder or hub name",
             )
         return self.pretrained_model_name_or_path
@@ -298,8 +318,12 @@ class TextFeature(Feature[TextEncoding]):
         if min_count == "infer":
             min_count = 2 if len(texts) >= _MANY_ROWS else 1
         terms = fit_terms(
-            texts, Orders(encoding.ngram_size, encoding.char_ngrams), buckets=encoding.buckets,
-            min_count=min_count, max_terms=self.max_terms, use_idf=self.compute_idf is not False,
+            texts,
+            Orders(encoding.ngram_size, encoding.char_ngrams),
+            buckets=encoding.buckets,
+            min_count=min_count,
+            max_terms=self.max_terms,
+            use_idf=self.compute_idf is not False,
         )
         arrays: dict[str, npt.NDArray[Any]] = dict(terms.arrays())
         facts = encoding.facts | {"n_terms": terms.n_terms, "min_count": min_count}
@@ -335,7 +359,9 @@ def _cell_reader(encoding: TextEncoding) -> Callable[[str], RowValue]:
         return read_bag
     if encoding.tokenizer in PATTERNS:
         return pattern_reader(
-            encoding.vocabulary, name=encoding.tokenizer, lowercase=encoding.lowercase,
+            encoding.vocabulary,
+            name=encoding.tokenizer,
+            lowercase=encoding.lowercase,
             longest=encoding.longest,
         )
     tokenizer = from_bytes(encoding.arrays["tokenizer"], longest=encoding.longest)
@@ -381,7 +407,9 @@ def _project_one(
     ids: list[int], weights: list[float], components: npt.NDArray[Any]
 ) -> tuple[float, ...]:
     bag = EncodedColumn(
-        Kind.BAG, np.array(ids, dtype=np.int32), np.array([0, len(ids)], dtype=np.int64),
+        Kind.BAG,
+        np.array(ids, dtype=np.int32),
+        np.array([0, len(ids)], dtype=np.int64),
         np.array(weights, dtype=np.float32),
     )
     return tuple(_project(bag, components)[0].tolist())

@@ -6,13 +6,14 @@
 | space | what stands between blanks |
 | word | words |
 | characters | every character |
-| comma, underscore | what stands between commas, underscores; blanks at the ends dropped |
+| comma, underscore | what stands between them, without blanks at the ends |
 | untokenized | the whole text |
 | bpe | pieces of words, learned from the training rows (byte pair encoding) |
 | hf_tokenizer | those of a pretrained tokeniser, with its ids and special tokens |
 
-The first seven are patterns, spelled so that Polars (columns) and Python (one text) cut alike; their
-ids are 0 for padding, 1 for unknown, then tokens by frequency. The last two run in `tokenizers`.
+The first seven are patterns, spelled so that Polars (columns) and Python (one text) cut alike;
+their ids are 0 for padding, 1 for unknown, then tokens by frequency. The last two run in
+`tokenizers`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def count_tokens(texts: pl.Series, *, name: str, lowercase: bool) -> pl.DataFram
     parts = [
         _cut(texts.slice(start, CHUNK_ROWS), name, lowercase=lowercase)
         .explode(empty_as_null=False, keep_nulls=False)
-        .rename("token").value_counts(name="count")
+        .rename("token")
+        .value_counts(name="count")
         for start in range(0, max(len(texts), 1), CHUNK_ROWS)
     ]
     table = pl.concat(parts).group_by("token").agg(pl.col("count").sum())
@@ -105,7 +107,8 @@ def read_vocabulary(path: str) -> list[str]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            f"`vocab_file` '{path}' cannot be read: {error}.\n  Fix: give a UTF-8 file, one token a line"
+            f"`vocab_file` '{path}' cannot be read: {error}.\n"
+            f"  Fix: give a UTF-8 file, one token a line"
         ) from error
     return list(dict.fromkeys(token for line in lines if (token := line.split("\t")[0])))
 
@@ -141,7 +144,7 @@ def learn_pieces(texts: pl.Series, *, size: int, lowercase: bool) -> str:
     """Return a byte-pair tokeniser learned from texts, as JSON; 0 pads, 1 is unknown."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-    tokenizer = Tokenizer(models.BPE(unk_token="<UNK>"))
+    tokenizer = Tokenizer(models.BPE(unk_token="<UNK>"))  # noqa: S106 - a token of text
     if lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
     pattern = re.sub(

@@ -28,6 +28,7 @@ from ordain.store.golden import N_ROWS as N_GOLDEN
 from ordain.store.golden import write_golden
 from ordain.store.judge import judge_sets
 from ordain.store.model import Model
+from ordain.store.problem import labels_of
 from ordain.store.runs import FINISHED, Run
 
 TRAIN_ROWS_JUDGED = 20_000
@@ -50,7 +51,13 @@ def finish(
     with stages.timed("evaluate"):
         judged = _judge(prepared, fitted)
     reasons = {**blueprint.reasons, **main.reasons}
-    model = Model(_portable(main.document), main.encodings, fitted=fitted[MODEL])
+    golden = _golden_rows(blueprint, main)
+    model = Model(
+        _portable(main.document),
+        main.encodings,
+        fitted=fitted[MODEL],
+        input_columns=_source_columns(main.document, golden.schema),
+    )
     rate = _rows_per_second(main, fitted[MODEL], stages.seconds.get("train", 0.0))
     summary = RunSummary(
         name=main.document.name,
@@ -77,7 +84,7 @@ def finish(
     write_text(run.folder / "config.yaml", summary.config)
     write_json(run.folder / "metrics.json", machine_form)
     with stages.timed("bundle"):
-        _write_bundle(run.bundle, model, summary, machine_form, golden=_golden_rows(blueprint, main))
+        _write_bundle(run.bundle, model, summary, machine_form, golden=golden)
     model.path = run.bundle
     with stages.timed("report"):
         write_report(summary, run.folder / "report.html")
@@ -162,14 +169,29 @@ def _write_bundle(
         bundle.seal(temporary)
 
 
+def _source_columns(document: Document, schema: pl.Schema) -> list[str]:
+    """Return the columns that must come from outside, those that derived columns read included."""
+    from ordain.data import expression_columns
+
+    known = dict(schema)
+    needed = {f.column for f in document.input_features}
+    for name, expression in document.data.columns.items():
+        needed.update(expression_columns(expression, known))
+        known[name] = pl.Null()
+    return [name for name in schema if name in needed]
+
+
 def _signature(model: Model, golden: pl.DataFrame) -> dict[str, Any]:
     return {
+        "columns": [
+            {"name": name, "dtype": str(golden.schema[name])} for name in model.input_columns
+        ],
         "inputs": [
-            {"name": f.name, "column": f.column, "type": f.type, "dtype": str(golden.schema[f.column])}
+            {"name": f.name, "column": f.column, "type": f.type}
             for f in model.document.input_features
         ],
         "outputs": [
-            {"name": f.name, "type": f.type, "labels": list(getattr(model.encodings[f.name], "labels", ()))}
+            {"name": f.name, "type": f.type, "labels": list(labels_of(model.encodings[f.name]))}
             for f in model.document.output_features
         ],
     }

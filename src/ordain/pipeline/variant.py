@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ordain.config.document import Document
+from ordain.config.dumped import spec_to_plain
 from ordain.core.component import Component, Spec
 from ordain.core.errors import TrainingError
 from ordain.core.files import read_json, write_json
@@ -225,7 +226,8 @@ def component_key(component: Component | Spec | None) -> dict[str, Any] | None:
     """Return what of a component decides its output: its options and its version."""
     if component is None:
         return None
-    key = component.model_dump(mode="json")
+    # Keys that mean something by being left out are left out here too.
+    key: dict[str, Any] = spec_to_plain(component)
     if isinstance(component, Component):
         key["version"] = component.version
     return key

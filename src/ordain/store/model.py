@@ -7,7 +7,7 @@ encodings fitted in training, so that there is no second path to differ from.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import polars as pl
 from ordain.config.document import Document
 from ordain.core.errors import BundleError, DataError, StoreError, UsageError
 from ordain.core.events import Events
+from ordain.core.files import read_json
 from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Encoding, Scores
 from ordain.models.family import FittedModel
@@ -32,6 +33,7 @@ class Model:
         document: the filled config.
         encodings: fitted encoding of each feature, by name.
         fitted: the family's fitted model.
+        input_columns: columns a frame must have, without the derived ones.
         path: folder of the bundle it came from, if any.
     """
 
@@ -41,11 +43,13 @@ class Model:
         encodings: Mapping[str, Encoding],
         *,
         fitted: FittedModel,
+        input_columns: Sequence[str],
         path: Path | None = None,
     ) -> None:
         self.document = document
         self.encodings = dict(encodings)
         self.fitted = fitted
+        self.input_columns = tuple(input_columns)
         self.path = path
         self._row: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
@@ -64,22 +68,8 @@ class Model:
         """Metrics of this model and its baselines, as measured in training."""
         if self.path is None:
             return {}
-        from ordain.core.files import read_json
-
         found: dict[str, Any] = read_json(self.path / "metrics.json")
         return found
-
-    @property
-    def input_columns(self) -> tuple[str, ...]:
-        """Columns a frame must have, without the derived ones."""
-        derived = self.document.data.columns
-        direct = [f.column for f in self.document.input_features if f.column not in derived]
-        if not derived:
-            return tuple(dict.fromkeys(direct))
-        from ordain.data.expressions import expression_columns
-
-        read = [name for text in derived.values() for name in expression_columns(text)]
-        return tuple(dict.fromkeys([*direct, *(name for name in read if name not in derived)]))
 
     def predict(self, frame: Any, *, events: Events | None = None) -> Any:
         """Return the predictions for a frame of rows, one row for one row, in their order.
@@ -184,9 +174,9 @@ class Model:
     def _tell_unusual(self, rows: pl.DataFrame, events: Events) -> None:
         where = self.document.data.where
         if where:
-            from ordain.data import count_outside
+            from ordain.data.expressions import satisfies
 
-            outside = count_outside(rows, where)
+            outside = rows.height - int(satisfies(rows, where).sum())
             if outside:
                 events.warn(
                     "W601",
@@ -273,4 +263,5 @@ def open_unchecked(folder: Path) -> Model:
     except (KeyError, ValueError) as error:
         raise BundleError(f"{folder}: the fitted features do not fit the config: {error}") from error
     fitted = document.model_type.load(folder / "model", problem)
-    return Model(document, encodings, fitted=fitted, path=folder)
+    columns = [column["name"] for column in read_json(folder / "signature.json")["columns"]]
+    return Model(document, encodings, fitted=fitted, input_columns=columns, path=folder)

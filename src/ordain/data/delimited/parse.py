@@ -91,8 +91,19 @@ def parse_file(path: Path, *, options: Options) -> Parsed:
             lines.check_line_length(content, limit=options.max_line_bytes, name=path.name)
         job = _open_job(path, content, is_packed=bool(compression), options=options)
         frame = _tidy(job, _read(job))
-        details = _details(job, frame, compression)
+        details = _details(job, compression)
         return Parsed(frame, details, tuple(job.problems))
+
+
+def check_file(path: Path, *, limit: int) -> None:
+    """Refuse a plain file with a line longer than a limit in bytes, before it is read.
+
+    Raises:
+        DataError: a line is longer.
+    """
+    if path.stat().st_size > limit and not compression_of(path):
+        with _mapped(path) as content:
+            lines.check_line_length(content, limit=limit, name=path.name)
 
 
 @contextlib.contextmanager
@@ -288,6 +299,8 @@ def _tidy(job: _Job, frame: pl.DataFrame) -> pl.DataFrame:
     """Check that no line was short, drop blank lines, and write down what was found."""
     if frame.width > 1 and frame.height:
         frame = _check_short_lines(job, frame)
+        if job.options.ragged == "report":
+            _note_long_lines(job)
     if not frame.height:
         raise DataError(
             f"'{job.name}' has a header and no rows: it names {frame.width} columns "
@@ -427,7 +440,7 @@ def _note_findings(job: _Job) -> None:
         )
 
 
-def _details(job: _Job, frame: pl.DataFrame, compression: str) -> dict[str, Any]:
+def _details(job: _Job, compression: str) -> dict[str, Any]:
     dialect = job.dialect
     details: dict[str, Any] = {
         "encoding": dialect.encoding,
@@ -444,8 +457,6 @@ def _details(job: _Job, frame: pl.DataFrame, compression: str) -> dict[str, Any]
         details["renamed_columns"] = {
             str(position + 1): name for position, name in dialect.renamed.items()
         }
-    if job.options.ragged == "report" and job.records is None and frame.width > 1:
-        _note_long_lines(job)
     return details
 
 

@@ -20,6 +20,7 @@ import polars as pl
 from pydantic import Field
 
 from ordain.core.hashing import digest_bytes, digest_json
+from ordain.data.delimited.parse import Options, check_file, parse_file
 from ordain.data.fingerprint import digest_files
 from ordain.data.locations import find_files
 from ordain.data.source import SOURCES, Source
@@ -69,13 +70,14 @@ class CsvSource(Source):
     def fingerprint(self) -> str:
         """Return the digest of the files' bytes and of the options."""
         options = self.model_dump(exclude={"path", "type"})
-        files = digest_files(find_files(self.path, root=self._root))
+        paths = find_files(self.path, root=self._root)
+        for path in paths:
+            check_file(path, limit=self.max_line_bytes)
+        files = digest_files(paths)
         return digest_bytes(b"csv", files.encode(), digest_json(options).encode())
 
     def scan(self) -> tuple[pl.LazyFrame, ReadReport]:
         """Return the rows of all files, in order of their names, and what reading found."""
-        from ordain.data.delimited.parse import Options, parse_file
-
         paths = find_files(self.path, root=self._root)
         options = Options(**self.model_dump(exclude={"path", "type"}))
         parsed = [parse_file(path, options=options) for path in paths]

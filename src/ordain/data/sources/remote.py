@@ -8,9 +8,9 @@ data:
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
-import weakref
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
@@ -48,8 +48,8 @@ class RemoteSource(Source):
 
     @property
     def is_columnar(self) -> bool:
-        """Never: the fetched file goes away with the source."""
-        return False
+        """As the fetched file is, which stays until the process ends."""
+        return self._file is not None and self._file.is_columnar
 
     def fingerprint(self) -> str:
         """Return the digest of the file's bytes and of the options of its format."""
@@ -65,7 +65,7 @@ class RemoteSource(Source):
             from ordain.data.open import open_source
 
             folder = Path(tempfile.mkdtemp(prefix="ordain-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
             name = PurePosixPath(unquote(urlsplit(self.url).path)).name or "data"
             self._fetch(folder / name)
             declared = {"format": self.format} if self.format else {}

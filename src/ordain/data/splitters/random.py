@@ -23,6 +23,7 @@ from ordain.data.shares import (
     deal_folds,
     require_rows,
     sets_series,
+    shuffle,
     spread_classes,
 )
 from ordain.data.splitter import SPLITTERS, Assignment, Splitter, split_column
@@ -58,8 +59,10 @@ class RandomSplitter(Splitter):
             codes = spread_classes(classes.codes, shares, random=random)
             return Assignment(sets_series(codes, shares.names), describe_classes(classes))
         counts = shares.counts(table.n_rows)
-        codes = np.empty(table.n_rows, dtype=np.int64)
-        codes[random.permutation(table.n_rows)] = np.repeat(np.arange(len(counts)), counts)
+        codes = np.empty(table.n_rows, dtype=np.int16)
+        codes[shuffle(table.n_rows, random)] = np.repeat(
+            np.arange(len(counts), dtype=np.int16), counts
+        )
         return Assignment(sets_series(codes, shares.names))
 
     def assign_folds(self, table: Table, *, seed: int) -> pl.Series:

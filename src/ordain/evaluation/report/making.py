@@ -18,8 +18,8 @@ def feature_facts(summary: RunSummary) -> Html | None:
         dict.fromkeys(
             key
             for found in summary.features.values()
-            for key, value in found.items()
-            if _is_count(key, value)
+            for key in found
+            if _count(found, key) is not None
         )
     )
     head = [
@@ -67,13 +67,13 @@ def how_it_was_made(summary: RunSummary) -> Html:
 def _feature_row(
     name: str, type_name: str, found: Mapping[str, Any], counts: Sequence[str]
 ) -> Html:
-    rest = {key: value for key, value in found.items() if not _is_count(key, value)}
+    rest = {key: value for key, value in found.items() if not key.startswith("n_")}
     more = tag("details", tag("summary", "show"), facts(rest)) if rest else ""
     return tag(
         "tr",
         cell(name),
         cell(type_name),
-        *(cell(found.get(key), is_number=True) for key in counts),
+        *(cell(_count(found, key), is_number=True) for key in counts),
         tag("td", more),
     )
 
@@ -122,5 +122,11 @@ def _details(title: str, content: Html) -> Html:
     return tag("details", tag("summary", title), content)
 
 
-def _is_count(key: str, value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and key.startswith("n_")
+def _count(found: Mapping[str, Any], key: str) -> int | None:
+    """Return a fact that is a count: `n_missing: 3`, or `unparsed: {count: 3, examples: [...]}`."""
+    value = found.get(key)
+    if isinstance(value, Mapping):
+        value = value.get("count")
+    elif not key.startswith("n_"):
+        return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

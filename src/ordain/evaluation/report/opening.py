@@ -15,14 +15,14 @@ from ordain.evaluation.verdict import format_value
 OUTCOMES = {
     "better": ("better", "Better than every baseline"),
     "worse": ("worse", "Worse than a baseline"),
-    "cannot tell": ("unsure", "No better than a baseline, as far as these rows tell"),
+    "cannot tell": ("unsure", "Not shown to be better than a baseline"),
 }
 
 
 def verdict_card(output_name: str, output: OutputSummary, *, is_only: bool) -> Html:
     """Return the verdict on one output."""
     set_name = deciding_set(output.sets)
-    kind, word = _outcome(output.differences.get(set_name, ()))
+    kind, word = _outcome(output.differences.get(set_name, ()), output.headline)
     return tag(
         "div",
         tag("div", word if is_only else f"{output_name}: {word}", class_="word"),
@@ -80,11 +80,12 @@ def warnings_card(summary: RunSummary) -> Html | None:
     return tag("div", tag("h3", word), tag("ul", *items, class_="warnings"), class_="card caution")
 
 
-def _outcome(differences: Sequence[Difference]) -> tuple[str, str]:
+def _outcome(differences: Sequence[Difference], headline: str) -> tuple[str, str]:
     verdicts = {difference.verdict for difference in differences}
     for verdict in ("worse", "cannot tell", "better"):
         if verdict in verdicts:
-            return OUTCOMES[verdict]
+            kind, words = OUTCOMES[verdict]
+            return kind, f"{words} by {headline}"
     return "", "Not compared"
 
 

@@ -11,6 +11,7 @@ from ordain.evaluation.verdict import format_value
 
 MAX_ITEMS = 12
 MAX_ROWS = 25
+MAX_NESTED = 8
 
 
 def sortable(
@@ -85,16 +86,24 @@ def _table_cell(one: Cell, place: int) -> Html:
 
 def _fact(value: Any) -> Html | str:
     if isinstance(value, Mapping):
-        return facts(value) if value else "none"
+        return _nested(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return format_value(value)
+        return f"{value:.6g}"
     if isinstance(value, Iterable) and not isinstance(value, str):
         return _list(list(value))
     return "none" if value is None else str(value)
+
+
+def _nested(value: Mapping[str, Any]) -> Html | str:
+    if not value:
+        return "none"
+    if len(value) <= MAX_NESTED:
+        return facts(value)
+    return tag("details", tag("summary", f"{len(value)} values"), facts(value))
 
 
 def _list(values: list[Any]) -> Html | str:

@@ -48,7 +48,8 @@ class LinearTrainer(Spec):
     """Relative change of the loss below which a step is small; three end the search. `auto`: 1e-3
     with text, whose n-grams fit noise long before the loss stands still, else 1e-5."""
     max_rows: Annotated[int, Field(ge=1)] | None = None
-    """Training rows at most; above it, rows are drawn at random and the run says so."""
+    """Training rows, and validation rows, at most; above it, rows are drawn at random and the run
+    says so."""
     time_budget_seconds: Annotated[float, Field(gt=0)] | None = None
     """Wall time for all outputs together; what has been reached by then is kept."""
 
@@ -83,6 +84,8 @@ class Linear(Family):
 
         assert isinstance(trainer, LinearTrainer), "the config reads the trainer with this spec"
         n_given, train = train.n_rows, _sample(train, trainer.max_rows, seed=context.seed)
+        if validation is not None:
+            validation = _sample(validation, trainer.max_rows, seed=context.seed)
         layout = Layout.of(problem.inputs, train.inputs)
         scale = Scale.of(layout, train.inputs, train.n_rows)
         settings = _settings(trainer, context, has_text=bool(layout.bags))

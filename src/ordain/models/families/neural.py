@@ -82,7 +82,10 @@ class NeuralFamily(Family):
                     loss=output.loss or default_loss(output))
             for output in problem.outputs
         )
-        return Problem(inputs, outputs, problem.combiner or ConcatCombiner())
+        # A text alone is best judged by its n-grams or its pretrained vector directly.
+        is_text = all(column.shape.kind in {Kind.BAG, Kind.TOKENS} for column in inputs)
+        combiner = problem.combiner or ConcatCombiner(**({"hidden_layers": 0} if is_text else {}))
+        return Problem(inputs, outputs, combiner)
 
 
 def default_decoder(output: Output) -> Decoder:

@@ -62,7 +62,9 @@ def recipe(task: Task) -> dict[str, Setting]:
 def _learning_rate(task: Task) -> float:
     if task.n_rows >= _SOME or task.n_classes > 10:  # noqa: PLR2004 (a tree a class and round)
         return 0.1
-    return 0.03 if task.n_rows < _FEW else 0.05
+    if task.n_rows < _FEW:
+        return 0.03
+    return 0.05 if task.n_classes == 0 else 0.08
 
 
 def _rounds(task: Task, rate: float) -> tuple[int, str]:

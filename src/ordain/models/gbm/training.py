@@ -14,7 +14,7 @@ from ordain.core.events import Events
 from ordain.core.randomness import derive_seed, generator
 from ordain.features.encoded import EncodedColumn
 from ordain.models.family import FitContext
-from ordain.models.gbm.matrix import Layout
+from ordain.models.gbm.matrix import Layout, release
 from ordain.models.gbm.native import Booster, Dataset, Params
 
 SAMPLE_ROWS = 200_000
@@ -111,11 +111,11 @@ def grow(
 
 
 def bound_threads(n_threads: int, *, n_cells: int) -> int:
-    """Return the threads worth using: one for each quarter of a million cells, at most all.
+    """Return the threads worth using: one for each million cells, at most all.
 
     With less to do, threads wait for one another longer than they work.
     """
-    return max(1, min(n_threads, 1 + n_cells // 250_000))
+    return max(1, min(n_threads, 1 + n_cells // 1_000_000))
 
 
 class _Course:
@@ -186,6 +186,7 @@ def _bin(
         dataset.set_field("weight", rows.weights)
     for _, block in layout.blocks(rows.inputs, n_rows, size=1 << 17):
         dataset.push(block)
+    release(rows.inputs)
     return dataset
 
 

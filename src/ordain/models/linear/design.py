@@ -21,7 +21,7 @@ Array = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Columns = Mapping[str, EncodedColumn]
 
 BLOCK_ROWS = 1 << 15
-_HELD_CELLS = 100_000_000
+_HELD_CELLS = 30_000_000
 
 
 @dataclass(frozen=True)

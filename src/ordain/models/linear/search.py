@@ -95,7 +95,7 @@ class Search:
         n_weights = self._n_scores * (1 + n_dense + n_sparse)
         # Four bytes a weight where weights are many: the passes over them take most of the time.
         self.dtype: Any = np.float64 if n_weights <= _DOUBLE_WEIGHTS else np.float32
-        self._start: Array = np.zeros(n_weights, dtype=self.dtype)
+        self._start: Any = np.zeros(n_weights, dtype=self.dtype)
 
     def walk(self, train: Judged, validation: Judged | None) -> Found:
         """Return the weights that the validation rows like best.
@@ -187,7 +187,7 @@ class Search:
 
     def _prior(self, rows: Judged) -> Array:
         """Return weights that answer with the share of each class."""
-        start = self._start.copy()
+        start: Array = self._start.copy()
         if self._loss is logistic:
             share = float(np.average(rows.truth, weights=rows.weights + 1e-9))
             share = min(max(share, 1e-6), 1 - 1e-6)

@@ -78,7 +78,10 @@ class Encoder(Component):
         return False
 
     def text_options(self) -> dict[str, Any]:
-        """Return options of the text feature that this encoder needs, such as its tokenizer."""
+        """Return options of the text feature that suit this encoder, such as its tokenizer.
+
+        They stand in for what the user left out and never replace what was written.
+        """
         return {}
 
 

@@ -149,10 +149,10 @@ def _epochs(
     elif kinds.is_sequence:
         epochs, why = 12, "sequences from scratch"
     elif kinds.is_bag:
-        epochs = int(min(30, max(4, 300_000 // max(1, n_rows))))
+        epochs = int(min(15, max(3, 80_000 // max(1, n_rows))))
         why = f"bags of n-grams, {n_rows} rows"
     else:
-        epochs = int(min(128, max(3, 2_500_000 // max(1, n_rows))))
+        epochs = int(min(48, max(3, 700_000 // max(1, n_rows))))
         why = f"{n_rows} rows, {steps} steps an epoch"
     reasons["epochs"] = f"{epochs}: {why}"
     return epochs
@@ -162,6 +162,9 @@ def _schedule(is_ntk: bool, kinds: _Kinds, reasons: dict[str, str]) -> Schedule:
     if kinds.is_pretrained or kinds.is_sequence:
         reasons["learning_rate_scheduler"] = "linear after a warm-up: sequences"
         return Linear(warmup_fraction=0.1)
+    if kinds.is_bag:
+        reasons["learning_rate_scheduler"] = "linear: bags of n-grams"
+        return Linear()
     if is_ntk:
         reasons["learning_rate_scheduler"] = "coslog4: the default body"
         return CosLog()

@@ -29,9 +29,14 @@
     };
   }
 
+  // A page of paper is about 700 pixels wide; a plot as wide as the screen would run off it.
+  const paperWidth = 640;
+
   function draw(canvas) {
     const figure = figures[canvas.dataset.figure];
-    const layout = Object.assign({}, figure.layout, { template: template(), autosize: true });
+    const isPrinted = root.classList.contains("print");
+    const size = isPrinted ? { width: paperWidth, autosize: false } : { autosize: true };
+    const layout = Object.assign({}, figure.layout, size, { template: template() });
     const config = { responsive: true, displaylogo: false, displayModeBar: false };
     return plotly.react(canvas, figure.data, layout, config).then(function () {
       canvas.dataset.drawn = "yes";
@@ -107,14 +112,14 @@
 
   addEventListener("beforeprint", function () {
     root.classList.add("print");
-    for (const part of document.querySelectorAll("details")) { part.open = true; }
-    if (plotly) { canvases.forEach(draw); }
+    for (const part of document.querySelectorAll("section > details")) { part.open = true; }
+    if (plotly) { canvases.forEach(function (canvas) { draw(canvas); }); }
   });
   addEventListener("afterprint", function () {
     root.classList.remove("print");
-    if (plotly) { canvases.forEach(draw); }
+    if (plotly) { canvases.forEach(function (canvas) { draw(canvas); }); }
   });
-  dark.addEventListener("change", function () { if (plotly) { canvases.forEach(draw); } });
+  dark.addEventListener("change", function () { if (plotly) { canvases.forEach(function (canvas) { draw(canvas); }); } });
 
   if (canvases.length) {
     load().then(function (loaded) { plotly = loaded; return drawAll(); }).catch(explain);

@@ -82,7 +82,7 @@ class RealMLP(nn.Module):
         super().__init__()
         self.width = widths[-1] if widths else n_in
         parts: list[nn.Module] = []
-        for before, after in zip([n_in, *widths[:-1]], widths, strict=True):
+        for before, after in zip([n_in, *widths], widths, strict=False):
             parts.append(NTKLinear(before, after, rate=rate))
             parts.append(Activation(activation, width=after, rate=rate))
             parts.append(Dropout(dropout))

@@ -43,12 +43,14 @@ class ConcatCombiner(DenseKeys, Combiner):
     """
 
     type: Literal["concat"] = "concat"
+    meaningful_unset = _PLAIN_KEYS
     hidden_layers: int = Field(3, ge=0, le=64)
     """Layers of the default body."""
     activation: ActivationName | Literal["auto"] = "auto"  # type: ignore[assignment]
     """Function on each number; 'auto' is 'relu' in plain layers, else 'selu' or 'mish'."""
     dropout: float | Literal["auto"] = "auto"  # type: ignore[assignment]
-    """Share of numbers set to 0 while training; 'auto' is 0 in plain layers, else 0.15."""
+    """Share of numbers set to 0 while training; 'auto' is 0 in plain layers, else 0.3 for classes and 0.1 for
+    numbers."""
     residual: bool = False
     """Whether a plain layer's input is added to its output where the widths agree."""
 
@@ -69,11 +71,11 @@ class ConcatCombiner(DenseKeys, Combiner):
                 self.model_copy(update=keys).dense_layers(),
                 residual=self.residual,
             )
-        smooth = "selu" if task == "classification" else "mish"
+        smooth, smooth_dropout = ("selu", 0.3) if task == "classification" else ("mish", 0.1)
         return RealBody(
             sum(widths),
             widths=[self.output_size] * self.hidden_layers,
             activation=smooth if self.activation == "auto" else self.activation,
-            dropout=0.15 if self.dropout == "auto" else self.dropout,
-            rate=0.04 if task == "classification" else 0.1,
+            dropout=smooth_dropout if self.dropout == "auto" else self.dropout,
+            rate=0.015 if task == "classification" else 0.05,
         )

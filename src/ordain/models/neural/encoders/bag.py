@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,12 +26,16 @@ class BagEncoder(Encoder):
     type: Literal["bag"] = "bag"
     embedding_size: int = Field(64, ge=1)
     """Numbers in a vector."""
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
     """Share of numbers set to 0 while training."""
-    learning_rate: float = Field(0.005, gt=0)
+    learning_rate: float = Field(0.003, gt=0)
     """Learning rate of the vectors where `trainer.learning_rate` is 'auto'."""
     kinds = frozenset({Kind.BAG})
     form: ClassVar[Form] = Form.DENSE
+
+    def text_options(self) -> dict[str, Any]:
+        """Return n-grams of characters beside those of words: they catch forms and slips."""
+        return {"char_ngrams": (3, 5)}
 
     def build(self, shapes: Sequence[Shape]) -> nn.Module:
         """Return (ids, offsets, weights) -> [B, embedding_size]."""
@@ -40,7 +44,7 @@ class BagEncoder(Encoder):
         return HashedBag(
             shapes[0].cardinality,
             size=self.embedding_size,
-            scale=0.1,
+            scale=0.01,
             dropout=self.dropout,
             rate=self.learning_rate,
         )

@@ -29,6 +29,9 @@ class DenseEncoder(DenseKeys, Encoder):
     """
 
     type: Literal["dense"] = "dense"
+    meaningful_unset = frozenset(
+        {"fc_layers", "num_fc_layers", "embedding_size", "embeddings_trainable"}
+    )
     embedding_size: int = Field(50, ge=1)
     """Numbers in the vector of a category."""
     embeddings_trainable: bool = True

@@ -24,7 +24,7 @@ class PiecewiseLinearEncoder(Encoder):
 
     type: Literal["piecewise_linear"] = "piecewise_linear"
     aliases = ("ple",)
-    num_bins: int = Field(48, ge=1)
+    num_bins: int = Field(32, ge=1)
     """Bins a number is spread over."""
     embedding_size: int = Field(8, ge=2)
     """Columns a number becomes, itself included."""

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+
+def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ordain.cli.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def written(config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path) -> Path:
+    frame.write_csv(tmp_path / "churn.csv")
+    path = tmp_path / "churn.yaml"
+    path.write_text(yaml.safe_dump({**config, "data": {"source": "churn.csv"}}))
+    return path
+
+
+def test_new_user_goes_from_file_to_predictions(frame: pl.DataFrame, tmp_path: Path) -> None:
+    data, made = tmp_path / "rows.csv", tmp_path / "made.yaml"
+    frame.write_csv(data)
+    run("init", str(data), "--target", "churn", "--output", str(made))
+    assert "churn: binary" in made.read_text()
+    assert "no errors" in run("check", str(made)).stdout
+    trained = json.loads(
+        run("train", str(made), "-o", "model_type=gbm", "--json").stdout.splitlines()[-1]
+    )
+    assert set(trained) >= {
+        "run", "bundle", "config", "metrics", "baselines", "seconds", "rows_per_second", "warnings"
+    }  # fmt: skip
+    assert trained["metrics"]["test"]["churn"]["roc_auc"] > 0.6
+    for suffix in ("csv", "jsonl", "parquet"):
+        output = tmp_path / f"out.{suffix}"
+        run("predict", trained["bundle"], "--dataset", str(data), "--output", str(output))
+        assert output.stat().st_size > 0
+    assert pl.read_parquet(tmp_path / "out.parquet").height == frame.height
+    judged = json.loads(run("evaluate", trained["run"], "-d", str(data), "--json").stdout)
+    assert judged["metrics"]["churn"]["roc_auc"] > 0.6
+    assert "the same, byte for byte" in run("reproduce", "latest").stdout
+
+
+def test_check_reports_all_faults_with_exit_code_two(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("input_features: {a: numbr}\noutput_features: {b: binary}\ntrainr: {}\n")
+    done = run("check", str(path), code=2)
+    assert "bad.yaml:1:21  unknown type 'numbr'" in done.stdout
+    assert "bad.yaml:3:1" in done.stdout
+    assert "2 errors" in done.stdout
+    report = json.loads(run("check", str(path), "--json", code=2).stdout)
+    assert len(report["diagnostics"]) == 2
+    assert not report["ok"]
+
+
+def test_error_in_json_is_one_object(tmp_path: Path) -> None:
+    done = run("train", str(tmp_path / "none.yaml"), "--json", code=2)
+    assert "none.yaml" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_plan_then_train_then_nothing_to_do(written: Path) -> None:
+    assert "to compute" in run("plan", str(written)).stdout
+    run("train", str(written), "-q")
+    assert "Nothing to do: run churn/" in run("plan", str(written)).stdout
+    assert "Nothing has changed" in run("train", str(written), "-q").stdout
+
+
+def test_runs_are_listed_shown_compared_and_tagged(written: Path) -> None:
+    run("train", str(written), "-q")
+    run("train", str(written), "-q", "-o", "trainer.num_boost_round=3")
+    listed = json.loads(run("runs", "list", "--json").stdout)["runs"]
+    first, second = (line["run"] for line in listed)
+    assert "churn on the test set" in run("runs", "show", first).stdout
+    assert "churn.roc_auc" in run("runs", "compare", first, second).stdout
+    assert "trainer.num_boost_round" in run("runs", "diff", first, second).stdout
+    run("runs", "tag", first, "best")
+    assert len(json.loads(run("runs", "list", "best", "--json").stdout)["runs"]) == 1
+    run("runs", "note", first, "keep this")
+    assert "keep this" in run("runs", "show", first).stdout
+    run("runs", "compare", first, code=2)
+
+
+def test_cache_is_listed_verified_and_cleared(written: Path) -> None:
+    run("train", str(written), "-q")
+    assert "encode" in run("cache", "list").stdout
+    assert "all as written" in run("cache", "verify").stdout
+    assert "freed" in run("cache", "clear").stdout
+    assert json.loads(run("cache", "list", "--json").stdout) == {"artefacts": []}
+
+
+def test_render_fills_every_default_with_reasons(written: Path) -> None:
+    text = run("render", str(written)).stdout
+    assert "num_leaves" in text
+    assert "# " in text
+    assert "reasons" in json.loads(run("render", str(written), "--json").stdout)
+
+
+def test_rendered_config_means_the_same(written: Path, tmp_path: Path) -> None:
+    filled = tmp_path / "churn-filled.yaml"
+    filled.write_text(run("render", str(written)).stdout)
+    assert "mean the same" in run("diff", str(filled), str(filled)).stdout
+    run("train", str(written), "-q")
+    assert "Nothing to do" in run("plan", str(filled)).stdout
+
+
+def test_schema_is_json_schema() -> None:
+    schema = json.loads(run("schema").stdout)
+    assert schema["$schema"].startswith("https://json-schema.org/draft/2020-12")
+
+
+def test_predict_refuses_another_format(written: Path, tmp_path: Path) -> None:
+    run("train", str(written), "-q")
+    data = str(tmp_path / "churn.csv")
+    done = run("predict", "latest", "-d", data, "--output", str(tmp_path / "a.xls"), code=2)
+    assert "Possible: a file that ends in .csv, .jsonl, .parquet" in done.stderr
+
+
+def test_predictions_go_to_the_standard_output_with_columns_kept(written: Path, tmp_path: Path) -> None:
+    run("train", str(written), "-q")
+    done = run("predict", "latest", "-d", str(tmp_path / "churn.csv"), "--keep", "tenure")
+    assert done.stdout.splitlines()[0].startswith("tenure,churn_prediction,churn_probability")
+    assert len(done.stdout.splitlines()) == 401
+
+
+def test_datasets_are_listed() -> None:
+    names = [line["name"] for line in json.loads(run("datasets", "iris", "--json").stdout)["datasets"]]
+    assert any("iris" in name for name in names)
+
+
+def test_missing_file_is_named(written: Path) -> None:
+    done = run("train", str(written), "-d", "nowhere.csv", code=1)
+    assert "nowhere.csv" in done.stderr

@@ -1,0 +1,129 @@
+"""A real PostgreSQL server: started for these tests on the loopback, ended by its process id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import psycopg
+import pytest
+
+from ordain.core.errors import DataError
+from ordain.data import open_source, read_table
+
+pytestmark = pytest.mark.service
+
+_INSTALLED = (
+    sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if Path("/usr/lib/postgresql").is_dir()
+    else []
+)
+BINARIES = _INSTALLED[-1] if _INSTALLED else Path(shutil.which("initdb") or "/nowhere").parent
+
+
+def _as_server(command: list[str], **options) -> subprocess.Popen[bytes]:
+    """Start a command as the user a server runs under: never root."""
+    if os.geteuid() == 0:
+        options |= {"user": "postgres", "group": "postgres", "extra_groups": []}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    if not (BINARIES / "initdb").is_file():
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="ordain-pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    password = folder / "password"
+    password.write_text("pa:ss w0rd")
+    password.chmod(0o644)
+    made = _as_server(
+        [str(BINARIES / "initdb"), "-D", str(folder / "data"), "-U", "ordain", "-A", "scram-sha-256",
+         f"--pwfile={password}", "--no-sync", "-E", "UTF8", "--locale=C"], cwd=folder,
+    )  # fmt: skip
+    output = made.communicate(timeout=120)[0]
+    assert made.returncode == 0, output
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = _as_server(
+        [str(BINARIES / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-F",
+         "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"], cwd=folder,
+    )  # fmt: skip
+    try:
+        yield _filled(f"postgresql://ordain:pa%3Ass%20w0rd@127.0.0.1:{port}/postgres")
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+        shutil.rmtree(folder)
+
+
+def _filled(url: str) -> str:
+    for _ in range(100):
+        try:
+            connection = psycopg.connect(url, autocommit=True)
+            break
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+    with connection:
+        connection.execute(
+            "CREATE TABLE orders (id int, name text, price numeric(9, 2), ok boolean, at timestamp, "
+            "tags int[], note jsonb)"
+        )
+        connection.execute(
+            "INSERT INTO orders SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE 'n' || i END, i / 4.0, "
+            "i % 2 = 0, '2024-01-01'::timestamp + i * interval '1 hour', ARRAY[i], "
+            "jsonb_build_object('a', i) FROM generate_series(1, 60000) AS i"
+        )
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE TABLE shop.small AS SELECT 1 AS a")
+    return url
+
+
+def test_table_is_read_whole_with_its_types(url):
+    table = read_table(open_source(url, table="orders"))
+    assert table.n_rows == 60_000
+    frame = table.frame.collect().sort("id")
+    assert frame.row(2)[:5] == (3, None, 0.75, False, datetime(2024, 1, 1, 3))  # noqa: DTZ001
+    assert frame["price"].dtype == pl.Float64
+    assert frame["note.a"].to_list()[:3] == [1, 2, 3]
+
+
+def test_query_and_schema(url):
+    query = "SELECT count(*) AS n, max(name) FILTER (WHERE name LIKE 'n1%') AS m, 'x:y'::text AS t FROM orders"
+    assert read_table(open_source(url, query=query)).frame.collect()["n"].item() == 60_000
+    assert read_table(open_source(url, table="shop.small")).frame.collect().rows() == [(1,)]
+
+
+def test_rows_are_kept_and_the_fingerprint_is_theirs(url, tmp_path):
+    query = "SELECT id, name FROM orders ORDER BY id LIMIT 1000"
+    first = read_table(open_source(url, query=query), cache_folder=tmp_path)
+    second = read_table(open_source(url, query=f"{query} -- again"), cache_folder=tmp_path)
+    assert first.fingerprint == second.fingerprint
+    assert first.frame.collect().equals(second.frame.collect())
+
+
+def test_password_is_never_shown(url):
+    report = read_table(open_source(url, table="shop.small")).report
+    assert "w0rd" not in str(report.to_json())
+    wrong = url.replace("w0rd", "wr0ng")
+    with pytest.raises(DataError, match="password authentication failed") as caught:
+        read_table(open_source(wrong, table="orders"))
+    assert "wr0ng" not in str(caught.value)
+
+
+def test_wrong_table_and_wrong_query_are_explained(url):
+    with pytest.raises(DataError, match=r"has no table 'ordres'. Did you mean 'orders'"):
+        read_table(open_source(url, table="ordres"))
+    with pytest.raises(DataError, match='column "nope" does not exist'):
+        read_table(open_source(url, query="SELECT nope FROM orders"))

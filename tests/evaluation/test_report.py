@@ -1,0 +1,139 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+from judged_runs import NASTY, summary_of
+
+from ordain.core.errors import StoreError
+from ordain.evaluation.report import page as page_module
+from ordain.evaluation.report import render_report, write_report
+from ordain.evaluation.report.html import code_words, join, raw, script_json, tag
+
+
+class Page(HTMLParser):
+    """Collects tags, scripts and text, and checks that elements close in order."""
+
+    VOID = ("meta", "br", "hr", "link")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.scripts, self.words = [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        (self.scripts if self.open[-1:] == ["script"] else self.words).append(data)
+
+
+@pytest.fixture(scope="module")
+def text(summary):
+    return render_report(summary)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_page_is_well_formed_and_holds_only_its_own_three_scripts(page):
+    assert sum(tag == "script" for tag, _ in page.tags) == 3
+
+
+def test_page_shows_data_as_text_and_never_as_markup(text, page):
+    assert "<script>alert" not in text
+    assert any(NASTY in words for words in page.words)
+
+
+def test_page_asks_for_nothing_from_outside(page):
+    for _, attributes in page.tags:
+        for name in ("src", "href", "action"):
+            assert attributes.get(name, "#").startswith("#")
+    assert not re.search(r"url\(|@import", "".join(page.words))
+
+
+def test_page_forbids_every_other_script_and_request(page):
+    policy = next(a["content"] for t, a in page.tags if a.get("http-equiv"))
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+
+
+def test_equal_runs_give_equal_bytes(text, summary):
+    assert render_report(summary) == text
+
+
+def test_page_is_small_enough(text):
+    assert len(text.encode()) <= 2_500_000
+
+
+def test_first_screen_has_verdict_headline_and_warnings(page):
+    words = "".join(page.words)
+    for expected in ("Better than every baseline", "roc_auc of churn", "1 warning", "95% interval"):
+        assert expected in words
+
+
+def test_every_plot_has_words_that_say_how_to_read_it(page):
+    figures = sum(tag == "figure" for tag, _ in page.tags)
+    assert figures == sum(tag == "figcaption" for tag, _ in page.tags) > 15
+
+
+def test_page_of_a_run_without_baselines_history_or_facts_is_whole():
+    outputs = summary_of().outputs
+    bare = summary_of(
+        outputs={"topic": outputs["topic"]}, inputs={}, history=(), model={}, read={}, split={},
+        features={}, reasons={}, config="", lock={}, seconds={}, warnings=(),
+    )  # fmt: skip
+    words = "".join(Page(render_report(bare)).words)
+    assert "Not compared" in words
+    assert "no baseline to compare with" in words
+
+
+def test_missing_drawing_code_is_said(monkeypatch, summary):
+    monkeypatch.setattr(page_module, "PLOTLY", "no_such_package")
+    with pytest.raises(StoreError, match="no plot can be drawn"):
+        render_report(summary)
+
+
+def test_report_is_written_whole(tmp_path, summary, text):
+    write_report(summary, tmp_path / "run" / "report.html")
+    assert (tmp_path / "run" / "report.html").read_text(encoding="utf-8") == text
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["report.html"]
+
+
+def test_tag_escapes_text_and_attributes():
+    assert tag("p", "a<b", title='"x"', class_="k", hidden=False) == (
+        '<p title="&quot;x&quot;" class="k">a&lt;b</p>'
+    )
+    assert join(["<", raw("<br>"), None]) == "&lt;<br>"
+
+
+def test_code_words_sets_back_quotes_as_code_and_escapes_inside():
+    assert code_words("a `b<` c") == "a <code>b&lt;</code> c"
+    assert code_words("odd ` one") == "odd ` one"
+
+
+def test_script_data_cannot_close_its_element():
+    found = script_json({"a": "</script><!--"}, identifier="x")
+    assert found.count("</script>") == 1
+    assert "<!--" not in found
+
+
+def test_counts_of_a_feature_are_columns_and_their_examples_stay_at_hand(text):
+    table = text[text.index('id="features"') : text.index('id="data"')]
+    assert "missing" in table
+    assert '<td class="number" data-value="300">300</td>' in table
+    assert '<td class="number" data-value="1">1</td>' in table  # one cell that did not parse
+
+
+def test_large_nested_facts_are_folded(summary):
+    many = {"settings": {f"key_{place}": place / 7 for place in range(40)}}
+    words = "".join(Page(render_report(summary.model_copy(update={"model": many}))).words)
+    assert "40 values" in words
+    assert "0.142857" in words
