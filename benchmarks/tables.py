@@ -22,7 +22,9 @@ def mixed(n_rows: int, *, numbers: int = 10, categories: int = 9, seed: int = 0)
     for index in range(categories):
         codes = random.integers(0, 3 + 5 * index, n_rows)
         signal += (codes % 3 - 1) * 0.3
-        columns[f"c{index}"] = pl.Series([f"value {code}" for code in range(3 + 5 * index)]).gather(codes)
+        columns[f"c{index}"] = pl.Series([f"value {code}" for code in range(3 + 5 * index)]).gather(
+            codes
+        )
     columns["target"] = pl.Series(np.where(signal + random.normal(0, 1, n_rows) > 0, "yes", "no"))
     return pl.DataFrame(columns)
 

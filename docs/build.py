@@ -1,7 +1,7 @@
 """Write the reference pages from the code, or check that they are in step with it.
 
-    python docs/build.py            writes docs/reference/*.md
-    python docs/build.py --check    ends with 1 where a page differs from the code
+python docs/build.py            writes docs/reference/*.md
+python docs/build.py --check    ends with 1 where a page differs from the code
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ordain.core.component import Component, Registry, Spec
 
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
-    "init", "check", "render", "schema", "plan", "train", "evaluate", "predict", "runs", "runs list",
-    "runs show", "runs compare", "runs diff", "runs tag", "runs note", "reproduce", "diff",
+    "init", "check", "render", "schema", "plan", "train", "evaluate", "predict", "runs",
+    "runs list", "runs show", "runs compare", "runs diff", "runs tag", "runs note", "reproduce", "diff",
     "datasets", "cache", "cache list", "cache clear", "cache verify",
 )  # fmt: skip
 
@@ -104,7 +104,12 @@ def config_page() -> str:
     from ordain.config import document
     from ordain.models.family import Backend
 
-    lines = ["# The config", "", "Every key that is not a component's; those have pages of their own.", ""]
+    lines = [
+        "# The config",
+        "",
+        "Every key that is not a component's; those have pages of their own.",
+        "",
+    ]
     blocks: list[type[Spec]] = [
         document.Document, document.Data, document.Preprocessing, document.InputFeature,
         document.OutputFeature, document.TypeDefaults, document.Evaluation, Backend,
@@ -120,7 +125,10 @@ def commands_page() -> str:
     for command in COMMANDS:
         done = subprocess.run(
             [sys.executable, "-m", "ordain.cli.main", *command.split(), "--help"],
-            capture_output=True, text=True, check=True, env={"COLUMNS": "100", "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"COLUMNS": "100", "PATH": "/usr/bin:/bin"},
         )
         text = done.stdout.replace("python -m ordain.cli.main", "ordain").strip()
         lines += [f"## ordain {command}", "", "```text", text, "```", ""]
@@ -141,17 +149,25 @@ def keys_table(cls: type[Spec]) -> list[str]:
 
 
 def _kind(field: FieldInfo) -> str:
-    text = str(field.annotation) if not isinstance(field.annotation, type) else field.annotation.__name__
+    text = (
+        str(field.annotation)
+        if not isinstance(field.annotation, type)
+        else field.annotation.__name__
+    )
     for module in ("typing.", "pydantic.types.", "ordain."):
         text = text.replace(module, "")
     text = text.split("Annotated")[0] + "component" if "OneOf" in text else text
-    return "`" + text.replace("|", "\\|") + "`" if len(text) < 90 else "see meaning"  # noqa: PLR2004
+    return "`" + text.replace("|", "\\|") + "`" if len(text) < 90 else "see meaning"
 
 
 def _default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         return ""
-    return "required" if field.default is PydanticUndefined else f"`{field.default!r}`".replace("|", "\\|")
+    return (
+        "required"
+        if field.default is PydanticUndefined
+        else f"`{field.default!r}`".replace("|", "\\|")
+    )
 
 
 def _text(cls: type) -> str:

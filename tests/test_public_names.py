@@ -7,7 +7,17 @@ import pytest
 
 import ordain
 
-HEAVY = ("torch", "sklearn", "scipy", "lightgbm", "pandas", "pyarrow", "transformers", "duckdb", "plotly")
+HEAVY = (
+    "torch",
+    "sklearn",
+    "scipy",
+    "lightgbm",
+    "pandas",
+    "pyarrow",
+    "transformers",
+    "duckdb",
+    "plotly",
+)
 
 
 def test_public_names_are_sorted_and_importable() -> None:

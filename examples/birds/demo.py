@@ -48,8 +48,13 @@ def show_predictions(result: ordain.Result) -> None:
     print_table(
         ["prediction", "probability", "truth", "height", "remarks"],
         [
-            [row[f"{name}_prediction"], row[f"{name}_probability"], row[name], row["height"],
-             (row["remarks"] or "")[:60]]
+            [
+                row[f"{name}_prediction"],
+                row[f"{name}_probability"],
+                row[name],
+                row["height"],
+                (row["remarks"] or "")[:60],
+            ]
             for row in table.iter_rows(named=True)
         ],
         title="Three predictions",

@@ -1,10 +1,10 @@
 """Ordain: declare what to predict; get a trained, judged model as data.
 
-    import ordain
+import ordain
 
-    result = ordain.train({"input_features": "all", "output_features": {"churn": "binary"}}, frame)
-    model = result.model()
-    model.predict(frame)
+result = ordain.train({"input_features": "all", "output_features": {"churn": "binary"}}, frame)
+model = result.model()
+model.predict(frame)
 """
 
 from __future__ import annotations

@@ -124,7 +124,9 @@ def test_predict_refuses_another_format(written: Path, tmp_path: Path) -> None:
     assert "Possible: a file that ends in .csv, .jsonl, .parquet" in done.stderr
 
 
-def test_predictions_go_to_the_standard_output_with_columns_kept(written: Path, tmp_path: Path) -> None:
+def test_predictions_go_to_the_standard_output_with_columns_kept(
+    written: Path, tmp_path: Path
+) -> None:
     run("train", str(written), "-q")
     done = run("predict", "latest", "-d", str(tmp_path / "churn.csv"), "--keep", "tenure")
     assert done.stdout.splitlines()[0].startswith("tenure,churn_prediction,churn_probability")
@@ -132,7 +134,9 @@ def test_predictions_go_to_the_standard_output_with_columns_kept(written: Path, 
 
 
 def test_datasets_are_listed() -> None:
-    names = [line["name"] for line in json.loads(run("datasets", "iris", "--json").stdout)["datasets"]]
+    names = [
+        line["name"] for line in json.loads(run("datasets", "iris", "--json").stdout)["datasets"]
+    ]
     assert any("iris" in name for name in names)
 
 

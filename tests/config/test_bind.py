@@ -150,7 +150,7 @@ def test_without_data_what_depends_on_it_stays_auto():
         ("input_features: {tenure: number}\noutput_features: {contract: binary}\n", PROFILES, ["E411"]),
         (ALL + "preprocessing: {split: {type: stratify, column: contrac}}\n", PROFILES, ["E401"]),
         (ALL, profiles_of(FRAME.head(0)), ["E408"]),
-        (ALL, profiles_of(FRAME.head(1)), ["E408", "E409"]),
+        (ALL, profiles_of(FRAME.head(1)), ["E408"]),
         (ALL, profiles_of(FRAME.select("customer_id", "churn")), ["E409"]),
         ("input_features: {tenure: number}\noutput_features: {churn: {type: binary, class_weights: "
          "{yes: 2, noo: 1}}}\n", PROFILES, ["E410"]),

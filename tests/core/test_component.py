@@ -38,7 +38,9 @@ def test_name_alone_builds_the_component_with_its_defaults() -> None:
 
 
 def test_alias_is_read_as_the_type() -> None:
-    assert Drawing.model_validate({"shape": {"type": "disc", "radius": 2}}).shape == Circle(radius=2)
+    assert Drawing.model_validate({"shape": {"type": "disc", "radius": 2}}).shape == Circle(
+        radius=2
+    )
 
 
 def test_unknown_name_has_the_nearest_and_all_names() -> None:
@@ -61,7 +63,6 @@ def test_fault_inside_a_component_keeps_its_place() -> None:
     assert error["type"] == "component"
     assert error["loc"] == ("shape",)
     assert error["ctx"]["errors"][0]["loc"] == ("radius",)
-
 
 
 def test_path_to_something_else_is_refused() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,14 +17,14 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
         file.write(b"new")
         raise RuntimeError("stop")
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_failed_folder_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="stop"), atomic_folder(tmp_path / "f") as folder:
         (folder / "x").write_text("1")
         raise RuntimeError("stop")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_made_meanwhile_by_another_stays(tmp_path: Path) -> None:
@@ -34,12 +33,12 @@ def test_folder_made_meanwhile_by_another_stays(tmp_path: Path) -> None:
         (tmp_path / "f").mkdir()
         (tmp_path / "f" / "x").write_text("theirs")
     assert (tmp_path / "f" / "x").read_text() == "theirs"
-    assert os.listdir(tmp_path) == ["f"]
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 def test_broken_json_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(StoreError, match="a.json is not valid JSON"):
+    with pytest.raises(StoreError, match=r"a\.json is not valid JSON"):
         read_json(tmp_path / "a.json")
 
 

@@ -48,7 +48,8 @@ def url() -> Iterator[str]:
     password.write_text("pa:ss w0rd")
     password.chmod(0o644)
     made = _as_server(
-        [str(BINARIES / "initdb"), "-D", str(folder / "data"), "-U", "ordain", "-A", "scram-sha-256",
+        [str(BINARIES / "initdb"), "-D", str(folder / "data"), "-U", "ordain",
+         "-A", "scram-sha-256",
          f"--pwfile={password}", "--no-sync", "-E", "UTF8", "--locale=C"], cwd=folder,
     )  # fmt: skip
     output = made.communicate(timeout=120)[0]
@@ -77,12 +78,12 @@ def _filled(url: str) -> str:
             time.sleep(0.1)
     with connection:
         connection.execute(
-            "CREATE TABLE orders (id int, name text, price numeric(9, 2), ok boolean, at timestamp, "
-            "tags int[], note jsonb)"
+            "CREATE TABLE orders (id int, name text, price numeric(9, 2), ok boolean, "
+            "at timestamp, tags int[], note jsonb)"
         )
         connection.execute(
-            "INSERT INTO orders SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE 'n' || i END, i / 4.0, "
-            "i % 2 = 0, '2024-01-01'::timestamp + i * interval '1 hour', ARRAY[i], "
+            "INSERT INTO orders SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE 'n' || i END, "
+            "i / 4.0, i % 2 = 0, '2024-01-01'::timestamp + i * interval '1 hour', ARRAY[i], "
             "jsonb_build_object('a', i) FROM generate_series(1, 60000) AS i"
         )
         connection.execute("CREATE SCHEMA shop")
@@ -100,7 +101,10 @@ def test_table_is_read_whole_with_its_types(url):
 
 
 def test_query_and_schema(url):
-    query = "SELECT count(*) AS n, max(name) FILTER (WHERE name LIKE 'n1%') AS m, 'x:y'::text AS t FROM orders"
+    query = (
+        "SELECT count(*) AS n, max(name) FILTER (WHERE name LIKE 'n1%') AS m, 'x:y'::text AS t "
+        "FROM orders"
+    )
     assert read_table(open_source(url, query=query)).frame.collect()["n"].item() == 60_000
     assert read_table(open_source(url, table="shop.small")).frame.collect().rows() == [(1,)]
 

@@ -163,7 +163,8 @@ def workbook(path: Path, sheets: dict[str, list[list[object]]]) -> None:
             "[Content_Types].xml",
             f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
             f'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-            f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>{parts}</Types>',
+            f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
+            f"{parts}</Types>",
         )
         file.writestr(
             "_rels/.rels",
@@ -249,15 +250,19 @@ def test_sql_fingerprint_is_that_of_the_rows(database):
 @pytest.mark.parametrize(
     ("url", "options", "message"),
     [
-        ("sqlite:///shop.db", {"table": "order"}, "shop.db has no table 'order'. Did you mean 'orders'"),
-        ("sqlite:///shp.db", {"table": "t"}, "the database 'shp.db' is not there. Did you mean 'shop.db'"),
+        ("sqlite:///shop.db", {"table": "order"}, "has no table 'order'. Did you mean 'orders'"),
+        ("sqlite:///shp.db", {"table": "t"}, "'shp.db' is not there. Did you mean 'shop.db'"),
         ("sqlite:///shop.db", {"query": "SELCT 1"}, 'near "SELCT": syntax error'),
-        ("sqlite:///shop.db", {"query": "DROP TABLE orders"}, "attempt to write a readonly database"),
+        ("sqlite:///shop.db", {"query": "DROP TABLE orders"}, "write a readonly database"),
         ("sqlite:///shop.db", {"query": "SELECT id, id FROM orders"}, "several columns named `id`"),
         ("sqlite:///shop.db", {"query": "SELECT * FROM orders WHERE id > 9"}, "has no rows"),
         ("sqlite://", {"table": "t"}, "names no file: write sqlite:///file.db"),
         ("nosql://h/db", {"table": "t"}, "'nosql' is not a kind of database that is known"),
-        ("postgresql://me:s3cret@127.0.0.1:1/db", {"table": "t"}, r"me:\*\*\*@127.0.0.1:1/db cannot be read:\n.*refused"),
+        (
+            "postgresql://me:s3cret@127.0.0.1:1/db",
+            {"table": "t"},
+            r"me:\*\*\*@127.0.0.1:1/db cannot be read:\n.*refused",
+        ),
     ],
 )  # fmt: skip
 def test_wrong_databases_say_why_and_keep_secrets(database, url, options, message):
@@ -461,7 +466,8 @@ def test_reading_needs_no_pyarrow(tmp_path):
     code = (
         "import sys; sys.modules['pyarrow'] = None; sys.modules['pandas'] = None\n"
         "from ordain.data import open_source, read_table\n"
-        f"t = read_table(open_source({str(tmp_path / 'a.csv')!r}), where='x > 1', columns={{'z': 'x + y'}})\n"
+        f"source = open_source({str(tmp_path / 'a.csv')!r})\n"
+        "t = read_table(source, where='x > 1', columns={'z': 'x + y'})\n"
         "print(t.frame.collect().rows())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -79,9 +79,8 @@ def usual_cases() -> list[FeatureCase]:
     found = [
         case(f"type: {name}", form, column) for name, column in COLUMNS.items() for form in Form
     ]
-    for name in ("number", "binary", "category"):
-        found.append(case(f"type: {name}", None, COLUMNS[name]))
     found += [
+        *(case(f"type: {name}", None, COLUMNS[name]) for name in ("number", "binary", "category")),
         case("type: number", Form.DENSE, MONEY),
         case("type: number", Form.TREES, WHOLE),
         case("{type: number, normalization: quantile}", Form.LINEAR, NUMBERS),
@@ -119,7 +118,7 @@ def number_cases() -> list[FeatureCase]:
         found.append(case(f"{{{spec}, clip_to_training_range: true}}", None, NUMBERS))
     for outliers in OUTLIERS:
         spec = f"{{type: number, outlier_strategy: {outliers}, outlier_threshold: 1}}"
-        found.append(case(spec, Form.DENSE, NUMBERS))
+        found += [case(spec, Form.DENSE, NUMBERS)]
     comma = pl.Series("x", ["1,5", "1.234,5", "7", None])
     found.append(case("{type: number, number_format: comma}", Form.TREES, comma))
     found.append(case("{type: number, bins: 3, missing_value_strategy: keep}", Form.DENSE, MONEY))
@@ -169,7 +168,7 @@ def text_cases() -> list[FeatureCase]:
     found = []
     for tokenizer in ("space", "word", "characters", "comma", "underscore", "untokenized", "bpe"):
         spec = f"{{type: text, tokenizer: {tokenizer}, max_sequence_length: 5}}"
-        found.append(case(spec, Form.TOKENS, TEXTS))
+        found += [case(spec, Form.TOKENS, TEXTS)]
     for options in (
         "hash_buckets: 11",
         "char_ngrams: [2, 4]",

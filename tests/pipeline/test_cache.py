@@ -81,7 +81,9 @@ def test_read_only_folder_says_what_to_do(tmp_path: Path) -> None:
         Cache(tmp_path / "c").obtain(REQUEST, lambda folder: _write(folder, "a"))
 
 
-def test_work_folder_that_is_a_file_says_what_to_do(tmp_path: Path, config: dict[str, Any], frame: pl.DataFrame) -> None:
+def test_work_folder_that_is_a_file_says_what_to_do(
+    tmp_path: Path, config: dict[str, Any], frame: pl.DataFrame
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="is not a folder\n  Fix: set ORDAIN_HOME"):
         ordain.train(config, frame, home=tmp_path / "file")

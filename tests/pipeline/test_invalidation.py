@@ -23,7 +23,15 @@ BASE: Config = {
     "trainer": {"num_boost_round": 5},
     "evaluation": {"baselines": False},
 }
-ALL = {"read", "split", "encode tenure", "encode contract", "encode charges", "encode churn", "fit model"}
+ALL = {
+    "read",
+    "split",
+    "encode tenure",
+    "encode contract",
+    "encode charges",
+    "encode churn",
+    "fit model",
+}
 AFTER_SPLIT = ALL - {"read"}
 
 CASES: list[tuple[str, Any, set[str]]] = [
@@ -33,8 +41,16 @@ CASES: list[tuple[str, Any, set[str]]] = [
     ("backend.threads", 1, {"fit model"}),
     ("input_features.0.preprocessing", {"normalization": "zscore"}, {"encode tenure", "fit model"}),
     ("input_features.1.preprocessing", {"most_common": 2}, {"encode contract", "fit model"}),
-    ("input_features.2.preprocessing", {"missing_value_strategy": "fill_with_mean"}, {"encode charges", "fit model"}),
-    ("defaults", {"number": {"preprocessing": {"normalization": "minmax"}}}, {"encode tenure", "encode charges", "fit model"}),
+    (
+        "input_features.2.preprocessing",
+        {"missing_value_strategy": "fill_with_mean"},
+        {"encode charges", "fit model"},
+    ),
+    (
+        "defaults",
+        {"number": {"preprocessing": {"normalization": "minmax"}}},
+        {"encode tenure", "encode charges", "fit model"},
+    ),
     ("preprocessing", {"oversample_minority": 0.9}, {"fit model"}),
     ("preprocessing", {"split": {"type": "random", "probabilities": [0.6, 0.2, 0.2]}}, AFTER_SPLIT),
     ("preprocessing", {"split": {"type": "hash", "column": "tenure"}}, AFTER_SPLIT),
@@ -47,7 +63,9 @@ CASES: list[tuple[str, Any, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "rebuilt"), CASES, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("path", "value", "rebuilt"), CASES, ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_key_rebuilds_exactly_its_descendants(
     path: str, value: Any, rebuilt: set[str], frame: pl.DataFrame
 ) -> None:
@@ -83,9 +101,16 @@ name: churn
 
 def test_changed_row_rebuilds_everything(frame: pl.DataFrame) -> None:
     ordain.train(BASE, frame)
-    other = frame.with_columns(pl.when(pl.int_range(pl.len()) == 0).then(99).otherwise("tenure").alias("tenure"))
-    assert {step.action for step in ordain.plan(BASE, other).steps if step.stage != "read"} == {"compute", "recompute"} or all(
-        step.action != "reuse" for step in ordain.plan(BASE, other).steps if step.stage in {"split", "encode", "fit"}
+    other = frame.with_columns(
+        pl.when(pl.int_range(pl.len()) == 0).then(99).otherwise("tenure").alias("tenure")
+    )
+    assert {step.action for step in ordain.plan(BASE, other).steps if step.stage != "read"} == {
+        "compute",
+        "recompute",
+    } or all(
+        step.action != "reuse"
+        for step in ordain.plan(BASE, other).steps
+        if step.stage in {"split", "encode", "fit"}
     )
 
 

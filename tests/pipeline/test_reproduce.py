@@ -18,7 +18,9 @@ from ordain.store import bundle
 from ordain.store.runs import Runs
 
 
-def test_run_reproduces_its_bytes(config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path) -> None:
+def test_run_reproduces_its_bytes(
+    config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path
+) -> None:
     frame.write_csv(tmp_path / "rows.csv")
     result = ordain.train(config, tmp_path / "rows.csv")
     verdict = ordain.reproduce(result.run.reference)
@@ -26,7 +28,9 @@ def test_run_reproduces_its_bytes(config: dict[str, Any], frame: pl.DataFrame, t
     assert verdict.text == f"{result.run.reference}: the same, byte for byte."
 
 
-def test_changed_rows_are_named_as_the_cause(config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path) -> None:
+def test_changed_rows_are_named_as_the_cause(
+    config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path
+) -> None:
     frame.write_csv(tmp_path / "rows.csv")
     result = ordain.train(config, tmp_path / "rows.csv")
     frame.head(300).write_csv(tmp_path / "rows.csv")
@@ -50,13 +54,20 @@ def test_killed_run_resumes_to_the_same_bytes(
 
     large.write_csv(tmp_path / "rows.csv")
     trainer = {"gbm": {"num_boost_round": 400}, "neural": {"epochs": 30}, "linear": {}}[family]
-    keys = {**config, "model_type": family, "trainer": trainer, "data": {"source": str(tmp_path / "rows.csv")}}
+    keys = {
+        **config,
+        "model_type": family,
+        "trainer": trainer,
+        "data": {"source": str(tmp_path / "rows.csv")},
+    }
     path = tmp_path / "churn.yaml"
     path.write_text(yaml.safe_dump(keys))
     whole = ordain.train(path, home=tmp_path / "whole")
     command = [sys.executable, "-m", "ordain.cli.main", "train", str(path), "-q"]
     for delay in (1.5, 2.2, 3.0):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "2"})
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "2"}
+        )
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()

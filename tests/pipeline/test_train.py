@@ -36,7 +36,9 @@ def test_equal_runs_give_equal_bundles(config: Config, frame: pl.DataFrame, tmp_
     assert bundle.content(first.bundle) == bundle.content(second.bundle)
 
 
-def test_bundle_holds_no_path_and_no_time(config: Config, frame: pl.DataFrame, tmp_path: Path) -> None:
+def test_bundle_holds_no_path_and_no_time(
+    config: Config, frame: pl.DataFrame, tmp_path: Path
+) -> None:
     path = tmp_path / "rows.csv"
     frame.write_csv(path)
     result = ordain.train({**config, "data": {"source": str(path)}})
@@ -46,7 +48,9 @@ def test_bundle_holds_no_path_and_no_time(config: Config, frame: pl.DataFrame, t
             assert "2026" not in file.read_text()
 
 
-def test_nothing_changed_names_the_run_that_is_the_answer(config: Config, frame: pl.DataFrame) -> None:
+def test_nothing_changed_names_the_run_that_is_the_answer(
+    config: Config, frame: pl.DataFrame
+) -> None:
     first = ordain.train(config, frame)
     again = ordain.train(config, frame)
     assert again.is_reused
@@ -75,7 +79,9 @@ def test_validation_is_cut_from_training_where_none_is_given(
     assert any(event["stage"] == "split" for event in split)
 
 
-def test_given_test_set_is_never_fitted_on(config: Config, frame: pl.DataFrame, tmp_path: Path) -> None:
+def test_given_test_set_is_never_fitted_on(
+    config: Config, frame: pl.DataFrame, tmp_path: Path
+) -> None:
     train, test = frame[:300], frame[300:]
     strange = test.with_columns(
         pl.lit("never seen").alias("contract"), (pl.col("tenure") * 1_000_000).alias("tenure")
@@ -98,7 +104,10 @@ def test_folds_judge_every_row(config: Config, frame: pl.DataFrame) -> None:
 
 def test_missing_targets_are_left_out_and_counted(config: Config, frame: pl.DataFrame) -> None:
     gaps = frame.with_columns(
-        pl.when(pl.int_range(pl.len()) % 10 == 0).then(None).otherwise(pl.col("churn")).alias("churn")
+        pl.when(pl.int_range(pl.len()) % 10 == 0)
+        .then(None)
+        .otherwise(pl.col("churn"))
+        .alias("churn")
     )
     result = ordain.train(config, gaps)
     read = [e for e in _events(result.run.folder) if e["kind"] == "run_started"]
@@ -107,8 +116,11 @@ def test_missing_targets_are_left_out_and_counted(config: Config, frame: pl.Data
 
 
 def test_number_output_is_judged_in_its_own_unit(config: Config, frame: pl.DataFrame) -> None:
-    keys = {**config, "input_features": {"tenure": "number", "contract": "category"},
-            "output_features": {"charges": "number"}}
+    keys = {
+        **config,
+        "input_features": {"tenure": "number", "contract": "category"},
+        "output_features": {"charges": "number"},
+    }
     result = ordain.train(keys, frame.with_columns(pl.col("tenure") * 1000.0 + 5000))
     keys["output_features"] = {"tenure": "number"}
     keys["input_features"] = {"charges": "number", "contract": "category"}
@@ -118,24 +130,33 @@ def test_number_output_is_judged_in_its_own_unit(config: Config, frame: pl.DataF
 
 
 def test_several_outputs_are_learned_at_once(config: Config, frame: pl.DataFrame) -> None:
-    keys = {**config, "input_features": {"tenure": "number", "charges": "number"},
-            "output_features": {"churn": "binary", "contract": "category"}}
+    keys = {
+        **config,
+        "input_features": {"tenure": "number", "charges": "number"},
+        "output_features": {"churn": "binary", "contract": "category"},
+    }
     result = ordain.train(keys, frame)
     assert set(result.metrics["test"]) == {"churn", "contract"}
     answers = result.model().predict(frame.drop("churn", "contract"))
-    assert {"churn_prediction", "contract_prediction", "contract_probability_month"} <= set(answers.columns)
+    assert {"churn_prediction", "contract_prediction", "contract_probability_month"} <= set(
+        answers.columns
+    )
 
 
 def test_balancing_repeats_the_rarer_class(config: Config, frame: pl.DataFrame) -> None:
     plain = ordain.train(config, frame)
     balanced = ordain.train({**config, "preprocessing": {"oversample_minority": 1.0}}, frame)
     assert bundle.content(plain.bundle) != bundle.content(balanced.bundle)
-    encode = [e for e in _events(balanced.run.folder) if e.get("stage") == "encode" and "outcome" in e]
+    encode = [
+        e for e in _events(balanced.run.folder) if e.get("stage") == "encode" and "outcome" in e
+    ]
     assert {event["outcome"] for event in encode} == {"reused"}
 
 
 def test_no_data_says_how_to_give_it(config: Config) -> None:
-    with pytest.raises(UsageError, match=r"no data is declared\n  Fix: write `data: \{source: FILE\}`"):
+    with pytest.raises(
+        UsageError, match=r"no data is declared\n  Fix: write `data: \{source: FILE\}`"
+    ):
         ordain.train(config)
 
 
@@ -149,15 +170,24 @@ def test_whole_table_and_sets_at_once_are_refused(config: Config, frame: pl.Data
         ordain.train(config, frame, training_set=frame)
 
 
-def test_unknown_column_is_found_before_any_work(config: Config, frame: pl.DataFrame, work_folder: Path) -> None:
+def test_unknown_column_is_found_before_any_work(
+    config: Config, frame: pl.DataFrame, work_folder: Path
+) -> None:
     with pytest.raises(ConfigError, match="the column 'tenur' is not in the data"):
         ordain.train({**config, "input_features": {"tenur": "number"}}, frame)
     assert Runs(work_folder).all() == []
 
 
-def test_failed_run_says_so_in_its_status(config: Config, frame: pl.DataFrame, work_folder: Path) -> None:
-    keys = {**config, "input_features": {"contract": "category", "tenure": {
-        "type": "number", "preprocessing": {"missing_value_strategy": "error"}}}}
+def test_failed_run_says_so_in_its_status(
+    config: Config, frame: pl.DataFrame, work_folder: Path
+) -> None:
+    keys = {
+        **config,
+        "input_features": {
+            "contract": "category",
+            "tenure": {"type": "number", "preprocessing": {"missing_value_strategy": "error"}},
+        },
+    }
     gaps = frame.with_columns(pl.col("tenure").shift(1))
     with pytest.raises(ordain.DataError, match="tenure"):
         ordain.train(keys, gaps)

@@ -97,7 +97,9 @@ def test_derived_columns_are_computed_again(config: dict[str, Any], frame: pl.Da
     )
 
 
-def test_rows_outside_where_are_predicted_and_told(config: dict[str, Any], frame: pl.DataFrame) -> None:
+def test_rows_outside_where_are_predicted_and_told(
+    config: dict[str, Any], frame: pl.DataFrame
+) -> None:
     model = ordain.train({**config, "data": {"where": "tenure > 10"}}, frame).model()
     heard: list[str] = []
     answers = model.predict(frame, events=Events(lambda event: heard.append(event.data["message"])))

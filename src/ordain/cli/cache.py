@@ -10,7 +10,9 @@ import typer
 from ordain.cli.console import print_json, print_table, size
 from ordain.cli.options import Home, Json
 
-app = typer.Typer(no_args_is_help=True, help="See, check and empty the cache of stages.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, help="See, check and empty the cache of stages.", rich_markup_mode=None
+)
 
 
 @app.command("list")
@@ -18,11 +20,18 @@ def list_(home: Home = None, *, json: Json = False) -> None:
     """List what the cache holds; all of it may be deleted at any time."""
     entries = _cache(home).entries()
     if json:
-        print_json({"artefacts": [{**vars(entry), "folder": str(entry.folder)} for entry in entries]})
+        print_json(
+            {"artefacts": [{**vars(entry), "folder": str(entry.folder)} for entry in entries]}
+        )
         return
     rows = [
-        [entry.stage, entry.subject, size(entry.size_bytes),
-         time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.created)), entry.key[:12]]
+        [
+            entry.stage,
+            entry.subject,
+            size(entry.size_bytes),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.created)),
+            entry.key[:12],
+        ]
         for entry in entries
     ]
     print_table(["stage", "of", "size", "made", "key"], rows)
@@ -51,7 +60,11 @@ def verify(home: Home = None, *, json: Json = False) -> None:
     else:
         for fault in faults:
             typer.echo(fault)
-        typer.echo(f"{len(faults)} damaged" if faults else f"{len(cache.entries())} artefacts, all as written")
+        typer.echo(
+            f"{len(faults)} damaged"
+            if faults
+            else f"{len(cache.entries())} artefacts, all as written"
+        )
         if faults:
             typer.echo("Fix: ordain cache clear", err=True)
     raise typer.Exit(1 if faults else 0)

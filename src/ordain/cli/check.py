@@ -8,7 +8,9 @@ from ordain.cli.console import print_json
 from ordain.cli.options import Config, Dataset, Json, Overrides
 
 
-def check(config: Config, override: Overrides = None, dataset: Dataset = None, *, json: Json = False) -> None:
+def check(
+    config: Config, override: Overrides = None, dataset: Dataset = None, *, json: Json = False
+) -> None:
     """Report every fault of a config at once, with its line, what is allowed, and the fix.
 
     With --dataset, or where the config names its data, columns and values are checked too.
@@ -19,12 +21,16 @@ def check(config: Config, override: Overrides = None, dataset: Dataset = None, *
     found = run_check(config, dataset, overrides=override or ())
     errors = [diagnostic for diagnostic in found if diagnostic.severity == "error"]
     if json:
-        print_json({"ok": not errors, "diagnostics": [diagnostic.to_json() for diagnostic in found]})
+        print_json(
+            {"ok": not errors, "diagnostics": [diagnostic.to_json() for diagnostic in found]}
+        )
     else:
         if found:
             typer.echo(format_diagnostics(found) + "\n")
         warnings = len(found) - len(errors)
-        said = [f"{len(errors)} error{'s' if len(errors) != 1 else ''}"] if errors else ["no errors"]
+        said = (
+            [f"{len(errors)} error{'s' if len(errors) != 1 else ''}"] if errors else ["no errors"]
+        )
         if warnings:
             said.append(f"{warnings} warning{'s' if warnings != 1 else ''}")
         typer.echo(f"{config}: {', '.join(said)}")

@@ -40,14 +40,19 @@ def plain(value: Any) -> Any:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    title: str | None = None,
     bold: Sequence[int] = (),
 ) -> None:
     """Print a table; numbers are aligned to the right; rows at `bold` stand out."""
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold"
+    )
     for index, column in enumerate(columns):
         is_number = any(isinstance(row[index], int | float) for row in rows)
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
@@ -57,9 +62,9 @@ def print_table(
 
 
 def cell(value: Any) -> str:
-    """Return a value as short text: four significant digits, a dash for nothing."""
+    """Return a value as short text: four significant digits, a hyphen for nothing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -20,7 +20,9 @@ def datasets(
 
     found = list_datasets()
     if search:
-        found = found.filter(found["name"].str.to_lowercase().str.contains(search.lower(), literal=True))
+        found = found.filter(
+            found["name"].str.to_lowercase().str.contains(search.lower(), literal=True)
+        )
     if json:
         print_json({"datasets": found.to_dicts()})
         return

@@ -12,7 +12,9 @@ from ordain.cli.options import Json
 
 def evaluate(
     bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Rows with the targets.", metavar="DATA")],
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="Rows with the targets.", metavar="DATA")
+    ],
     *,
     json: Json = False,
 ) -> None:

@@ -11,13 +11,19 @@ from ordain.core.errors import UsageError
 
 
 def init(
-    data: Annotated[str, typer.Argument(help="The rows: a file, a glob, a URL, SQL, dataset:NAME.")],
-    target: Annotated[list[str], typer.Option("--target", "-t", help="Column to predict; may be repeated.")],
+    data: Annotated[
+        str, typer.Argument(help="The rows: a file, a glob, a URL, SQL, dataset:NAME.")
+    ],
+    target: Annotated[
+        list[str], typer.Option("--target", "-t", help="Column to predict; may be repeated.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", help="File to write; NAME.yaml by default, - prints.")
     ] = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file if it is there.")
+    ] = False,
 ) -> None:
     """Write a commented config: types inferred from the data, each inference explained."""
     from json import dumps
@@ -33,8 +39,13 @@ def init(
         typer.echo(text, nl=False)
         return
     if path.exists() and not force:
-        raise UsageError(f"{path} exists already\n  Fix: give --output FILE, or --force to replace it")
+        raise UsageError(
+            f"{path} exists already\n  Fix: give --output FILE, or --force to replace it"
+        )
     write_text(path, text)
     schema_file = path.parent / SCHEMA_FILE
     write_text(schema_file, dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
-    typer.echo(f"wrote {path}, and {schema_file} for completion in editors\n\nNext:\n  ordain check {path}\n  ordain train {path}")
+    typer.echo(
+        f"wrote {path}, and {schema_file} for completion in editors\n\n"
+        f"Next:\n  ordain check {path}\n  ordain train {path}"
+    )

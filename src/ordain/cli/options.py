@@ -9,17 +9,32 @@ import typer
 Config = Annotated[str, typer.Argument(help="The config: a YAML or JSON file.", metavar="CONFIG")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("-o", "--override", help="Change a value, as in -o trainer.epochs=3.", metavar="PATH=VALUE"),
+    typer.Option(
+        "-o", "--override", help="Change a value, as in -o trainer.epochs=3.", metavar="PATH=VALUE"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Dataset = Annotated[
     str | None,
-    typer.Option("--dataset", "-d", help="The rows: a file, a glob, a URL, SQL, dataset:NAME.", metavar="DATA"),
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="The rows: a file, a glob, a URL, SQL, dataset:NAME.",
+        metavar="DATA",
+    ),
 ]
-TrainingSet = Annotated[str | None, typer.Option(help="Rows to train on, where the sets are separate.", metavar="DATA")]
-ValidationSet = Annotated[str | None, typer.Option(help="Rows that decide when to stop.", metavar="DATA")]
-TestSet = Annotated[str | None, typer.Option(help="Rows that judge; never touched in training.", metavar="DATA")]
+TrainingSet = Annotated[
+    str | None, typer.Option(help="Rows to train on, where the sets are separate.", metavar="DATA")
+]
+ValidationSet = Annotated[
+    str | None, typer.Option(help="Rows that decide when to stop.", metavar="DATA")
+]
+TestSet = Annotated[
+    str | None, typer.Option(help="Rows that judge; never touched in training.", metavar="DATA")
+]
 Home = Annotated[
     str | None,
-    typer.Option("--home", help="The work folder; ORDAIN_HOME or .ordain by default.", metavar="FOLDER"),
+    typer.Option(
+        "--home", help="The work folder; ORDAIN_HOME or .ordain by default.", metavar="FOLDER"
+    ),
 ]

@@ -5,7 +5,16 @@ from __future__ import annotations
 import typer
 
 from ordain.cli.console import number, print_json, print_table, seconds, size
-from ordain.cli.options import Config, Dataset, Home, Json, Overrides, TestSet, TrainingSet, ValidationSet
+from ordain.cli.options import (
+    Config,
+    Dataset,
+    Home,
+    Json,
+    Overrides,
+    TestSet,
+    TrainingSet,
+    ValidationSet,
+)
 
 
 def plan(
@@ -25,8 +34,12 @@ def plan(
 
     loaded = Loaded.load(config, overrides=override or ())
     made = make_plan(
-        loaded, dataset, training_set=training_set, validation_set=validation_set,
-        test_set=test_set, home=home,
+        loaded,
+        dataset,
+        training_set=training_set,
+        validation_set=validation_set,
+        test_set=test_set,
+        home=home,
     )
     if json:
         print_json(made.to_json())
@@ -41,6 +54,7 @@ def plan(
     typer.echo(made.summary)
     if made.estimate.seconds is not None:
         typer.echo(
-            f"About {seconds(made.estimate.seconds)} and {size(made.estimate.memory_bytes)} of memory "
+            f"About {seconds(made.estimate.seconds)} and "
+            f"{size(made.estimate.memory_bytes)} of memory "
             f"for {number(made.estimate.rows)} rows ({made.estimate.basis})."
         )

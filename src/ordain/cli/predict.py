@@ -13,13 +13,19 @@ from ordain.cli.options import Json
 
 def predict(
     bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Rows; the target need not be there.", metavar="DATA")],
+    dataset: Annotated[
+        str,
+        typer.Option("--dataset", "-d", help="Rows; the target need not be there.", metavar="DATA"),
+    ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", help="A .csv, .jsonl or .parquet file; printed as CSV by default."),
+        typer.Option(
+            "--output", help="A .csv, .jsonl or .parquet file; printed as CSV by default."
+        ),
     ] = None,
     keep: Annotated[
-        list[str] | None, typer.Option("--keep", help="Input column to write beside the predictions; `all` for all.")
+        list[str] | None,
+        typer.Option("--keep", help="Input column to write beside the predictions; `all` for all."),
     ] = None,
     *,
     json: Json = False,

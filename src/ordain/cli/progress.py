@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def progress(*, quiet: bool) -> Iterator[Listener]:
     """Give a listener that draws bars on the error stream while the block runs."""
     if quiet:
-        yield lambda event: None
+        yield _ignore
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -33,6 +33,10 @@ def progress(*, quiet: bool) -> Iterator[Listener]:
     )
     with bars:
         yield Bars(bars)
+
+
+def _ignore(event: Event) -> None:
+    """Draw nothing."""
 
 
 class Bars:
@@ -67,4 +71,6 @@ class Bars:
 
 def _epoch_note(data: dict[str, Any]) -> str:
     shown = {**data.get("losses", {}), **data.get("metrics", {})}
-    return "  ".join(f"{name} {value:.4g}" for name, value in shown.items() if isinstance(value, float))
+    return "  ".join(
+        f"{name} {value:.4g}" for name, value in shown.items() if isinstance(value, float)
+    )

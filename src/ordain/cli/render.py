@@ -8,7 +8,9 @@ from ordain.cli.console import print_json
 from ordain.cli.options import Config, Dataset, Json, Overrides
 
 
-def render(config: Config, override: Overrides = None, dataset: Dataset = None, *, json: Json = False) -> None:
+def render(
+    config: Config, override: Overrides = None, dataset: Dataset = None, *, json: Json = False
+) -> None:
     """Print the config with every default written out, and why each inferred value is what it is.
 
     Where the data can be read, types are inferred from it; without data they stay `auto`.

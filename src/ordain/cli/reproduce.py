@@ -13,7 +13,10 @@ from ordain.cli.progress import progress
 
 def reproduce(
     run: Annotated[str, typer.Argument(help="A run.", metavar="RUN")],
-    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="The rows, where they have moved.", metavar="DATA")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", "-d", help="The rows, where they have moved.", metavar="DATA"),
+    ] = None,
     home: Home = None,
     *,
     json: Json = False,

@@ -16,7 +16,10 @@ def comparison(metrics: Mapping[str, Any], baselines: Mapping[str, Any]) -> Iter
     if shown is None:
         return
     for output, values in metrics[shown].items():
-        lead = next((names for names in LEAD.values() if names[0] in values and names[1] in values), tuple(values))
+        lead = next(
+            (names for names in LEAD.values() if names[0] in values and names[1] in values),
+            tuple(values),
+        )
         columns = [name for name in lead if name in values] or list(values)[:6]
         rows = [["this model", *(values.get(name) for name in columns)]]
         for name, judged in baselines.items():

@@ -11,8 +11,12 @@ from ordain.cli.console import plain, print_json, print_table, seconds
 from ordain.cli.options import Home, Json
 from ordain.core.errors import UsageError
 
-app = typer.Typer(invoke_without_command=True, help="List, show, compare and tag runs.", rich_markup_mode=None)
-RunArgument = Annotated[str, typer.Argument(help="A run: its name, id, the start of it, or latest.", metavar="RUN")]
+app = typer.Typer(
+    invoke_without_command=True, help="List, show, compare and tag runs.", rich_markup_mode=None
+)
+RunArgument = Annotated[
+    str, typer.Argument(help="A run: its name, id, the start of it, or latest.", metavar="RUN")
+]
 
 
 @app.callback()
@@ -24,7 +28,9 @@ def runs(context: typer.Context) -> None:
 
 @app.command("list")
 def list_(
-    search: Annotated[str | None, typer.Argument(help="Part of a name, tag, note or model.", metavar="TEXT")] = None,
+    search: Annotated[
+        str | None, typer.Argument(help="Part of a name, tag, note or model.", metavar="TEXT")
+    ] = None,
     home: Home = None,
     *,
     json: Json = False,
@@ -39,10 +45,15 @@ def list_(
         print_json({"runs": lines})
         return
     rows = [
-        [line["run"], line["state"], line["model"], _headline(line["metrics"]),
-         seconds(line["seconds"]) if line["seconds"] else "–",
-         time.strftime("%Y-%m-%d %H:%M", time.localtime(line["started"] or 0)),
-         ", ".join(line["tags"])]
+        [
+            line["run"],
+            line["state"],
+            line["model"],
+            _headline(line["metrics"]),
+            seconds(line["seconds"]) if line["seconds"] else "-",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(line["started"] or 0)),
+            ", ".join(line["tags"]),
+        ]
         for line in lines
     ]
     print_table(["run", "state", "model", "test", "time", "started", "tags"], rows)
@@ -58,10 +69,20 @@ def show(run: RunArgument, home: Home = None, *, json: Json = False) -> None:
     found = _runs(home).find(run)
     status, metrics = found.status, found.metrics
     if json:
-        print_json({"run": found.reference, "folder": str(found.folder), "status": status, "lock": found.lock, **metrics})
+        print_json(
+            {
+                "run": found.reference,
+                "folder": str(found.folder),
+                "status": status,
+                "lock": found.lock,
+                **metrics,
+            }
+        )
         return
     typer.echo(f"{found.reference}  {status['state']}  {status.get('model', '')}")
-    for title, columns, rows, best in comparison(metrics.get("metrics", {}), metrics.get("baselines", {})):
+    for title, columns, rows, best in comparison(
+        metrics.get("metrics", {}), metrics.get("baselines", {})
+    ):
         print_table(columns, rows, title=title, bold=best)
     for line in (status.get("verdict"), status.get("error"), status.get("note")):
         if line:
@@ -119,7 +140,9 @@ def diff(before: RunArgument, after: RunArgument, home: Home = None, *, json: Js
 @app.command()
 def tag(
     run: RunArgument,
-    tags: Annotated[list[str], typer.Argument(help="Tags to add; -TAG takes one away.", metavar="TAG ...")],
+    tags: Annotated[
+        list[str], typer.Argument(help="Tags to add; -TAG takes one away.", metavar="TAG ...")
+    ],
     home: Home = None,
 ) -> None:
     """Add tags to a run, or take them away."""
@@ -132,7 +155,9 @@ def tag(
 
 
 @app.command()
-def note(run: RunArgument, text: Annotated[str, typer.Argument(help="The note.")], home: Home = None) -> None:
+def note(
+    run: RunArgument, text: Annotated[str, typer.Argument(help="The note.")], home: Home = None
+) -> None:
     """Keep a note with a run."""
     found = _runs(home).find(run)
     found.update(note=text)
@@ -154,4 +179,6 @@ def _headline(metrics: dict[str, Any]) -> str:
 
 
 def _text(line: dict[str, Any]) -> str:
-    return " ".join([line["run"], line["model"], line["note"], *line["tags"], line["state"]]).lower()
+    return " ".join(
+        [line["run"], line["model"], line["note"], *line["tags"], line["state"]]
+    ).lower()

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 
-def schema(output: Annotated[Path | None, typer.Option("--output", help="Write to a file.")] = None) -> None:
+def schema(
+    output: Annotated[Path | None, typer.Option("--output", help="Write to a file.")] = None,
+) -> None:
     """Print the JSON Schema of the language, for completion and checks in an editor."""
     from ordain.config.schema import json_schema
     from ordain.core.files import write_text

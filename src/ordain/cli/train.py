@@ -13,18 +13,28 @@ from ordain.core.errors import UsageError
 if TYPE_CHECKING:
     from ordain.pipeline.result import Result
 
+SHORTEST_SHOWN = 0.005
+"""Seconds a stage must have taken to be listed."""
+
 
 def train(
-    config: Annotated[str | None, typer.Argument(help="The config: a YAML or JSON file.", metavar="CONFIG")] = None,
+    config: Annotated[
+        str | None, typer.Argument(help="The config: a YAML or JSON file.", metavar="CONFIG")
+    ] = None,
     override: Overrides = None,
     dataset: Dataset = None,
     training_set: TrainingSet = None,
     validation_set: ValidationSet = None,
     test_set: TestSet = None,
-    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run that was broken off.", metavar="RUN")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", help="Go on with a run that was broken off.", metavar="RUN"),
+    ] = None,
     home: Home = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Train again even if nothing has changed.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train again even if nothing has changed.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Json = False,
 ) -> None:
@@ -38,14 +48,20 @@ def train(
 
     with progress(quiet=quiet or json) as listener:
         if resume is not None:
-            result = resume_run(resume, home=home, data=dataset, listeners=(listener,), handle_interrupt=True)
+            result = resume_run(
+                resume, home=home, data=dataset, listeners=(listener,), handle_interrupt=True
+            )
         elif config is None:
-            raise UsageError("no config is given\n  Fix: ordain train CONFIG, or ordain train --resume RUN")
+            raise UsageError(
+                "no config is given\n  Fix: ordain train CONFIG, or ordain train --resume RUN"
+            )
         else:
             result = execute(
                 Loaded.load(config, overrides=override or ()),
                 Given(dataset, training_set, validation_set, test_set),
-                Options(work_folder(home), force=force, listeners=(listener,), handle_interrupt=True),
+                Options(
+                    work_folder(home), force=force, listeners=(listener,), handle_interrupt=True
+                ),
             )
     if json:
         print_json(result.to_json())
@@ -58,7 +74,10 @@ def show(result: Result) -> None:
     from ordain.cli.results import comparison, folds
 
     if result.is_reused:
-        typer.echo(f"Nothing has changed: run {result.run.reference} is the answer already (--force trains again).")
+        typer.echo(
+            f"Nothing has changed: run {result.run.reference} is the answer already "
+            "(--force trains again)."
+        )
     for title, columns, rows, best in comparison(result.metrics, result.baselines):
         print_table(columns, rows, title=title, bold=best)
     for title, columns, rows in folds(result.cross_validation):
@@ -68,9 +87,15 @@ def show(result: Result) -> None:
     for warning in result.warnings:
         typer.echo(f"warning: {warning}", err=True)
     if result.facts.get("stop_reason") == "interrupted":
-        typer.echo("Interrupted: these are the best weights so far. Go on with "
-                   f"`ordain train --resume {result.run.reference}`.")
-    spent = ", ".join(f"{name} {seconds(value)}" for name, value in result.seconds.items() if value >= 0.005)  # noqa: PLR2004
+        typer.echo(
+            "Interrupted: these are the best weights so far. Go on with "
+            f"`ordain train --resume {result.run.reference}`."
+        )
+    spent = ", ".join(
+        f"{name} {seconds(value)}"
+        for name, value in result.seconds.items()
+        if value >= SHORTEST_SHOWN
+    )
     typer.echo(f"\nrun     {result.run.reference}")
     typer.echo(f"bundle  {result.bundle}")
     typer.echo(f"report  {result.report}")

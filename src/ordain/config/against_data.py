@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,11 @@ from ordain.core.errors import DataError
 from ordain.data.profile import ColumnProfile
 
 MIN_ROWS = 3
+MOST_UNREAD = 0.5
+"""Share of a column's values that may be unreadable."""
+READ_TYPES = {"number", "date", "binary"}
+"""Types whose values can turn out to be something else."""
+_ROW = re.compile(r" \(row \d+\)")
 CLASS_TYPES = {"binary", "category"}
 Profiles = Mapping[str, ColumnProfile]
 
@@ -100,14 +106,17 @@ def _absent(
     config: Config, profiles: Profiles, path: Path, column: str, *, code: str, what: str
 ) -> Diagnostic:
     close = nearest(column, profiles)
-    key = path[-1] if isinstance(path[-1], str) else "column"
+    entry = config.tree.at(path[:-1])
+    known = entry.entries.get(str(path[-1])) if entry is not None else None
+    is_short = known is not None and known.mark is not None and known.mark is known.node.mark
+    fix = close if is_short else f"{path[-1]}: {close}"
     return fault(
         code,
         f"the {what} '{column}' is not in the data",
         path,
         config.tree.mark_of(path),
         allowed=f"Columns: {_listed(profiles)}.",
-        fix=f"{key}: {close}" if close else None,
+        fix=fix if close else None,
     )
 
 
@@ -224,25 +233,40 @@ def _readable(
     config: Config, feature: InputFeature | OutputFeature, profile: ColumnProfile
 ) -> Iterator[Diagnostic]:
     """Fit the feature to a sample: what cannot be of the type at all is found before any work."""
-    if feature.type not in {"number", "date", "binary"} or not len(profile.sample):
+    if feature.type not in READ_TYPES or not len(profile.sample):
         return
     section = "output_features" if isinstance(feature, OutputFeature) else "input_features"
     path = place_of(config, section, feature.name)
     place = (*path, "type") if config.tree.at((*path, "type")) is not None else (*path, "name")
+    mark = config.tree.mark_of(place)
+    is_part = len(profile.sample) < profile.n_rows - profile.n_missing
+    seen = f"Seen in a sample of {len(profile.sample):,} of {profile.n_rows:,} rows."
+    notes = (seen,) if is_part else ()
     try:
-        feature.preprocessing.fit(profile.sample.alias(feature.column), seed=config.document.seed)
+        encoding = feature.preprocessing.fit(
+            profile.sample.alias(feature.column), seed=config.document.seed
+        )
     except DataError as error:
-        message, _, fix = error.message.partition("\n  Fix: ")
-        code = "E411" if feature.type == "binary" and profile.n_distinct > 2 else "E402"  # noqa: PLR2004
+        # Row numbers would be those of the sample.
+        message, _, fix = _ROW.sub("", error.message).partition("\n  Fix: ")
+        code = "E411" if feature.type == "binary" and profile.n_distinct > len("01") else "E402"
+        yield fault(code, message.strip(), place, mark, fix=fix or None, notes=notes)
+        return
+    unparsed = encoding.facts.get("unparsed")
+    if unparsed:
+        share = unparsed["count"] / len(profile.sample)
+        shown = ", ".join(f"'{example['value']}'" for example in unparsed["examples"])
+        what = "numbers" if feature.type == "number" else "dates"
+        key = "number_format" if feature.type == "number" else "datetime_format"
         yield fault(
-            code,
-            message.strip(),
+            "E407" if share > MOST_UNREAD else "W507",
+            f"{unparsed['count']:,} of {len(profile.sample):,} values of `{feature.column}` are "
+            f"no {what}, such as {shown}",
             place,
-            config.tree.mark_of(place),
-            fix=fix or None,
-            notes=()
-            if len(profile.sample) == profile.n_rows - profile.n_missing
-            else (f"Seen in a sample of {len(profile.sample):,} of {profile.n_rows:,} rows.",),
+            mark,
+            allowed=f"They count as missing; up to {MOST_UNREAD:.0%} may.",
+            fix=f"set `{key}`, or declare `{feature.name}` as category or text",
+            notes=notes,
         )
 
 

@@ -124,7 +124,7 @@ def _bind(
     if "name" not in config.tree.entries and document.name != "model":
         reasons["name"] = "name of the file"
     faults = against_data.check_columns(config, profiles)
-    if not any(profile.n_rows for profile in profiles.values()):
+    if any(found.code == "E408" for found in faults):
         return None, faults
     inputs, left_out = columns.expand_inputs(config, profiles, reasons)
     faults += left_out

@@ -182,6 +182,17 @@ class Document(Head):
     backend: Backend = Field(default_factory=Backend)
     """Device, precision, threads."""
 
+    @property
+    def inputs(self) -> tuple[InputFeature, ...]:
+        """The input features of a bound document, in which `all` has been listed."""
+        assert not isinstance(self.input_features, str), "`bind` lists the inputs"
+        return self.input_features
+
+    @property
+    def features(self) -> tuple[InputFeature | OutputFeature, ...]:
+        """The features of a bound document, inputs first."""
+        return (*self.inputs, *self.output_features)
+
 
 KINDS_OF_TYPE: dict[str, frozenset[Kind]] = {
     "number": frozenset({Kind.SCALAR, Kind.VECTOR}),

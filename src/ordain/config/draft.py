@@ -116,6 +116,7 @@ def read_component(
     default: str | None = None,
     subject: str = "",
     names: tuple[str, ...] | None = None,
+    owner: str = "",
 ) -> Any:
     """Return the component a place names; None, with faults, where it is wrong.
 
@@ -126,6 +127,7 @@ def read_component(
         default: type where none is written.
         subject: whose it is, for messages, such as `` of `review```.
         names: those that fit; all of the registry by default.
+        owner: the column type they fit.
     """
     node = draft.root.at(path)
     assert node is not None, "the caller has seen the node"
@@ -164,6 +166,7 @@ def read_component(
                     names,
                     aliases=_fitting_aliases(registry, names),
                     subject=subject,
+                    allowed=f"A `{owner}` column may use: {', '.join(names)}." if owner else None,
                 )
             )
         return None

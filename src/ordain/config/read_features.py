@@ -211,7 +211,7 @@ def read_part(draft: Draft, part: str, type_name: str, path: Path) -> Component 
         return None
     default = default_component(part, type_name)
     found: Component | None = read_component(
-        draft, registry, place, default=default, subject=of, names=names
+        draft, registry, place, default=default, subject=of, names=names, owner=type_name
     )
     if found is not None and found.type in registry.names() and found.type not in names:
         code = {"encoder": "E305", "decoder": "E306", "loss": "E307"}[part]

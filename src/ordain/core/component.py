@@ -97,7 +97,8 @@ class Component(Spec):
     Class attributes:
         aliases: other names read as this one, such as those of Ludwig.
         version: semantic version of what the component computes. Raise it when the same spec and
-            input give another output: cached artefacts of the older version are then not reused.
+            input give another
+            output: cached artefacts of the older version are then not reused.
     """
 
     type: str
@@ -248,7 +249,9 @@ class OneOf:
     whose context holds the inner errors, so that whoever reports it can give the full path.
     """
 
-    def __init__(self, registry: Callable[[], Registry[Any]], *, default: str | None = None):
+    def __init__(
+        self, registry: Callable[[], Registry[Any]], *, default: str | None = None
+    ) -> None:
         self.registry = registry
         self.default = default
 
@@ -274,19 +277,27 @@ class OneOf:
         keys = {"type": value} if isinstance(value, str) else value
         if not isinstance(keys, Mapping):
             raise PydanticCustomError(
-                "component_shape", "must be a name or a mapping with `type`", {"kind": registry.kind}
+                "component_shape",
+                "must be a name or a mapping with `type`",
+                {"kind": registry.kind},
             )
         name = keys.get("type", self.default)
         if name is None:
-            raise PydanticCustomError("component_untyped", "`type` is missing", {"kind": registry.kind})
+            raise PydanticCustomError(
+                "component_untyped", "`type` is missing", {"kind": registry.kind}
+            )
         try:
             cls = registry.get(str(name))
         except UsageError as error:
             raise PydanticCustomError(
                 "component_unknown",
                 "{message}",
-                {"kind": registry.kind, "name": str(name), "message": error.message,
-                 "names": list(registry.names())},
+                {
+                    "kind": registry.kind,
+                    "name": str(name),
+                    "message": error.message,
+                    "names": list(registry.names()),
+                },
             ) from error
         try:
             return _read(cls, {**keys, "type": cls.type_name()}, info.context)
@@ -294,8 +305,11 @@ class OneOf:
             raise PydanticCustomError(
                 "component",
                 "{kind} '{name}' has wrong keys",
-                {"kind": registry.kind, "name": cls.type_name(),
-                 "errors": error.errors(include_url=False)},
+                {
+                    "kind": registry.kind,
+                    "name": cls.type_name(),
+                    "errors": error.errors(include_url=False),
+                },
             ) from error
 
 

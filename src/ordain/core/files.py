@@ -37,10 +37,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, path)
+            Path(name).replace(path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+                Path(name).unlink()
             raise
         _sync_folder(path.parent)
 
@@ -89,7 +89,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 if file.is_file():
                     _sync_file(file)
             try:
-                os.rename(temporary, path)
+                temporary.rename(path)
             except OSError as error:
                 if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                     raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ordain.features.instants import EPOCH_FACTORS, read_instants
+from ordain.features.instants import EPOCH_FACTORS, instant_reader, read_instants
 
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S.%f")
 _ISO_TIMES = (
@@ -67,6 +67,7 @@ CANDIDATES: tuple[str, ...] = (
 """In order of preference where two read as many values."""
 
 _SAMPLE = 2_000
+_FIRST = 40
 _MOST_FORMATS = 8
 _EPOCH_RANGE = (100_000_000, 4_200_000_000)
 """Seconds taken for a date without being told: 1973 to 2103."""
@@ -99,7 +100,7 @@ def infer_formats(column: pl.Series) -> Formats:
     banned: set[tuple[str, str]] = set()
     while len(left) and len(chosen) < _MOST_FORMATS:
         sample = left.gather_every(max(1, len(left) // _SAMPLE)).head(_SAMPLE)
-        counts = {name: _n_read(sample, name) for name in _candidates(sample)}
+        counts = {name: _n_read(sample, name) for name in _worth_trying(sample)}
         is_ambiguous |= _ban_losers(counts, banned)
         usable = {name: n for name, n in counts.items() if n and _order(name) not in banned}
         if not usable:
@@ -131,6 +132,18 @@ def _candidates(sample: pl.Series) -> tuple[str, ...]:
         if inside.sum() * 2 > len(sample):
             epochs.append(name)
     return (*epochs, "%Y%m%d", "%Y%m%d%H%M%S", "%Y")
+
+
+def _worth_trying(sample: pl.Series) -> tuple[str, ...]:
+    """Return the candidates that read one of the first few values; all of them if none does."""
+    names = _candidates(sample)
+    first = sample.gather_every(max(1, len(sample) // _FIRST)).head(_FIRST).to_list()
+    found = []
+    for name in names:
+        read = instant_reader([name])
+        if any(read(text) is not None for text in first):
+            found.append(name)
+    return tuple(found) or names
 
 
 def _n_read(sample: pl.Series, name: str) -> int:

@@ -36,6 +36,7 @@ _NAN = float("nan")
 _PLAIN = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$"
 _WHOLE = r"^[+-]?[0-9]+$"
 _MONEY = r"(?:[$€£¥₹₽₩₺₴₪฿]|USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|kr|zł)"
+_SIGN = r"[+\x{2212}-]"
 _GAP = r"[ \x{a0}\x{202f}]?"
 _GAPS = r"[ '\x{2019}\x{a0}\x{202f}]"
 
@@ -43,8 +44,8 @@ _GAPS = r"[ '\x{2019}\x{a0}\x{202f}]"
 def _pattern(decimal: str, group: str) -> str:
     digits = rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)"
     body = rf"(?:{digits}(?:{decimal}[0-9]*)?|{decimal}[0-9]+)(?:[eE][+-]?[0-9]{{1,4}})?"
-    plain = rf"[+\x{2212}-]?{_GAP}{_MONEY}?{_GAP}({body}){_GAP}(?:%|{_MONEY})?"
-    signed_inside = rf"{_MONEY}{_GAP}[+\x{2212}-]({body})"
+    plain = rf"{_SIGN}?{_GAP}{_MONEY}?{_GAP}({body}){_GAP}(?:%|{_MONEY})?"
+    signed_inside = rf"{_MONEY}{_GAP}{_SIGN}({body})"
     bracketed = rf"\({_GAP}{_MONEY}?{_GAP}({body}){_GAP}(?:%|{_MONEY})?\)"
     return rf"^(?:{plain}|{signed_inside}|{bracketed})$"
 

@@ -180,7 +180,7 @@ def _fit_knots(values: Floats) -> tuple[tuple[float, float], ...]:
     n = min(_N_QUANTILES, len(values))
     # Mid-ranks, so that the ends lie at finite normal quantiles without clipping.
     ranks = (np.arange(n) + 0.5) / n
-    points = np.quantile(values, ranks)
+    points = np.quantile(values, np.linspace(0, 1, n))
     distinct, group = np.unique(points, return_inverse=True)
     mean_rank = np.bincount(group, weights=ranks) / np.bincount(group)
     normal = NormalDist()

@@ -165,6 +165,13 @@ class Family(Component):
         """Return whether input columns of a feature type are of use; others are not encoded."""
         return True
 
+    def choose_encoder(self, type_name: str, shape: Shape) -> tuple[Component, str]:
+        """Return the encoder of an input that was left to the family, and why.
+
+        Called where `has_encoders`; the choice rests on the fitted shape alone.
+        """
+        raise NotImplementedError(f"`{self.type}` has no encoders for `{type_name}` ({shape.kind})")
+
     @abstractmethod
     def fit(
         self,

@@ -68,7 +68,7 @@ def draw(config: Config, bound: Bound, rows: Rows) -> Blueprint:
     documents = {MODEL: document, **baseline_documents(bound.document)}
     required = {
         feature.column: feature.preprocessing
-        for feature in (*document.input_features, *document.output_features)
+        for feature in document.features
         if feature in document.output_features or _drops_rows(feature.preprocessing)
     }
     split = split_request(
@@ -83,7 +83,7 @@ def draw(config: Config, bound: Bound, rows: Rows) -> Blueprint:
             feature.name: encode_request(
                 split.key, column=feature.column, feature=feature.preprocessing, seed=document.seed
             )
-            for feature in (*variant.input_features, *variant.output_features)
+            for feature in variant.features
         }
         for name, variant in documents.items()
     }
@@ -106,7 +106,9 @@ def baseline_documents(document: Document) -> dict[str, Document]:
     suite = baseline_suite(tuple(output.type for output in document.output_features))
     documents = {}
     for name, family, trainer in suite:
-        if (wanted is not True and name not in wanted) or family.type == document.model_type.type == "linear":
+        if (
+            wanted is not True and name not in wanted
+        ) or family.type == document.model_type.type == "linear":
             continue
         plain = document.model_copy(
             update={
@@ -115,7 +117,7 @@ def baseline_documents(document: Document) -> dict[str, Document]:
                 "combiner": None,
                 "input_features": tuple(
                     feature.model_copy(update={"encoder": None})
-                    for feature in document.input_features
+                    for feature in document.inputs
                     if family.takes(feature.type)
                 ),
                 "output_features": tuple(
@@ -126,8 +128,6 @@ def baseline_documents(document: Document) -> dict[str, Document]:
         )
         documents[name] = settle(plain)[0]
     return documents
-
-
 
 
 def _drops_rows(feature: Feature[Any]) -> bool:

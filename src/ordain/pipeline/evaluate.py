@@ -40,7 +40,9 @@ def evaluate(bundle: str | Model, data: Any) -> Judged:
     model = bundle if isinstance(bundle, Model) else load(bundle_folder(bundle))
     table = read_table(open_source(data))
     columns = [*model.input_columns, *(f.column for f in model.document.output_features)]
-    present = [name for name in table.schema.names() if name in set(columns) or model.document.data.where]
+    present = [
+        name for name in table.schema.names() if name in set(columns) or model.document.data.where
+    ]
     rows = table.select(present)
     judged = judge_frame(model, rows)
     judgements = {name: output.sets["given"] for name, output in judged.items()}
@@ -49,5 +51,5 @@ def evaluate(bundle: str | Model, data: Any) -> Judged:
         metrics={name: dict(judgement.metrics) for name, judgement in judgements.items()},
         judgements=judgements,
         rows=rows.height,
-        warnings=tuple([*notes, *(p["message"] for p in table.report.problems)]),
+        warnings=(*notes, *(p["message"] for p in table.report.problems)),
     )

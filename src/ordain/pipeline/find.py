@@ -25,7 +25,9 @@ def bundle_folder(reference: str | Path) -> Path:
     try:
         run = Runs(home()).find(str(reference))
     except UsageError as error:
-        raise UsageError(f"'{reference}' is neither a bundle folder nor a run: {error.message}") from error
+        raise UsageError(
+            f"'{reference}' is neither a bundle folder nor a run: {error.message}"
+        ) from error
     if not run.bundle.exists():
         raise UsageError(
             f"run {run.reference} has no bundle: it is {run.status['state']}\n"

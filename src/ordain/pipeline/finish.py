@@ -14,8 +14,8 @@ from ordain.config.render import render_document
 from ordain.core.files import atomic_folder, read_json, write_json, write_text
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.evaluation.card import model_card
-from ordain.evaluation.report import write_report
 from ordain.evaluation.judgement import OutputSummary
+from ordain.evaluation.report import write_report
 from ordain.evaluation.summary import RunSummary, metrics_json
 from ordain.features.store import save_encodings
 from ordain.models.family import FittedModel
@@ -64,7 +64,7 @@ def finish(
         run=run.reference,
         family=main.document.model_type.type,
         outputs=judged,
-        inputs={feature.name: feature.type for feature in main.document.input_features},
+        inputs={feature.name: feature.type for feature in main.document.inputs},
         history=tuple(fitted[MODEL].history),
         model=fitted[MODEL].facts,
         read=blueprint.rows.table.report.to_json(),
@@ -116,7 +116,7 @@ def _judge(
     prepared: Mapping[str, Prepared], fitted: Mapping[str, FittedModel]
 ) -> dict[str, OutputSummary]:
     main = prepared[MODEL]
-    limits = {name: None for name in main.split.sizes} | {TRAIN: TRAIN_ROWS_JUDGED}
+    limits = dict.fromkeys(main.split.sizes) | {TRAIN: TRAIN_ROWS_JUDGED}
     names = sorted(main.split.sizes, key=_judging_order)
     truth = {name: main.dataset(name, limit=limits[name]).outputs for name in names}
     scores = {
@@ -155,7 +155,12 @@ def _golden_rows(blueprint: Blueprint, prepared: Prepared) -> pl.DataFrame:
 
 
 def _write_bundle(
-    folder: Path, model: Model, summary: RunSummary, metrics: Mapping[str, Any], *, golden: pl.DataFrame
+    folder: Path,
+    model: Model,
+    summary: RunSummary,
+    metrics: Mapping[str, Any],
+    *,
+    golden: pl.DataFrame,
 ) -> None:
     with atomic_folder(folder) as temporary:
         write_text(temporary / "config.yaml", render_document(model.document, {}))
@@ -174,7 +179,7 @@ def _source_columns(document: Document, schema: pl.Schema) -> list[str]:
     from ordain.data import expression_columns
 
     known = dict(schema)
-    needed = {f.column for f in document.input_features}
+    needed = {f.column for f in document.inputs}
     for name, expression in document.data.columns.items():
         needed.update(expression_columns(expression, known))
         known[name] = pl.Null()
@@ -187,8 +192,7 @@ def _signature(model: Model, golden: pl.DataFrame) -> dict[str, Any]:
             {"name": name, "dtype": str(golden.schema[name])} for name in model.input_columns
         ],
         "inputs": [
-            {"name": f.name, "column": f.column, "type": f.type}
-            for f in model.document.input_features
+            {"name": f.name, "column": f.column, "type": f.type} for f in model.document.inputs
         ],
         "outputs": [
             {"name": f.name, "type": f.type, "labels": list(labels_of(model.encodings[f.name]))}

@@ -39,7 +39,8 @@ def summarize(folds: list[Metrics]) -> dict[str, Any]:
         return {}
     return {
         output: {
-            metric: _spread([fold[output].get(metric) for fold in folds]) for metric in folds[0][output]
+            metric: _spread([fold[output].get(metric) for fold in folds])
+            for metric in folds[0][output]
         }
         for output in folds[0]
     }

@@ -30,8 +30,10 @@ class Given:
     def to_json(self) -> dict[str, str]:
         """Return the references that can be written down; a frame is `<frame>`."""
         named = {
-            "data": self.data, "training_set": self.training_set,
-            "validation_set": self.validation_set, "test_set": self.test_set,
+            "data": self.data,
+            "training_set": self.training_set,
+            "validation_set": self.validation_set,
+            "test_set": self.test_set,
         }
         return {
             name: _absolute(value) if isinstance(value, str | Path) else "<frame>"
@@ -59,7 +61,8 @@ def read_rows(stages: Stages, config: Config, given: Given) -> Rows:
     expressions = expressions_of(document)
     sources = open_sources(config, given)
     tables = {
-        name: stages.read(source, expressions, seed=document.seed) for name, source in sources.items()
+        name: stages.read(source, expressions, seed=document.seed)
+        for name, source in sources.items()
     }
     if "data" in tables:
         return Rows(tables["data"])
@@ -80,7 +83,9 @@ def open_sources(config: Config, given: Given) -> dict[str, Source]:
     whole = given.data if given.data is not None else declared.source
     sets = {
         TRAIN: given.training_set if given.training_set is not None else declared.training_set,
-        VALIDATION: given.validation_set if given.validation_set is not None else declared.validation_set,
+        VALIDATION: given.validation_set
+        if given.validation_set is not None
+        else declared.validation_set,
         TEST: given.test_set if given.test_set is not None else declared.test_set,
     }
     chosen = {name: reference for name, reference in sets.items() if reference is not None}
@@ -92,7 +97,9 @@ def open_sources(config: Config, given: Given) -> dict[str, Source]:
             "  Fix: give `--training-set FILE` too, or all rows at once with `--dataset FILE`"
         )
     if given.data is not None and given.training_set is not None:
-        raise UsageError("give either all rows (`--dataset`) or separate sets (`--training-set`), not both")
+        raise UsageError(
+            "give either all rows (`--dataset`) or separate sets (`--training-set`), not both"
+        )
     if not chosen and whole is None:
         raise UsageError(
             "no data is declared\n"
@@ -112,7 +119,11 @@ def expressions_of(document: Document) -> dict[str, Any]:
         sample = document.preprocessing.sample_size
     elif document.preprocessing.sample_ratio != 1.0:
         sample = document.preprocessing.sample_ratio
-    return {"where": document.data.where, "columns": dict(document.data.columns) or None, "sample": sample}
+    return {
+        "where": document.data.where,
+        "columns": dict(document.data.columns) or None,
+        "sample": sample,
+    }
 
 
 def _absolute(reference: str | Path) -> str:

@@ -61,8 +61,15 @@ class Plan:
     @property
     def summary(self) -> str:
         """One counting line."""
-        counts = {action: sum(s.action == action for s in self.steps) for action in (REUSE, COMPUTE, RECOMPUTE)}
-        return "Plan: " + ", ".join(f"{count} to {action}" for action, count in counts.items() if count) + "."
+        counts = {
+            action: sum(s.action == action for s in self.steps)
+            for action in (REUSE, COMPUTE, RECOMPUTE)
+        }
+        return (
+            "Plan: "
+            + ", ".join(f"{count} to {action}" for action, count in counts.items() if count)
+            + "."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what `plan --json` prints."""
@@ -95,7 +102,12 @@ def plan(
     blueprint = open_config(stages, loaded, given).blueprint
     answer = Runs(folder).finished(blueprint.key)
     done = [
-        Step(a.request.stage, a.request.subject, REUSE if a.is_reused else COMPUTE, a.reason or "nothing changed")
+        Step(
+            a.request.stage,
+            a.request.subject,
+            REUSE if a.is_reused else COMPUTE,
+            a.reason or "nothing changed",
+        )
         for a in stages.artefacts
     ]
     steps = [*done, *(_step(stages.cache, blueprint, r, who) for r, who in _requests(blueprint))]
@@ -129,10 +141,12 @@ def _with_line(blueprint: Blueprint, request: Request, why: str) -> str:
     if request.stage == "split":
         path = ("preprocessing", "split")
     elif request.stage == "fit" and "trainer" in why:
-        key = next((part for part in why.replace(",", "").split() if part.startswith("trainer.")), "")
+        key = next(
+            (part for part in why.replace(",", "").split() if part.startswith("trainer.")), ""
+        )
         path = tuple(key.split(".")) if key else ("trainer",)
     elif request.stage == "encode" and "options" in why:
-        names = [f.name for f in blueprint.document.input_features]
+        names = [f.name for f in blueprint.document.inputs]
         if request.subject in names:
             path = ("input_features", names.index(request.subject))
     place = blueprint.config.location(path) if path else None
@@ -141,7 +155,7 @@ def _with_line(blueprint: Blueprint, request: Request, why: str) -> str:
 
 def _estimate(folder: Path, blueprint: Blueprint) -> Estimate:
     rows = blueprint.rows.table.n_rows
-    columns = len(blueprint.document.input_features)
+    columns = len(blueprint.document.inputs)
     family = blueprint.document.model_type.type
     rates = [
         run.status["seconds_total"] / run.lock["data"]["rows"]
@@ -152,7 +166,11 @@ def _estimate(folder: Path, blueprint: Blueprint) -> Estimate:
         and run.status.get("seconds_total")
     ]
     cells = rows * columns
-    basis = f"from {len(rates)} earlier runs of `{family}` here" if rates else f"no earlier run of `{family}` here"
+    basis = (
+        f"from {len(rates)} earlier runs of `{family}` here"
+        if rates
+        else f"no earlier run of `{family}` here"
+    )
     return Estimate(
         rows=rows,
         seconds=median(rates) * rows if rates else None,

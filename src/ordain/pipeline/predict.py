@@ -61,7 +61,9 @@ def predict(
 
     started = time.perf_counter()
     if output is not None and output.suffix not in FORMATS:
-        raise UsageError(f"'{output}' cannot be written\n  Possible: a file that ends in {', '.join(FORMATS)}")
+        raise UsageError(
+            f"'{output}' cannot be written\n  Possible: a file that ends in {', '.join(FORMATS)}"
+        )
     model = bundle if isinstance(bundle, Model) else load(bundle_folder(bundle))
     table = read_table(open_source(data))
     kept = table.schema.names() if list(keep) == ["all"] else list(keep)
@@ -99,7 +101,11 @@ def _writer(output: Path | None) -> Iterator[Callable[[pl.DataFrame], None]]:
             pl.concat(blocks).write_parquet(file)
     else:
         with atomic_file(output) as file:
-            yield _CsvWriter(file) if output.suffix == ".csv" else lambda block: block.write_ndjson(file)
+            yield (
+                _CsvWriter(file)
+                if output.suffix == ".csv"
+                else lambda block: block.write_ndjson(file)
+            )
 
 
 class _CsvWriter:

@@ -40,7 +40,9 @@ class Verdict:
         lines = [f"{self.run}: not the same."]
         lines += [f"  differs: {name}" for name in self.files]
         lines += [f"  metric {line}" for line in self.metrics]
-        lines += [f"  cause: {line}" for line in self.causes] or ["  cause: nothing in the lock differs"]
+        lines += [f"  cause: {line}" for line in self.causes] or [
+            "  cause: nothing in the lock differs"
+        ]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -86,5 +88,7 @@ def compare(before: Run, after: Run) -> Verdict:
         is_same=not files,
         files=files,
         causes=tuple(lock_differences(before.lock, after.lock)),
-        metrics=tuple(lock_differences(before.metrics.get("metrics", {}), after.metrics.get("metrics", {}))),
+        metrics=tuple(
+            lock_differences(before.metrics.get("metrics", {}), after.metrics.get("metrics", {}))
+        ),
     )

@@ -131,7 +131,8 @@ class Stages:
         """Return one look at each column."""
         with self.timed("profile"):
             artefact = self.obtain(
-                profile_request(table, columns), lambda folder: _keep_profiles(table, columns, folder)
+                profile_request(table, columns),
+                lambda folder: _keep_profiles(table, columns, folder),
             )
             return _open_profiles(artefact.folder)
 
@@ -148,6 +149,8 @@ class Stages:
         """Return the split and its key.
 
         Args:
+            table: the rows.
+            seed: of the run.
             splitter: gives each row its set, unless `sets` does.
             required: columns with the features that say which of their rows are dropped.
             sets: of each row, where separate files were given.
@@ -166,11 +169,23 @@ class Stages:
             return _open_split(artefact.folder), request.key
 
     def report_split(
-        self, table: Table, split: Split, splitter: Splitter, *, key: str, inputs: Sequence[str], target: str
+        self,
+        table: Table,
+        split: Split,
+        splitter: Splitter,
+        *,
+        key: str,
+        inputs: Sequence[str],
+        target: str,
     ) -> dict[str, Any]:
         """Return sizes, balance, groups, times and duplicates of a split."""
         with self.timed("split"):
-            parts = {"split": key, "inputs": sorted(inputs), "target": target, "version": SPLIT_VERSION}
+            parts = {
+                "split": key,
+                "inputs": sorted(inputs),
+                "target": target,
+                "version": SPLIT_VERSION,
+            }
             artefact = self.obtain(
                 Request("inspect", "split", parts),
                 lambda folder: _report_split(
@@ -181,13 +196,23 @@ class Stages:
             return report
 
     def encode(
-        self, table: Table, split: Split, *, split_key: str, column: str, feature: Feature[Any], seed: int
+        self,
+        table: Table,
+        split: Split,
+        *,
+        split_key: str,
+        column: str,
+        feature: Feature[Any],
+        seed: int,
     ) -> Encoded:
         """Return a column fitted on the training rows and encoded in the order of the split."""
         with self.timed("encode"):
             request = encode_request(split_key, column=column, feature=feature, seed=seed)
             artefact = self.obtain(
-                request, lambda folder: _keep_encoded(folder, table, split, column, feature, seed)
+                request,
+                lambda folder: _keep_encoded(
+                    folder, table, split, column=column, feature=feature, seed=seed
+                ),
             )
             encoding = open_encoding(artefact.folder)
             values = EncodedColumn.load(artefact.folder / "encoded", encoding.shape.kind)
@@ -196,7 +221,11 @@ class Stages:
 
 def read_request(fingerprint: str, expressions: Mapping[str, Any], *, seed: int) -> Request:
     """Return what decides a table; the seed counts only where rows are sampled."""
-    parts: dict[str, Any] = {"content": fingerprint, "version": READ_VERSION, "data": dict(expressions)}
+    parts: dict[str, Any] = {
+        "content": fingerprint,
+        "version": READ_VERSION,
+        "data": dict(expressions),
+    }
     if expressions.get("sample") is not None:
         parts["seed"] = seed
     return Request("read", "", parts)
@@ -270,7 +299,9 @@ def _open_table(source: Source, folder: Path, fingerprint: str) -> Table:
     report = ReadReport(**read_json(folder / "read.json"))
     kept = folder / TABLE_FILE
     frame = pl.scan_ipc(kept, glob=False) if kept.exists() else source.scan()[0]
-    return Table(frame, fingerprint, report.n_rows, replace(report, problems=tuple(report.problems)))
+    return Table(
+        frame, fingerprint, report.n_rows, replace(report, problems=tuple(report.problems))
+    )
 
 
 def _keep_profiles(table: Table, columns: Sequence[str], folder: Path) -> None:
@@ -331,9 +362,7 @@ def _keep_split(
     else:
         assignment = Assignment(sets) if sets is not None else splitter.assign(table, seed=seed)
     if sets is not None or fold is not None or splitter.type == "fixed":
-        assignment = _with_validation(
-            assignment, table, splitter, required=required, seed=seed
-        )
+        assignment = _with_validation(assignment, table, splitter, required=required, seed=seed)
     names = assignment.sets.cast(pl.String)
     dropped = _rows_to_drop(table, names, required)
     for lost in dropped.values():
@@ -366,7 +395,9 @@ def _with_validation(
     """Return the assignment with a validation set, cut from training where none came."""
     from ordain.data import holdout
 
-    classes = next((c for c, f in required.items() if f.type in CLASS_TYPES and _is_output(f)), None)
+    classes = next(
+        (c for c, f in required.items() if f.type in CLASS_TYPES and _is_output(f)), None
+    )
     if (assignment.sets.cast(pl.String) == TRAIN).sum() < 2:  # noqa: PLR2004
         return assignment
     groups = table.column(splitter.columns()[0]) if splitter.type == "group" else None
@@ -410,7 +441,13 @@ def _open_split(folder: Path) -> Split:
 
 
 def _report_split(
-    folder: Path, table: Table, split: Split, splitter: Splitter, *, inputs: Sequence[str], target: str
+    folder: Path,
+    table: Table,
+    split: Split,
+    splitter: Splitter,
+    *,
+    inputs: Sequence[str],
+    target: str,
 ) -> None:
     from ordain.data import split_report
 
@@ -434,7 +471,7 @@ def _report_split(
 
 
 def _keep_encoded(
-    folder: Path, table: Table, split: Split, column: str, feature: Feature[Any], seed: int
+    folder: Path, table: Table, split: Split, *, column: str, feature: Feature[Any], seed: int
 ) -> None:
     from ordain.features.store import save_encodings
 

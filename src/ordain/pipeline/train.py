@@ -1,6 +1,6 @@
 """A run: from a config and rows to a judged bundle.
 
-    read ─► profile ─► bind ─► split ─► encode ─► fit ─► judge ─► bundle ─► report
+read ─► profile ─► bind ─► split ─► encode ─► fit ─► judge ─► bundle ─► report
 """
 
 from __future__ import annotations
@@ -112,7 +112,14 @@ def train(
     return execute(loaded, given, options)
 
 
-def resume(reference: str, *, home: Path | str | None = None, data: Any = None, listeners: tuple[Listener, ...] = (), handle_interrupt: bool = False) -> Result:
+def resume(
+    reference: str,
+    *,
+    home: Path | str | None = None,
+    data: Any = None,
+    listeners: tuple[Listener, ...] = (),
+    handle_interrupt: bool = False,
+) -> Result:
     """Go on with a run that was killed or interrupted, from its last checkpoint.
 
     The result is, byte for byte, that of a run that was never broken.
@@ -160,9 +167,15 @@ def execute(config: Config, given: Given, options: Options) -> Result:
         return reuse(known, stages)
     run = options.run or runs.create(opened.blueprint.document.name, key=opened.blueprint.key)
     check_same_key(run, opened.blueprint)
-    with EventLog(run.folder / "events.jsonl") as log, recorded(run), interruptible(stages.stop, options):
+    with (
+        EventLog(run.folder / "events.jsonl") as log,
+        recorded(run),
+        interruptible(stages.stop, options),
+    ):
         events.listen(log)
-        events.emit("run_started", run=run.reference, model=opened.blueprint.document.model_type.type)
+        events.emit(
+            "run_started", run=run.reference, model=opened.blueprint.document.model_type.type
+        )
         keep_inputs(run, opened, given)
         return carry_out(run, opened, stages, warnings=warnings.messages, force=options.force)
 
@@ -197,15 +210,21 @@ def carry_out(
         split,
         blueprint.document.preprocessing.split,
         key=split_key,
-        inputs=[feature.column for feature in blueprint.document.input_features],
+        inputs=[feature.column for feature in blueprint.document.inputs],
         target=blueprint.document.output_features[0].column,
     )
     split = replace(split, report={**split.report, **report})
     prepared, fitted = _fit_all(run, opened, stages, split=split, split_key=split_key, force=force)
     folds = cross_validate(blueprint, stages, checkpoints=run.folder / "checkpoints")
     result = finish(
-        run, opened.blueprint, stages, prepared=prepared, fitted=fitted, folds=folds,
-        warnings=warnings, started=started,
+        run,
+        opened.blueprint,
+        stages,
+        prepared=prepared,
+        fitted=fitted,
+        folds=folds,
+        warnings=warnings,
+        started=started,
     )
     shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
     stages.events.emit("run_finished", run=run.reference, verdict=result.verdict)
@@ -243,7 +262,9 @@ def keep_inputs(run: Run, opened: Opened, given: Given) -> None:
     """Write what the run starts from."""
     written = opened.config.to_dict(filled=False)
     # A name taken from the file's name would be lost with the file.
-    write_text(run.folder / "written.yaml", to_yaml({"name": opened.config.document.name, **written}))
+    write_text(
+        run.folder / "written.yaml", to_yaml({"name": opened.config.document.name, **written})
+    )
     folder = opened.config.folder.resolve()
     write_json(run.folder / "inputs.json", {"folder": str(folder), "given": given.to_json()})
     write_json(run.folder / "lock.json", lock_of(opened))
@@ -321,5 +342,3 @@ def _fit_all(
                 force=force and name == MODEL,
             )
     return prepared, fitted
-
-

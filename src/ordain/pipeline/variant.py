@@ -7,7 +7,7 @@ column whose options come out equal.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from ordain.store.problem import build_problem
 
 FIT_VERSION = 1
 UNFINISHED = frozenset({"interrupted", "time_budget"})
-"""Stop reasons that depend on the clock or a person: such a model is not the stage's pure result."""
+"""Stop reasons that hang on the clock or a person: such a model is no pure result of its stage."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,21 @@ def prepare(
 ) -> Prepared:
     """Return the encoded columns of a document whose features are settled."""
     encoded: dict[str, Encoded] = {}
-    for feature in (*document.input_features, *document.output_features):
+    for feature in document.features:
         stages.events.emit(
-            "progress", task="encode", done=len(encoded),
-            total=len(document.input_features) + len(document.output_features), unit="columns",
+            "progress",
+            task="encode",
+            done=len(encoded),
+            total=len(document.inputs) + len(document.output_features),
+            unit="columns",
         )
         encoded[feature.name] = stages.encode(
-            table, split, split_key=split_key, column=feature.column,
-            feature=feature.preprocessing, seed=document.seed,
+            table,
+            split,
+            split_key=split_key,
+            column=feature.column,
+            feature=feature.preprocessing,
+            seed=document.seed,
         )
     encodings = {name: item.encoding for name, item in encoded.items()}
     document, reasons = choose_encoders(document, encodings)
@@ -104,7 +111,7 @@ def choose_encoders(
     if not document.model_type.has_encoders:
         return document, {}
     features, reasons = [], {}
-    for feature in document.input_features:
+    for feature in document.inputs:
         if feature.encoder is None:
             encoder, reason = document.model_type.choose_encoder(
                 feature.type, encodings[feature.name].shape
@@ -126,7 +133,7 @@ def fit_request(document: Document, keys: Mapping[str, str]) -> Request:
         "combiner": component_key(document.combiner),
         "inputs": {
             f.name: {"encoded": keys[f.name], "encoder": component_key(f.encoder)}
-            for f in document.input_features
+            for f in document.inputs
         },
         "outputs": {
             f.name: {
@@ -148,7 +155,12 @@ def fit_request(document: Document, keys: Mapping[str, str]) -> Request:
 
 
 def fit(
-    stages: Stages, prepared: Prepared, *, document: Document, checkpoints: Path, force: bool = False
+    stages: Stages,
+    prepared: Prepared,
+    *,
+    document: Document,
+    checkpoints: Path,
+    force: bool = False,
 ) -> FittedModel:
     """Return the fitted model, from the cache where nothing that decides it has changed.
 
@@ -167,7 +179,9 @@ def fit(
         if fitted.facts.get("stop_reason") in UNFINISHED:
             raise _UnfinishedError(fitted)
         fitted.save(folder / "model")
-        write_json(folder / "fit.json", {"history": fitted.history, "facts": fitted.facts}, indent=None)
+        write_json(
+            folder / "fit.json", {"history": fitted.history, "facts": fitted.facts}, indent=None
+        )
         fresh.append(fitted)
 
     if force and (known := stages.cache.find(request)) is not None:
@@ -201,9 +215,9 @@ def learn(stages: Stages, prepared: Prepared, *, checkpoints: Path) -> FittedMod
         folder=checkpoints,
         backend=document.backend,
         stop=stages.stop,
-        cached=lambda parts, build: stages.obtain(
-            Request("embed", "", {"parts": list(parts)}), build
-        ).folder,
+        cached=lambda parts, build: (
+            stages.obtain(Request("embed", "", {"parts": list(parts)}), build).folder
+        ),
         n_threads=document.backend.threads or available_cores(),
     )
     if train.n_rows == 0:
@@ -217,7 +231,9 @@ def learn(stages: Stages, prepared: Prepared, *, checkpoints: Path) -> FittedMod
     )
 
 
-def score(prepared: Prepared, fitted: FittedModel, name: str, *, limit: int | None = None) -> dict[str, Scores]:
+def score(
+    prepared: Prepared, fitted: FittedModel, name: str, *, limit: int | None = None
+) -> dict[str, Scores]:
     """Return the scores of a set's rows."""
     return fitted.predict(prepared.dataset(name, limit=limit).inputs)
 
@@ -239,7 +255,7 @@ def available_cores() -> int:
 
 
 def _usable(data: Dataset) -> Dataset:
-    """Return the rows whose truth occurred in training; validation may hold a class that did not."""
+    """Return the rows whose truth occurred in training; validation may hold another class."""
     usable = np.ones(data.n_rows, dtype=np.bool_)
     for column in data.outputs.values():
         values = column.values[:, 0] if column.values.ndim > 1 else column.values
@@ -257,9 +273,7 @@ def _take(data: Dataset, rows: npt.NDArray[np.int64]) -> Dataset:
 
 def _weighted(prepared: Prepared, train: Dataset) -> Problem:
     """Return the problem with `class_weights: balanced` worked out from the training rows."""
-    wanted = {
-        f.name for f in prepared.document.output_features if f.class_weights == "balanced"
-    }
+    wanted = {f.name for f in prepared.document.output_features if f.class_weights == "balanced"}
     outputs = tuple(
         replace(output, class_weights=_balanced_weights(train.outputs[output.name], output))
         if output.name in wanted
@@ -313,5 +327,3 @@ def balanced_rows(
             rows = np.concatenate([rows, random.choice(rows, size=wanted - count, replace=True)])
         chosen.append(rows)
     return np.sort(np.concatenate(chosen))
-
-

@@ -45,7 +45,9 @@ def verify(folder: Path) -> None:
         sealed: dict[str, Any] = read_json(folder / CHECKSUMS)
         files, version = sealed["files"], sealed["format"]
     except (StoreError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder} is not a bundle: `{CHECKSUMS}` is missing or unreadable") from error
+        raise BundleError(
+            f"{folder} is not a bundle: `{CHECKSUMS}` is missing or unreadable"
+        ) from error
     if version != FORMAT:
         raise BundleError(
             f"{folder} has bundle format {version}; this version reads format {FORMAT}\n"
@@ -56,7 +58,9 @@ def verify(folder: Path) -> None:
         if name not in present:
             raise BundleError(f"{folder}: `{name}` is missing; the bundle is refused")
         if name not in files:
-            raise BundleError(f"{folder}: `{name}` was added after the bundle was made; it is refused")
+            raise BundleError(
+                f"{folder}: `{name}` was added after the bundle was made; it is refused"
+            )
         if _sha256(folder / name) != files[name]:
             raise BundleError(
                 f"{folder}: `{name}` differs from what was written; the bundle is refused\n"

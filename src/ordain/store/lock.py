@@ -83,7 +83,9 @@ def lock_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
 def _compare(prefix: str, before: Any, after: Any, lines: list[str]) -> None:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}):
-            _compare(f"{prefix}.{key}" if prefix else str(key), before.get(key), after.get(key), lines)
+            _compare(
+                f"{prefix}.{key}" if prefix else str(key), before.get(key), after.get(key), lines
+            )
     elif before != after:
         lines.append(f"{prefix}: {before} -> {after}")
 

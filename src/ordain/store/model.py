@@ -104,7 +104,7 @@ class Model:
     def scores(self, rows: pl.DataFrame) -> dict[str, Scores]:
         """Return the raw scores of every output; derived columns must be there already."""
         inputs: dict[str, EncodedColumn] = {}
-        for feature in self.document.input_features:
+        for feature in self.document.inputs:
             encoding = self.encodings[feature.name]
             inputs[feature.name] = feature.preprocessing.encode(rows[feature.column], encoding)
         return self.fitted.predict(inputs)
@@ -189,10 +189,13 @@ class Model:
             return lambda row: self._predict(pl.DataFrame([dict(row)]), Events()).row(0, named=True)
         cells = [
             (feature.column, feature.preprocessing.row(self.encodings[feature.name]))
-            for feature in sorted(self.document.input_features, key=lambda feature: feature.name)
+            for feature in sorted(self.document.inputs, key=lambda feature: feature.name)
         ]
         decoders = [
-            (feature.name, feature.preprocessing.decode_row(self.encodings[feature.name], feature.name))
+            (
+                feature.name,
+                feature.preprocessing.decode_row(self.encodings[feature.name], feature.name),
+            )
             for feature in self.document.output_features
         ]
         predict = self.fitted.row_predictor()
@@ -261,7 +264,9 @@ def open_unchecked(folder: Path) -> Model:
         encodings = load_encodings(folder)
         problem = build_problem(document, encodings)
     except (KeyError, ValueError) as error:
-        raise BundleError(f"{folder}: the fitted features do not fit the config: {error}") from error
+        raise BundleError(
+            f"{folder}: the fitted features do not fit the config: {error}"
+        ) from error
     fitted = document.model_type.load(folder / "model", problem)
     columns = [column["name"] for column in read_json(folder / "signature.json")["columns"]]
     return Model(document, encodings, fitted=fitted, input_columns=columns, path=folder)

@@ -18,7 +18,7 @@ def build_problem(document: Document, encodings: Mapping[str, Encoding]) -> Prob
     return Problem(
         inputs=tuple(
             Input(feature.name, feature.type, encodings[feature.name].shape, feature.encoder)
-            for feature in sorted(document.input_features, key=_name)
+            for feature in sorted(document.inputs, key=_name)
         ),
         outputs=tuple(
             _output(feature, encodings[feature.name])

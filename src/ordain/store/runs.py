@@ -1,16 +1,16 @@
 """Run folders: one for each execution of a config on data.
 
-    runs/<name>/<id>/
-        config.yaml      the filled config: every default, every inferred value
-        written.yaml     the config as it was written
-        inputs.json      where the rows came from
-        lock.json        all that decides the bytes
-        status.json      state, seconds by stage, tags and notes
-        events.jsonl     what happened
-        metrics.json     this model and its baselines
-        report.html      the same for people
-        checkpoints/     while training
-        bundle/          the model as data
+runs/<name>/<id>/
+    config.yaml      the filled config: every default, every inferred value
+    written.yaml     the config as it was written
+    inputs.json      where the rows came from
+    lock.json        all that decides the bytes
+    status.json      state, seconds by stage, tags and notes
+    events.jsonl     what happened
+    metrics.json     this model and its baselines
+    report.html      the same for people
+    checkpoints/     while training
+    bundle/          the model as data
 """
 
 from __future__ import annotations
@@ -114,8 +114,12 @@ class Runs:
                 ) from error
             run = Run(folder)
             run.update(
-                state=RUNNING, key=key, process=_process(), started=round(time.time(), 3),
-                tags=[], note="",
+                state=RUNNING,
+                key=key,
+                process=_process(),
+                started=round(time.time(), 3),
+                tags=[],
+                note="",
             )
             return run
         raise StoreError(f"{base}: too many runs in one second")
@@ -145,12 +149,16 @@ class Runs:
         exact = [run for run in runs if reference in {run.reference, run.id, run.name}]
         if exact:
             return exact[0]
-        starts = [r for r in runs if r.id.startswith(reference) or r.reference.startswith(reference)]
+        starts = [
+            r for r in runs if r.id.startswith(reference) or r.reference.startswith(reference)
+        ]
         if len(starts) == 1:
             return starts[0]
         if starts:
             shown = ", ".join(run.reference for run in starts[:5])
-            raise UsageError(f"'{reference}' fits {len(starts)} runs: {shown}\n  Fix: write more of it")
+            raise UsageError(
+                f"'{reference}' fits {len(starts)} runs: {shown}\n  Fix: write more of it"
+            )
         close = nearest(reference, [run.reference for run in runs] + [run.name for run in runs])
         hint = f" Did you mean '{close}'?" if close else ""
         raise UsageError(f"there is no run '{reference}'.{hint}\n  Fix: ordain runs list")

@@ -1,7 +1,7 @@
 """`neural`: encoders, a combiner and decoders, trained together by gradient.
 
-    model_type: neural        # `ecd` means the same
-    trainer: {epochs: 20}
+model_type: neural        # `ecd` means the same
+trainer: {epochs: 20}
 """
 
 from __future__ import annotations
@@ -78,8 +78,11 @@ class NeuralFamily(Family):
             for column in problem.inputs
         )
         outputs = tuple(
-            replace(output, decoder=output.decoder or default_decoder(output),
-                    loss=output.loss or default_loss(output))
+            replace(
+                output,
+                decoder=output.decoder or default_decoder(output),
+                loss=output.loss or default_loss(output),
+            )
             for output in problem.outputs
         )
         # A text alone is best judged by its n-grams or its pretrained vector directly.

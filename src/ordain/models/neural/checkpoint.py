@@ -113,7 +113,9 @@ class Checkpoints:
             "scaler": state.scaler.state_dict(),
         }
         with atomic_folder(self._folder / f"{_PREFIX}{state.progress.total:010d}") as folder:
-            own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+            own = {
+                name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()
+            }
             save_file(own, folder / "state.safetensors")
             write_json(folder / "state.json", record, indent=None)
         for old in self._folders()[:-_N_KEPT]:
@@ -141,7 +143,8 @@ class Checkpoints:
         tensors = load_file(folder / "state.safetensors")
         state.network.load_state_dict(_with_prefix("network", tensors))
         state.best = {
-            name: value.to(state.losses.device) for name, value in _with_prefix("best", tensors).items()
+            name: value.to(state.losses.device)
+            for name, value in _with_prefix("best", tensors).items()
         }
         _load_optimizer(state.optimizer, tensors, record["optimizer"])
         state.scaler.load_state_dict(record["scaler"])

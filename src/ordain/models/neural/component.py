@@ -60,9 +60,8 @@ class Encoder(Component):
     def rebuild(self, shapes: Sequence[Shape], structure: Mapping[str, Any]) -> nn.Module:
         """Return the module of a saved model, whose weights are then read into it.
 
-        Args:
-            structure: the attribute `structure` (plain data) of the module that `build` gave, or
-                empty where it has none.
+        `structure` is the attribute of that name (plain data) of the module that `build` gave, or
+        empty where it has none.
         """
         del structure
         return self.build(shapes)
@@ -98,14 +97,19 @@ class Combiner(Component):
 
 
 class Decoder(Component):
-    """Turns the hidden state into raw scores of one output."""
+    """Turns the hidden state into raw scores of one output.
+
+    Class attributes:
+        types: output types it can give scores for; empty for any.
+    """
+
+    types: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def build(self, width: int, n_scores: int, *, is_ntk: bool = False) -> nn.Module:
         """Return a module: [B, width] -> [B, n_scores] (1 for number and binary, C for category).
 
-        Args:
-            is_ntk: the body before it is in the neural-tangent parametrisation.
+        `is_ntk` says that the body before it is in the neural-tangent parametrisation.
         """
 
 
@@ -163,17 +167,35 @@ class Schedule(Component):
         return False
 
 
-ENCODERS: Registry[Encoder] = Registry("encoder", Encoder, package="ordain.models.neural.encoders")
-COMBINERS: Registry[Combiner] = Registry(
-    "combiner", Combiner, package="ordain.models.neural.combiners"
+ENCODERS: Registry[Encoder] = Registry(
+    "encoder",
+    Encoder,  # type: ignore[type-abstract]
+    package="ordain.models.neural.encoders",
 )
-DECODERS: Registry[Decoder] = Registry("decoder", Decoder, package="ordain.models.neural.decoders")
-LOSSES: Registry[Loss] = Registry("loss", Loss, package="ordain.models.neural.losses")
+COMBINERS: Registry[Combiner] = Registry(
+    "combiner",
+    Combiner,  # type: ignore[type-abstract]
+    package="ordain.models.neural.combiners",
+)
+DECODERS: Registry[Decoder] = Registry(
+    "decoder",
+    Decoder,  # type: ignore[type-abstract]
+    package="ordain.models.neural.decoders",
+)
+LOSSES: Registry[Loss] = Registry(
+    "loss",
+    Loss,  # type: ignore[type-abstract]
+    package="ordain.models.neural.losses",
+)
 OPTIMIZERS: Registry[Optimizer] = Registry(
-    "optimizer", Optimizer, package="ordain.models.neural.optimizers"
+    "optimizer",
+    Optimizer,  # type: ignore[type-abstract]
+    package="ordain.models.neural.optimizers",
 )
 SCHEDULES: Registry[Schedule] = Registry(
-    "schedule", Schedule, package="ordain.models.neural.schedules"
+    "schedule",
+    Schedule,  # type: ignore[type-abstract]
+    package="ordain.models.neural.schedules",
 )
 
 AnyEncoder = Annotated[Encoder, OneOf(lambda: ENCODERS)]

@@ -40,11 +40,11 @@ def fit(
         TrainingError: no rows, or a loss that is not a number.
     """
     if train_set.n_rows == 0:
-        raise TrainingError("there are no rows to learn from.\n  Fix: look at the split and `where`")
+        raise TrainingError(
+            "there are no rows to learn from.\n  Fix: look at the split and `where`"
+        )
     device = choose_device(context.backend)
-    full = build_network(
-        problem, Layout.of(problem), seed=derive_seed(context.seed, "weights")
-    )
+    full = build_network(problem, Layout.of(problem), seed=derive_seed(context.seed, "weights"))
     n_threads = context.backend.threads or context.n_threads
     with threads(n_threads), torch.random.fork_rng(devices=[]):
         stage = replace_frozen(
@@ -102,7 +102,9 @@ def _job(
         objective=Objective(problem.outputs).to(device),
         judge=Judge(problem.outputs, trainer.validation_field, trainer.validation_metric),
         precision=choose_precision(context.backend, device, is_mixed=trainer.use_mixed_precision),
-        checkpoints=Checkpoints(context.folder, _key(problem, plan, trainer=trainer, context=context)),
+        checkpoints=Checkpoints(
+            context.folder, _key(problem, plan, trainer=trainer, context=context)
+        ),
         context=context,
         seed=context.seed,
     )
@@ -116,8 +118,10 @@ def _key(problem: Problem, plan: Plan, *, trainer: NeuralTrainer, context: FitCo
     """Return the digest of what decides the weights, the rows themselves apart."""
     parts = [
         [[i.name, i.shape.model_dump(), i.encoder] for i in problem.inputs],
-        [[o.name, o.shape.model_dump(), o.loss, o.decoder, o.weight, list(o.class_weights)]
-         for o in problem.outputs],
+        [
+            [o.name, o.shape.model_dump(), o.loss, o.decoder, o.weight, list(o.class_weights)]
+            for o in problem.outputs
+        ],
         problem.combiner,
         trainer.model_dump(exclude={"time_budget_seconds", "checkpoint_interval"}),
         plan.facts(),
@@ -154,9 +158,7 @@ def _facts(
         "device": str(job.rows.device),
         "precision": job.precision.name,
         "n_parameters": sum(p.numel() for p in network.parameters()),
-        "n_trainable_parameters": sum(
-            p.numel() for p in network.parameters() if p.requires_grad
-        ),
+        "n_trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
         "steps": progress.total,
         "best_step": progress.best_total or progress.total,
         "stop_reason": progress.stop_reason,

@@ -107,7 +107,9 @@ def embed_rows(
     with torch.inference_mode():
         for low in range(0, len(column), _BLOCK_ROWS):
             rows = order[low : low + _BLOCK_ROWS]
-            out[rows] = module(*Ragged.of(column.take(rows), device).tensors()).float().cpu().numpy()
+            out[rows] = (
+                module(*Ragged.of(column.take(rows), device).tensors()).float().cpu().numpy()
+            )
     return out
 
 
@@ -158,8 +160,13 @@ def _kept(
     if context.cached is None:
         vectors = embed_rows(module.to(device), distinct, device=device)
     else:
-        parts = ["frozen encoder", group.encoder.model_dump(), _weights_digest(module),
-                 _column_digest(distinct), str(device)]
+        parts = [
+            "frozen encoder",
+            group.encoder.model_dump(),
+            _weights_digest(module),
+            _column_digest(distinct),
+            str(device),
+        ]
         vectors = np.load(context.cached(parts, build) / "vectors.npy", mmap_mode="r")
     return EncodedColumn(Kind.VECTOR, np.ascontiguousarray(vectors[which]))
 
@@ -175,5 +182,6 @@ def _weights_digest(module: nn.Module) -> str:
 def _column_digest(column: EncodedColumn) -> str:
     assert column.offsets is not None, "tokens have offsets"
     return digest_bytes(
-        np.ascontiguousarray(column.values).tobytes(), np.ascontiguousarray(column.offsets).tobytes()
+        np.ascontiguousarray(column.values).tobytes(),
+        np.ascontiguousarray(column.offsets).tobytes(),
     )

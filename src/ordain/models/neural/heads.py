@@ -18,7 +18,7 @@ class DenseDecoder(Decoder):
 
     fc_layers: tuple[FcLayer, ...] | None = None
     """One mapping a layer of this head; wins over `num_fc_layers`."""
-    num_fc_layers: int = Field(0, ge=0, le=64)
+    num_fc_layers: int | None = Field(None, ge=0, le=64)
     """Layers of this head alone."""
     fc_output_size: int = Field(256, ge=1)
     """Numbers each of them gives."""

@@ -79,7 +79,7 @@ class Judge:
             output.name: {
                 name: float(function(score, truth.cpu(), weights))
                 for name, function in _metrics_of(output).items()
-                if name not in {"roc_auc"} or self.metric == name
+                if name != "roc_auc" or self.metric == name
             }
             for output, score, truth in zip(self.outputs, scores, batch.truths, strict=True)
         }

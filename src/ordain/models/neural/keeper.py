@@ -66,7 +66,7 @@ class Keeper:
         """Say why training ended, and leave a checkpoint from which nothing is left to do."""
         progress = self._state.progress
         if progress.stop_reason is None:
-            progress.stop_reason = "all epochs done"
+            progress.stop_reason = "completed"
         self._say_progress()
         if self._every:
             self._write()
@@ -137,7 +137,7 @@ class Keeper:
         if is_stale and progress.n_cuts < schedule.reduce_on_plateau:
             progress.n_cuts += 1
         if 0 <= job.plan.early_stop <= progress.since_best:
-            progress.stop_reason = f"no better metric in {progress.since_best} evaluations"
+            progress.stop_reason = "early_stop"
 
     def _pulse(self) -> None:
         self._check_losses()
@@ -151,9 +151,9 @@ class Keeper:
         progress.seconds = job.clock() - self._started
         budget = job.trainer.time_budget_seconds
         if job.context.stop.is_set():
-            progress.stop_reason = "stopped from outside"
+            progress.stop_reason = "interrupted"
         elif budget is not None and progress.seconds >= budget:
-            progress.stop_reason = "time budget used up"
+            progress.stop_reason = "time_budget"
 
     def _say_progress(self) -> None:
         done, total = self._state.progress.total, self._job.plan.total_steps

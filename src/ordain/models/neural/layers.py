@@ -54,8 +54,8 @@ class DenseKeys(Spec):
 
     fc_layers: tuple[FcLayer, ...] | None = None
     """One mapping a layer, for layers that differ; wins over `num_fc_layers`."""
-    num_fc_layers: int = Field(0, ge=0, le=64)
-    """Number of equal layers."""
+    num_fc_layers: int | None = Field(None, ge=0, le=64)
+    """Number of equal layers; none where neither this nor `fc_layers` is given."""
     output_size: int = Field(256, ge=1)
     """Numbers each layer gives."""
     use_bias: bool = True
@@ -75,7 +75,9 @@ class DenseKeys(Spec):
         """Return the layers these keys describe."""
         from ordain.models.neural.blocks.mlp import Layer
 
-        specs = self.fc_layers if self.fc_layers is not None else (FcLayer(),) * self.num_fc_layers
+        specs = self.fc_layers
+        if specs is None:
+            specs = (FcLayer(),) * (self.num_fc_layers or 0)
         base = {
             "output_size": self.output_size,
             "activation": self.activation,
@@ -87,6 +89,6 @@ class DenseKeys(Spec):
         }
         layers = []
         for spec in specs:
-            keys = {**base, **spec.model_dump(exclude_unset=True)}
+            keys = {**base, **spec.model_dump(exclude_none=True)}
             layers.append(Layer(width=keys.pop("output_size"), **keys))
         return layers

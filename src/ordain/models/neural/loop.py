@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -58,7 +59,9 @@ def _begin(job: Job) -> State:
     )
     problem = job.checkpoints.restore(state)
     if state.progress.total:
-        job.context.events.emit("note", message=f"training goes on from step {state.progress.total}")
+        job.context.events.emit(
+            "note", message=f"training goes on from step {state.progress.total}"
+        )
     elif problem:
         job.context.events.warn("W410", f"training starts anew: {problem}")
     job.network.train()
@@ -74,9 +77,7 @@ def _make_optimizer(job: Job) -> torch.optim.Optimizer:
         pace = pace_of(parameter)
         own = pace.rate if pace.rate is not None and job.plan.is_own_rate else job.plan.rate
         rate = own * pace.factor
-        group = groups.setdefault(
-            (rate, pace.is_decayed), {"params": [], "lr": rate, "rate": rate}
-        )
+        group = groups.setdefault((rate, pace.is_decayed), {"params": [], "lr": rate, "rate": rate})
         group["params"].append(parameter)
     for (_, is_decayed), group in groups.items():
         group["decay"] = job.plan.optimizer.decay if is_decayed else 0.0
@@ -117,7 +118,7 @@ def rate_factor(plan: Plan, progress: Progress) -> float:
 
 
 def _take_step(job: Job, state: State, batch: Batch) -> Tensor:
-    """Move the weights once and return the loss; on a full device the batch is split and retried."""
+    """Move the weights once and return the loss; on a full device, split the batch and retry."""
     while True:
         try:
             return _try_step(job, state, batch)
@@ -164,7 +165,7 @@ def _parts(batch: Batch, n_parts: int) -> Iterator[tuple[Batch, float]]:
         yield batch, 1.0
         return
     edges = [place * batch.n_rows // n_parts for place in range(n_parts + 1)]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         if high > low:
             yield batch.rows(low, high), (high - low) / batch.n_rows
 
@@ -205,5 +206,3 @@ def _take_best(state: State) -> None:
     if state.best:
         state.network.load_state_dict(state.best)
     state.network.eval()
-
-

@@ -14,7 +14,6 @@ from ordain.models.family import Output, Problem
 from ordain.models.neural.component import Combiner, Decoder, Task
 from ordain.models.neural.packing import Batch, Group, Layout
 
-
 Structures = Mapping[str, Mapping[str, Any]]
 """What modules are rebuilt from beside their specs, by the names of groups."""
 
@@ -27,13 +26,19 @@ class Network(nn.Module):
     """
 
     def __init__(
-        self, layout: Layout, encoders: Sequence[nn.Module], combiner: nn.Module, heads: Sequence[nn.Module]
+        self,
+        layout: Layout,
+        encoders: Sequence[nn.Module],
+        combiner: nn.Module,
+        heads: Sequence[nn.Module],
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
         self.combiner = combiner
         self.heads = nn.ModuleList(heads)
-        self._reads = [_reader(group.kind, group.start, group.stop, place) for group, place in _places(layout)]
+        self._reads = [
+            _reader(group.kind, group.start, group.stop, place) for group, place in _places(layout)
+        ]
 
     def forward(self, numbers: Tensor, ids: Tensor, *ragged: Tensor) -> list[Tensor]:
         """Return the raw scores of each output."""
@@ -70,8 +75,7 @@ def build_network(
 ) -> Network:
     """Return the network a problem describes, its first weights drawn from a seed.
 
-    Args:
-        structures: of a saved network, by the names of groups; weights are then read into it.
+    `structures` are those of a saved network; its weights are then read into the new one.
 
     Raises:
         UsageError: an encoder gives a sequence, or cannot read its column.

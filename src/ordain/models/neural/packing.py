@@ -58,10 +58,11 @@ class Layout:
         for column in problem.inputs:
             encoder, kind = column.encoder, column.shape.kind
             assert isinstance(encoder, Encoder), "the family has chosen an encoder for every input"
-            text = encoder.model_dump_json() + str(sorted(encoder.model_fields_set))
-            key = column.name if kind in _RAGGED else f"{encoder.type} {text}"
+            key = column.name if kind in _RAGGED else encoder.model_dump_json()
             # A vector has its own meaning a column, but dense encoders read both kinds alike.
-            together.setdefault((Kind.SCALAR if kind is Kind.VECTOR else kind, key), []).append(column)
+            together.setdefault((Kind.SCALAR if kind is Kind.VECTOR else kind, key), []).append(
+                column
+            )
         n_numbers = n_ids = n_ragged = 0
         groups = []
         for (kind, _), columns in together.items():

@@ -69,19 +69,19 @@ class SequenceEncoder(DenseKeys, Encoder):
 class ConvSpec(Spec):
     """One convolution; what is left out is taken from the keys beside `conv_layers`."""
 
-    filter_size: int = Field(3, ge=1)
+    filter_size: int | None = Field(None, ge=1)
     """Tokens a filter sees."""
-    num_filters: int = Field(128, ge=1)
+    num_filters: int | None = Field(None, ge=1)
     """Filters."""
-    activation: ActivationName = "relu"
+    activation: ActivationName | None = None
     """Function on each number."""
     norm: Norm | None = None
     """Normalisation before the activation."""
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float | None = Field(None, ge=0, lt=1)
     """Share of numbers set to 0 while training."""
     pool_size: int | None = Field(None, ge=1)
-    """Places of which one is kept; null keeps all."""
-    pool_function: Literal["max", "mean"] = "max"
+    """Places of which one is kept; 1 keeps all."""
+    pool_function: Literal["max", "mean"] | None = None
     """How places are pooled."""
 
 
@@ -89,14 +89,7 @@ def conv_layers(base: Spec, layers: tuple[ConvSpec, ...]) -> list[ConvLayer]:
     """Return convolutions; a key not written in a layer is taken from `base`."""
     from ordain.models.neural.blocks.conv import ConvLayer
 
-    names = ConvLayer.__dataclass_fields__
-    shared = {name: getattr(base, name) for name in names if hasattr(base, name)}
-    return [
-        ConvLayer(
-            **{
-                **layer.model_dump(include=set(names)),
-                **{k: v for k, v in shared.items() if k not in layer.model_fields_set},
-            }
-        )
-        for layer in layers
-    ]
+    shared = {
+        name: getattr(base, name) for name in ConvLayer.__dataclass_fields__ if hasattr(base, name)
+    }
+    return [ConvLayer(**{**shared, **layer.model_dump(exclude_none=True)}) for layer in layers]

@@ -48,7 +48,9 @@ def _suspect_column(job: Job) -> str | None:
     for column in job.rows.layout.inputs(Kind.SCALAR):
         values = batch.numbers[:, start : start + column.shape.width]
         start += column.shape.width
-        found.append(_worst(values, f"input `{column.name}`", "preprocessing.normalization: robust"))
+        found.append(
+            _worst(values, f"input `{column.name}`", "preprocessing.normalization: robust")
+        )
     for output, truth in zip(job.rows.layout.outputs, batch.truths, strict=True):
         remedy = "a loss such as huber, or preprocessing.normalization"
         found.append(_worst(truth, f"output `{output.name}`", remedy))

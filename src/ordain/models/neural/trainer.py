@@ -1,11 +1,11 @@
 """The `trainer` block of a neural model.
 
-    trainer:
-      epochs: 20
-      batch_size: auto
-      learning_rate: auto
-      learning_rate_scheduler: {type: cosine, warmup_fraction: 0.05}
-      early_stop: 5
+trainer:
+  epochs: 20
+  batch_size: auto
+  learning_rate: auto
+  learning_rate_scheduler: {type: cosine, warmup_fraction: 0.05}
+  early_stop: 5
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class NeuralTrainer(Spec):
     """Rows a step; 'auto' is a rule on the number of rows."""
     max_batch_size: int = Field(1 << 16, ge=1)
     """Bound of an automatic `batch_size`."""
-    eval_batch_size: int | None | Literal["auto"] = None
+    eval_batch_size: int | Literal["auto"] | None = None
     """Rows of a block in validation; null or 'auto' is a rule on the encoders."""
     learning_rate: float | Literal["auto"] = "auto"
     """Size of a step; 'auto' takes that of the body, the encoders' own where they have one."""
@@ -96,9 +96,10 @@ class NeuralTrainer(Spec):
     """Whether rows are put in a new order each epoch."""
     use_mixed_precision: bool = False
     """Whether forward and backward run in bfloat16, whatever the backend says."""
-    checkpoint_interval: Annotated[int, Field(ge=0)] | Annotated[
-        str, Field(pattern=r"^[1-9]\d* (epochs?|steps?|seconds?)$")
-    ] = "20 seconds"
+    checkpoint_interval: (
+        Annotated[int, Field(ge=0)]
+        | Annotated[str, Field(pattern=r"^[1-9]\d* (epochs?|steps?|seconds?)$")]
+    ) = "20 seconds"
     """Epochs between checkpoints, or '500 steps', '30 seconds'; 0 writes none. Seconds are looked
     at after each epoch and each hundred steps; when a checkpoint is written changes no result."""
     steps_per_checkpoint: int = Field(0, ge=0)

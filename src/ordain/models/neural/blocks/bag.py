@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -41,3 +44,14 @@ class HashedBag(nn.Module):
             ids, self.table, offsets, mode="sum", per_sample_weights=weights
         )
         return self.dropout(total)  # type: ignore[no-any-return]
+
+    def row(self) -> Callable[[tuple[list[int], list[float]]], np.ndarray]:
+        """Return the map for the ids and weights of one row."""
+        table = self.table.detach().numpy().copy()
+        zeros = np.zeros(self.width, dtype=np.float32)
+
+        def run(cell: tuple[list[int], list[float]]) -> np.ndarray:
+            ids, weights = cell
+            return np.array(weights, dtype=np.float32) @ table[ids] if ids else zeros
+
+        return run

@@ -56,7 +56,9 @@ class ConvBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the new sequence and its mask."""
         kept = mask.unsqueeze(1)
-        y = functional.pad(x.transpose(1, 2) * kept, (self._left, self._right))  # [B, D_in, T + k - 1]
+        y = functional.pad(
+            x.transpose(1, 2) * kept, (self._left, self._right)
+        )  # [B, D_in, T + k - 1]
         y = self.conv(y)  # [B, num_filters, T]
         if self.norm is not None:
             y = self.norm(y)
@@ -68,7 +70,9 @@ class ConvBlock(nn.Module):
     def _pool(self, y: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         size = self._layer.pool_size or 1
         pooled_mask = functional.max_pool1d(mask.to(y.dtype).unsqueeze(1), size, ceil_mode=True)
-        pool = functional.max_pool1d if self._layer.pool_function == "max" else functional.avg_pool1d
+        pool = (
+            functional.max_pool1d if self._layer.pool_function == "max" else functional.avg_pool1d
+        )
         return pool(y, size, ceil_mode=True) * pooled_mask, pooled_mask.squeeze(1) > 0
 
 

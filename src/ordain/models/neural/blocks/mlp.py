@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -46,7 +47,7 @@ class MLP(nn.Module):
         )
         self._residual = [
             residual and before == after
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in pairwise(widths)
         ]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,12 +78,18 @@ class RealMLP(nn.Module):
     """
 
     def __init__(
-        self, n_in: int, *, widths: Sequence[int], activation: str, dropout: float, rate: float | None = None
+        self,
+        n_in: int,
+        *,
+        widths: Sequence[int],
+        activation: str,
+        dropout: float,
+        rate: float | None = None,
     ) -> None:
         super().__init__()
         self.width = widths[-1] if widths else n_in
         parts: list[nn.Module] = []
-        for before, after in zip([n_in, *widths], widths, strict=False):
+        for before, after in pairwise([n_in, *widths]):
             parts.append(NTKLinear(before, after, rate=rate))
             parts.append(Activation(activation, width=after, rate=rate))
             parts.append(Dropout(dropout))
@@ -116,11 +123,7 @@ def chain_rows(parts: nn.Module) -> RowFunction | None:
     for part in parts.children():
         if isinstance(part, (Dropout, nn.Identity)):
             continue
-        if isinstance(part, nn.Linear):
-            functions.append(row_of_linear(part))
-            continue
-        make = getattr(part, "row", None) or _NORMS.get(type(part), lambda: None)
-        function = make() if hasattr(part, "row") else make(part)
+        function = _row_of(part)
         if function is None:
             return None
         functions.append(function)
@@ -131,6 +134,17 @@ def chain_rows(parts: nn.Module) -> RowFunction | None:
         return x
 
     return run
+
+
+def _row_of(part: nn.Module) -> RowFunction | None:
+    if isinstance(part, nn.Linear):
+        return row_of_linear(part)
+    if isinstance(part, nn.BatchNorm1d):
+        return _row_of_batch_norm(part)
+    if isinstance(part, nn.LayerNorm):
+        return _row_of_layer_norm(part)
+    make = getattr(part, "row", None)
+    return make() if callable(make) else None
 
 
 def _plain_layer(n_in: int, layer: Layer) -> nn.Sequential:
@@ -168,5 +182,3 @@ def _row_of_layer_norm(norm: nn.LayerNorm) -> RowFunction:
 
     return run
 
-
-_NORMS = {nn.BatchNorm1d: _row_of_batch_norm, nn.LayerNorm: _row_of_layer_norm}

@@ -43,9 +43,7 @@ class PeriodicEmbedding(nn.Module):
         def uniform(*shape: int, bound: float) -> nn.Parameter:
             return set_pace(nn.Parameter(torch.empty(shape).uniform_(-bound, bound)), pace)
 
-        self.frequency = set_pace(
-            nn.Parameter(torch.randn(n_columns, n_frequencies) * sigma), pace
-        )
+        self.frequency = set_pace(nn.Parameter(torch.randn(n_columns, n_frequencies) * sigma), pace)
         self.phase = uniform(n_columns, n_frequencies, bound=math.pi)
         self.weight = uniform(n_columns, n_frequencies, width_each - 1, bound=bound)
         self.bias = uniform(n_columns, width_each - 1, bound=bound)

@@ -1,7 +1,7 @@
 """`classifier`: one score a class.
 
-    output_features:
-      species: {type: category, decoder: {type: classifier, num_fc_layers: 1}}
+output_features:
+  species: {type: category, decoder: {type: classifier, num_fc_layers: 1}}
 """
 
 from __future__ import annotations
@@ -17,3 +17,4 @@ class ClassifierDecoder(DenseDecoder):
     """Gives one score for each class of a category."""
 
     type: Literal["classifier"] = "classifier"
+    types = frozenset({"category"})

@@ -1,7 +1,7 @@
 """`regressor`: one number, or the logit of yes.
 
-    output_features:
-      price: {type: number, decoder: {type: regressor, num_fc_layers: 1, fc_output_size: 64}}
+output_features:
+  price: {type: number, decoder: {type: regressor, num_fc_layers: 1, fc_output_size: 64}}
 """
 
 from __future__ import annotations
@@ -17,3 +17,4 @@ class RegressorDecoder(DenseDecoder):
     """Gives the one score of a number or a yes/no column."""
 
     type: Literal["regressor"] = "regressor"
+    types = frozenset({"number", "binary"})

@@ -1,7 +1,7 @@
 """`bag`: a text as the weighted sum of learned vectors of its hashed n-grams.
 
-    input_features:
-      review: {type: text, encoder: {type: bag, embedding_size: 64}}
+input_features:
+  review: {type: text, encoder: {type: bag, embedding_size: 64}}
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`dense`: dense layers over numbers and vectors, learned vectors for categories.
 
-    input_features:
-      tenure: {type: number, encoder: {type: dense, num_fc_layers: 1, output_size: 64}}
-      state: {type: category, encoder: {type: dense, embedding_size: 16}}
+input_features:
+  tenure: {type: number, encoder: {type: dense, num_fc_layers: 1, output_size: 64}}
+  state: {type: category, encoder: {type: dense, embedding_size: 16}}
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from ordain.models.neural.layers import DenseKeys
 if TYPE_CHECKING:
     from torch import nn
 
+_CATEGORY_SIZE = 50
+"""As in Ludwig."""
+
 
 @ENCODERS.register
 class DenseEncoder(DenseKeys, Encoder):
@@ -32,8 +35,8 @@ class DenseEncoder(DenseKeys, Encoder):
     meaningful_unset = frozenset(
         {"fc_layers", "num_fc_layers", "embedding_size", "embeddings_trainable"}
     )
-    embedding_size: int = Field(50, ge=1)
-    """Numbers in the vector of a category."""
+    embedding_size: int | None = Field(None, ge=1)
+    """Numbers in the vector of a category, 50 where it is not given; numbers have none."""
     embeddings_trainable: bool = True
     """Whether the vectors of categories are learned."""
     kinds = frozenset({Kind.SCALAR, Kind.VECTOR, Kind.INDEX})
@@ -49,14 +52,13 @@ class DenseEncoder(DenseKeys, Encoder):
         if shapes[0].kind is Kind.INDEX:
             group = self._embedding(shapes)
             return Chain(group, MLP(int(group.width), self.dense_layers()))  # type: ignore[arg-type]
-        wrong = {"embedding_size", "embeddings_trainable"} & self.model_fields_set
-        if wrong:
+        if self.embedding_size is not None or not self.embeddings_trainable:
             raise UsageError(
-                f"encoder 'dense': `{min(wrong)}` is for categories and this column holds numbers.\n"
-                "  Fix: leave it out, or use `output_size`"
+                "encoder 'dense': `embedding_size` and `embeddings_trainable` are for categories, "
+                "and this column holds numbers.\n  Fix: leave them out, or use `output_size`"
             )
         keys = self
-        if not {"fc_layers", "num_fc_layers"} & self.model_fields_set:
+        if self.fc_layers is None and self.num_fc_layers is None:
             keys = self.model_copy(update={"num_fc_layers": 1})
         return MLP(sum(shape.width for shape in shapes), keys.dense_layers())
 
@@ -65,7 +67,7 @@ class DenseEncoder(DenseKeys, Encoder):
 
         return EmbeddingGroup(
             [shape.cardinality for shape in shapes],
-            size=self.embedding_size,
+            size=self.embedding_size or _CATEGORY_SIZE,
             dropout=self.dropout,
             is_trainable=self.embeddings_trainable,
         )

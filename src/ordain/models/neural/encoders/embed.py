@@ -1,8 +1,8 @@
 """`embed`: a learned vector for each category or token.
 
-    input_features:
-      state: {type: category, encoder: {type: embed, embedding_size: 8}}
-      review: {type: text, encoder: {type: embed, reduce_output: mean}}
+input_features:
+  state: {type: category, encoder: {type: embed, embedding_size: 8}}
+  review: {type: text, encoder: {type: embed, reduce_output: mean}}
 """
 
 from __future__ import annotations

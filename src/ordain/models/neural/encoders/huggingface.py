@@ -1,13 +1,13 @@
 """`auto_transformer`, `bert`, `distilbert` ...: text encoders of Hugging Face.
 
-    input_features:
-      review:
-        type: text
-        encoder:
-          type: bert
-          pretrained_model_name_or_path: ./all-MiniLM-L6-v2     # a folder, or a name of the hub
-          trainable: true        # false: frozen, each distinct text is embedded once and kept
-          num_hidden_layers: 3   # any key of the architecture's configuration
+input_features:
+  review:
+    type: text
+    encoder:
+      type: bert
+      pretrained_model_name_or_path: ./all-MiniLM-L6-v2     # a folder, or a name of the hub
+      trainable: true        # false: frozen, each distinct text is embedded once and kept
+      num_hidden_layers: 3   # any key of the architecture's configuration
 """
 
 from __future__ import annotations

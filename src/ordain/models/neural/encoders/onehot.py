@@ -1,7 +1,7 @@
 """`onehot`: one column of 0 and 1 a category.
 
-    input_features:
-      contract: {type: category, encoder: onehot}
+input_features:
+  contract: {type: category, encoder: onehot}
 """
 
 from __future__ import annotations

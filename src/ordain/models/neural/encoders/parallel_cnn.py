@@ -1,7 +1,7 @@
 """`parallel_cnn`: convolutions of several lengths side by side over a text.
 
-    input_features:
-      review: {type: text, encoder: {type: parallel_cnn, num_filters: 128}}
+input_features:
+  review: {type: text, encoder: {type: parallel_cnn, num_filters: 128}}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`passthrough`: the numbers as they are.
 
-    input_features:
-      tenure: {type: number, encoder: passthrough}
+input_features:
+  tenure: {type: number, encoder: passthrough}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`periodic`: each number beside learned waves of it.
 
-    input_features:
-      price: {type: number, encoder: {type: periodic, num_frequencies: 16}}
+input_features:
+  price: {type: number, encoder: {type: periodic, num_frequencies: 16}}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`piecewise_linear`: each number as how far it has come through quantile bins.
 
-    input_features:
-      price: {type: number, encoder: {type: piecewise_linear, num_bins: 48}}
+input_features:
+  price: {type: number, encoder: {type: piecewise_linear, num_bins: 48}}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`rnn`: a recurrent network over a text; `lstm` and `gru` name its cell.
 
-    input_features:
-      review: {type: text, encoder: {type: rnn, cell_type: gru, bidirectional: true}}
+input_features:
+  review: {type: text, encoder: {type: rnn, cell_type: gru, bidirectional: true}}
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ class RecurrentEncoder(SequenceEncoder):
             is_bidirectional=self.bidirectional,
             dropout=self.recurrent_dropout,
         )
-        return self.network(
-            embedding, body, n_back=self.state_size if self.bidirectional else 0
-        )
+        return self.network(embedding, body, n_back=self.state_size if self.bidirectional else 0)
 
 
 @ENCODERS.register

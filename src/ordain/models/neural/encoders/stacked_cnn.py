@@ -1,7 +1,7 @@
 """`stacked_cnn`: convolutions one upon the other over a text.
 
-    input_features:
-      review: {type: text, encoder: {type: stacked_cnn, num_conv_layers: 3}}
+input_features:
+  review: {type: text, encoder: {type: stacked_cnn, num_conv_layers: 3}}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`transformer`: a small transformer over a text, trained from scratch.
 
-    input_features:
-      review: {type: text, encoder: {type: transformer, num_layers: 2, num_heads: 4}}
+input_features:
+  review: {type: text, encoder: {type: transformer, num_layers: 2, num_heads: 4}}
 """
 
 from __future__ import annotations

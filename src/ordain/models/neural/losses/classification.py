@@ -1,8 +1,8 @@
 """Losses of classes.
 
-    output_features:
-      churn: {type: binary, loss: {type: binary_weighted_cross_entropy, positive_class_weight: 3}}
-      topic: {type: category, loss: {type: softmax_cross_entropy, label_smoothing: 0.1}}
+output_features:
+  churn: {type: binary, loss: {type: binary_weighted_cross_entropy, positive_class_weight: 3}}
+  topic: {type: category, loss: {type: softmax_cross_entropy, label_smoothing: 0.1}}
 """
 
 from __future__ import annotations

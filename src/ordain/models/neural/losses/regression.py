@@ -1,7 +1,7 @@
 """Losses of numbers.
 
-    output_features:
-      price: {type: number, loss: {type: huber, delta: 1.0}}
+output_features:
+  price: {type: number, loss: {type: huber, delta: 1.0}}
 """
 
 from __future__ import annotations

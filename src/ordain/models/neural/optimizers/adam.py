@@ -1,7 +1,7 @@
 """Adam and its kin.
 
-    trainer:
-      optimizer: {type: adamw, betas: [0.9, 0.99], weight_decay: 0.01}
+trainer:
+  optimizer: {type: adamw, betas: [0.9, 0.99], weight_decay: 0.01}
 """
 
 from __future__ import annotations

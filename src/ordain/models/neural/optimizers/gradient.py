@@ -1,7 +1,7 @@
 """Gradient descent and methods that scale it by past gradients.
 
-    trainer:
-      optimizer: {type: sgd, momentum: 0.9, nesterov: true}
+trainer:
+  optimizer: {type: sgd, momentum: 0.9, nesterov: true}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How the learning rate falls: by factor of the progress through training.
 
-    trainer:
-      learning_rate_scheduler: {type: cosine, warmup_fraction: 0.05}
+trainer:
+  learning_rate_scheduler: {type: cosine, warmup_fraction: 0.05}
 """
 
 from __future__ import annotations
