@@ -27,7 +27,7 @@ from ordain.config.codes import CODES
 from ordain.core.diagnostics import format_diagnostics
 
 PAGES = Path(__file__).parents[2] / "cases" / "config"
-_FENCE = re.compile(r"^```(\w+) (\S+)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
+_FENCE = re.compile(r"^```(\w+) (\S+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass

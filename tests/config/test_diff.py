@@ -6,6 +6,9 @@ from corpus import NEURAL
 from ordain.config import Config
 from ordain.config.diff import diff
 
+SHARES = "preprocessing.split.probabilities"
+THRESHOLD = "input_features.tenure.preprocessing.outlier_threshold"
+
 
 def changes(before, after):
     return [str(change) for change in diff(Config.load(before, env={}), Config.load(after, env={}))]
@@ -13,7 +16,10 @@ def changes(before, after):
 
 def test_comments_order_and_short_forms_are_no_changes():
     before = "name: x\ninput_features: {a: number}\noutput_features: [y]\n"
-    after = "# hi\noutput_features: {y: auto}\ninput_features: [{type: number, name: a}]\nname: x\nseed: 42\n"
+    after = (
+        "# hi\noutput_features: {y: auto}\n"
+        "input_features: [{type: number, name: a}]\nname: x\nseed: 42\n"
+    )
     assert changes(before, after) == []
 
 
@@ -21,22 +27,41 @@ def test_comments_order_and_short_forms_are_no_changes():
     ("old", "new", "expected"),
     [
         ("epochs: 20", "epochs: 30", "~ trainer.epochs: 20 -> 30  (touches train)"),
-        ("where: tenure > 0", "where: tenure > 1",
-         "~ data.where: tenure > 0 -> tenure > 1  (touches read)"),
+        (
+            "where: tenure > 0",
+            "where: tenure > 1",
+            "~ data.where: tenure > 0 -> tenure > 1  (touches read)",
+        ),
         ("seed: 7", "seed: 8", "~ seed: 7 -> 8  (touches split)"),
-        ("[0.7, 0.1, 0.2]", "[0.8, 0.1, 0.1]",
-         "~ preprocessing.split.probabilities: [0.7, 0.1, 0.2] -> [0.8, 0.1, 0.1]  (touches split)"),
-        ("outlier_threshold: 3.5", "outlier_threshold: 4.5",
-         "~ input_features.tenure.preprocessing.outlier_threshold: 3.5 -> 4.5  (touches encode tenure)"),
-        ("num_filters: 32", "num_filters: 64",
-         "~ input_features.notes.encoder.num_filters: 32 -> 64  (touches train)"),
-        ("weight: 0.5", "weight: 0.6", "~ output_features.charge.loss.weight: 0.5 -> 0.6  (touches train)"),
-        ("baselines: true", "baselines: false",
-         "~ evaluation.baselines: true -> false  (touches evaluate)"),
+        (
+            "[0.7, 0.1, 0.2]",
+            "[0.8, 0.1, 0.1]",
+            f"~ {SHARES}: [0.7, 0.1, 0.2] -> [0.8, 0.1, 0.1]  (touches split)",
+        ),
+        (
+            "outlier_threshold: 3.5",
+            "outlier_threshold: 4.5",
+            f"~ {THRESHOLD}: 3.5 -> 4.5  (touches encode tenure)",
+        ),
+        (
+            "num_filters: 32",
+            "num_filters: 64",
+            "~ input_features.notes.encoder.num_filters: 32 -> 64  (touches train)",
+        ),
+        (
+            "weight: 0.5",
+            "weight: 0.6",
+            "~ output_features.charge.loss.weight: 0.5 -> 0.6  (touches train)",
+        ),
+        (
+            "baselines: true",
+            "baselines: false",
+            "~ evaluation.baselines: true -> false  (touches evaluate)",
+        ),
         ("name: churn", "name: leave", "~ name: churn -> leave  (touches nothing)"),
         ("device: cpu", "device: cuda", "~ backend.device: cpu -> cuda  (touches train)"),
     ],
-)  # fmt: skip
+)
 def test_a_change_names_its_path_and_what_it_touches(old, new, expected):
     assert changes(NEURAL, NEURAL.replace(old, new, 1)) == [expected]
 

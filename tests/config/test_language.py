@@ -34,7 +34,10 @@ def first(source):
     ],
 )
 def test_short_forms_mean_the_same(features):
-    plain = "input_features: [{name: a, type: number}, {name: b, type: text}]\noutput_features: {y: binary}\n"
+    plain = (
+        "input_features: [{name: a, type: number}, {name: b, type: text}]\n"
+        "output_features: {y: binary}\n"
+    )
     assert (
         load(f"input_features: {features}\noutput_features: {{y: binary}}\n").document
         == load(plain).document
@@ -114,7 +117,10 @@ def test_a_fault_in_an_override_points_at_the_override():
 
 
 def test_the_message_is_as_the_style_shows_it():
-    text = "input_features:\n  review:\n    type: text\n    encoder: transfomer\noutput_features: {y: binary}\n"
+    text = (
+        "input_features:\n  review:\n    type: text\n    encoder: transfomer\n"
+        "output_features: {y: binary}\n"
+    )
     assert format_diagnostic(first(text)) == (
         "E204 <text>:4:14  unknown encoder 'transfomer' for feature `review`\n"
         "  4 |     encoder: transfomer\n"
@@ -130,7 +136,8 @@ def test_options_of_a_source_may_stand_beside_it():
 
 
 def test_a_plugin_is_named_by_module_and_class():
-    text = "input_features: {a: {type: category, encoder: 'ordain.models.neural.encoders.embed:EmbedEncoder'}}\n"
+    home = "ordain.models.neural.encoders.embed"
+    text = f"input_features: {{a: {{type: category, encoder: '{home}:EmbedEncoder'}}}}\n"
     document = load(text + "output_features: [y]\n").document
     assert document.input_features[0].encoder.type == "embed"
     wrong = first(text.replace("EmbedEncoder", "NoSuch") + "output_features: [y]\n")
@@ -147,14 +154,21 @@ def test_every_code_says_what_it_means_in_a_sentence():
 
 
 SCRAPS = st.recursive(
-    st.sampled_from([None, True, 0, -1, 2.5, "auto", "all", "text", "number", "embed", "", "${X}", "a.b"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["type", "name", "column", "encoder", "preprocessing", "loss", "split", "x", "1"]),
-        inner, max_size=4,
+    st.sampled_from(
+        [None, True, 0, -1, 2.5, "auto", "all", "text", "number", "embed", "", "${X}", "a.b"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "name", "column", "encoder", "preprocessing", "loss", "split", "x", "1"]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=8,
-)  # fmt: skip
+)
 BLOCKS = st.sampled_from(
     [*Document.model_fields, "training", "hyperopt", "include", "ludwig_version", "nonsense"]
 )

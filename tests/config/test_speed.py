@@ -11,13 +11,15 @@ SCRIPT = """
 import sys, time
 started = time.process_time()
 from ordain.config import Config, bind, check
+types = ["number", "category", "binary", "text", "date"] * 4
 text = "input_features:\\n" + "".join(
-    f"  - {{name: c{i}, type: {t}}}\\n" for i, t in enumerate(["number", "category", "binary", "text", "date"] * 4)
+    f"  - {{name: c{i}, type: {t}}}\\n" for i, t in enumerate(types)
 ) + "output_features: {y: binary}\\ntrainer: {epoch: 3}\\n"
 faults = check(text)
 seconds = time.process_time() - started
 import json
-print(json.dumps({"seconds": seconds, "codes": [f.code for f in faults], "modules": sorted(sys.modules)}))
+codes = [f.code for f in faults]
+print(json.dumps({"seconds": seconds, "codes": codes, "modules": sorted(sys.modules)}))
 """
 
 

@@ -19,8 +19,8 @@ from ordain.config.document import (
     Preprocessing,
     TypeDefaults,
 )
-from ordain.config.migrate import REGISTRIES
 from ordain.config.metrics import metric_registry
+from ordain.config.migrate import REGISTRIES
 from ordain.config.schema_parts import PLUGIN, Parts, Schema, aliases_of
 from ordain.data.source import SOURCES
 from ordain.features.feature import FEATURES

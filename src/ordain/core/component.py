@@ -60,7 +60,7 @@ class Spec(BaseModel):
         extra="forbid",
         validate_default=False,
         allow_inf_nan=False,
-        # Most of the components that are imported are never read: their validators are built when used.
+        # Most components that are imported are never read: validators are built when used.
         defer_build=True,
         protected_namespaces=(),
     )
@@ -194,7 +194,7 @@ class Registry(Generic[C]):
         """
         if isinstance(value, self.base):
             return value
-        keys: dict[str, Any] = {"type": value} if isinstance(value, str) else dict(value)  # type: ignore[arg-type]
+        keys: dict[str, Any] = {"type": value} if isinstance(value, str) else dict(value)
         cls = self.get(str(keys.get("type")))
         return cls.model_validate({**keys, "type": cls.type_name()})
 
@@ -214,8 +214,6 @@ class Registry(Generic[C]):
             return name in self._classes or name in self._aliases
 
     def _discover(self) -> None:
-        if self._is_discovered:
-            return
         with self._lock:
             if self._is_discovered:
                 return
@@ -300,7 +298,7 @@ class OneOf:
                 },
             ) from error
         try:
-            return _read(cls, {**keys, "type": cls.type_name()}, info.context)
+            found: Component = _read(cls, {**keys, "type": cls.type_name()}, info.context)
         except PydanticValidationError as error:
             raise PydanticCustomError(
                 "component",
@@ -311,6 +309,7 @@ class OneOf:
                     "errors": error.errors(include_url=False),
                 },
             ) from error
+        return found
 
 
 def _read(cls: type[C], keys: dict[str, Any], context: Any) -> C:
@@ -353,6 +352,6 @@ def _classes(tree: ast.AST, prefix: str) -> Iterator[tuple[ast.ClassDef, str]]:
 
 
 @functools.cache
-def _entry_points() -> importlib.metadata.EntryPoints:
+def _entry_points() -> Any:
     """Return the entry points of all installed packages; reading them takes a while."""
     return importlib.metadata.entry_points()

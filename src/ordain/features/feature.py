@@ -179,6 +179,6 @@ class Feature(Component, Generic[E]):
 
 FEATURES: Registry[Feature[Any]] = Registry(
     "feature type",
-    Feature,  # type: ignore[type-abstract]
+    Feature,
     package="ordain.features",
 )

@@ -256,7 +256,13 @@ class TextFeature(Feature[TextEncoding]):
             counts = texts.drop_nulls().rename("text").value_counts(name="count")
             best = counts.sort("count", "text", descending=[True, False]).head(1)
             return str(best["text"][0]) if len(best) else ""
-        return self.fill_value if self.missing_value_strategy == "fill_with_const" else ""
+        # Ludwig's default, the symbol of unknown tokens, stands for a text without words.
+        is_named = self.fill_value != self.unknown_symbol
+        return self.fill_value if self._fills_with_const and is_named else ""
+
+    @property
+    def _fills_with_const(self) -> bool:
+        return self.missing_value_strategy == "fill_with_const"
 
     def _fit_tokens(self, texts: pl.Series, encoding: TextEncoding) -> TextEncoding:
         if encoding.tokenizer in PATTERNS:

@@ -26,14 +26,15 @@ def choose_encoder(type_name: str, shape: Shape) -> tuple[Encoder, str]:
     if shape.kind is Kind.TOKENS:
         return ParallelCnnEncoder(), "text as tokens"
     if shape.kind is Kind.INDEX:
-        if shape.cardinality <= _ONEHOT_MAX:
-            return OneHotEncoder(), f"{shape.cardinality} categories, at most {_ONEHOT_MAX}"
-        return (
-            EmbedEncoder(embedding_size=8),
-            f"{shape.cardinality} categories, more than {_ONEHOT_MAX}",
-        )
+        return _of_category(shape.cardinality)
     if shape.role == "binary":
         return PassthroughEncoder(), "yes or no needs no spreading"
     if shape.kind is Kind.VECTOR and type_name == "text":
         return DenseEncoder(), "a vector of text"
     return PiecewiseLinearEncoder(), "numbers: quantile bins beside the number find thresholds"
+
+
+def _of_category(cardinality: int) -> tuple[Encoder, str]:
+    if cardinality <= _ONEHOT_MAX:
+        return OneHotEncoder(), f"{cardinality} categories, at most {_ONEHOT_MAX}"
+    return EmbedEncoder(embedding_size=8), f"{cardinality} categories, more than {_ONEHOT_MAX}"

@@ -169,32 +169,32 @@ class Schedule(Component):
 
 ENCODERS: Registry[Encoder] = Registry(
     "encoder",
-    Encoder,  # type: ignore[type-abstract]
+    Encoder,
     package="ordain.models.neural.encoders",
 )
 COMBINERS: Registry[Combiner] = Registry(
     "combiner",
-    Combiner,  # type: ignore[type-abstract]
+    Combiner,
     package="ordain.models.neural.combiners",
 )
 DECODERS: Registry[Decoder] = Registry(
     "decoder",
-    Decoder,  # type: ignore[type-abstract]
+    Decoder,
     package="ordain.models.neural.decoders",
 )
 LOSSES: Registry[Loss] = Registry(
     "loss",
-    Loss,  # type: ignore[type-abstract]
+    Loss,
     package="ordain.models.neural.losses",
 )
 OPTIMIZERS: Registry[Optimizer] = Registry(
     "optimizer",
-    Optimizer,  # type: ignore[type-abstract]
+    Optimizer,
     package="ordain.models.neural.optimizers",
 )
 SCHEDULES: Registry[Schedule] = Registry(
     "schedule",
-    Schedule,  # type: ignore[type-abstract]
+    Schedule,
     package="ordain.models.neural.schedules",
 )
 

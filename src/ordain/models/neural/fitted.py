@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -100,7 +101,7 @@ class NeuralModel(FittedModel):
         network.load_state_dict(tensors)
         return cls(problem, network, temperatures=structure["temperatures"])
 
-    def scores_of(self, output: Output, raw: Tensor) -> Scores:
+    def scores_of(self, output: Output, raw: Tensor) -> npt.NDArray[np.float32]:
         """Return what is promised of an output from its raw scores [N, n_scores]."""
         if output.type == "number":
             values = raw[:, 0]
@@ -114,7 +115,7 @@ class NeuralModel(FittedModel):
 
     def _predict(self, columns: Columns) -> dict[str, Scores]:
         outputs = self.problem.outputs
-        parts: list[list[Scores]] = [[] for _ in outputs]
+        parts: list[list[npt.NDArray[np.float32]]] = [[] for _ in outputs]
         for low, high in self._blocks(columns):
             raw = self.network.of_batch(pack(columns.rows(low, high), self.layout))
             for place, output in enumerate(outputs):

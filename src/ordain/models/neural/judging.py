@@ -34,7 +34,7 @@ class Objective(nn.Module):
 
     def forward(self, scores: Sequence[Tensor], batch: Batch) -> Tensor:
         """Return the scalar."""
-        total = None
+        total: Tensor | None = None
         for place, loss in enumerate(self.losses):
             value = loss(scores[place].float(), batch.truths[place], batch.weights)
             if self._shares[place] != 1.0:

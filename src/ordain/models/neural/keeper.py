@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -95,10 +96,10 @@ class Keeper:
             self._write_if_due("second")
         job.network.train()
 
-    def _evaluate(self) -> dict[str, object]:
+    def _evaluate(self) -> dict[str, Any]:
         job, progress = self._job, self._state.progress
         seconds, self._round_started = job.clock() - self._round_started, job.clock()
-        record: dict[str, object] = {
+        record: dict[str, Any] = {
             "epoch": progress.epoch + progress.step / job.plan.steps_per_epoch,
             "step": progress.total,
             "losses": {"train": float(self._state.losses[: progress.step].mean())},

@@ -140,7 +140,7 @@ def _take_step(job: Job, state: State, batch: Batch) -> Tensor:
 
 def _try_step(job: Job, state: State, batch: Batch) -> Tensor:
     state.optimizer.zero_grad(set_to_none=True)
-    total = None
+    total: Tensor | None = None
     for part, share in _parts(batch, state.progress.n_parts):
         with job.precision.autocast():
             scores = job.network.of_batch(part)

@@ -67,7 +67,7 @@ class Network(nn.Module):
         numbers, ids, *ragged = batch.inputs()
         for encoder, read in zip(self.encoders, self._reads, strict=True):
             if hasattr(encoder, "fit_"):
-                encoder.fit_(*read(numbers, ids, tuple(ragged)))
+                encoder.fit_(*read(numbers, ids, tuple(ragged)))  # type: ignore[operator]
 
 
 def build_network(

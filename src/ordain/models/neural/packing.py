@@ -59,10 +59,9 @@ class Layout:
             encoder, kind = column.encoder, column.shape.kind
             assert isinstance(encoder, Encoder), "the family has chosen an encoder for every input"
             key = column.name if kind in _RAGGED else encoder.model_dump_json()
-            # A vector has its own meaning a column, but dense encoders read both kinds alike.
-            together.setdefault((Kind.SCALAR if kind is Kind.VECTOR else kind, key), []).append(
-                column
-            )
+            # Dense encoders read numbers and vectors alike.
+            lying = Kind.SCALAR if kind is Kind.VECTOR else kind
+            together.setdefault((lying, key), []).append(column)
         n_numbers = n_ids = n_ragged = 0
         groups = []
         for (kind, _), columns in together.items():

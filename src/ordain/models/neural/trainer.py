@@ -69,15 +69,17 @@ class NeuralTrainer(Spec):
     learning_rate: float | Literal["auto"] = "auto"
     """Size of a step; 'auto' takes that of the body, the encoders' own where they have one."""
     learning_rate_scheduler: Annotated[AnySchedule, BeforeValidator(_ludwig_schedule)] | None = None
-    """How the rate falls; by default 'coslog4' for the default body, else 'linear' or 'constant'."""
+    """How the rate falls; by default 'coslog4' for the default body, 'linear' for texts, else
+    'constant'."""
     optimizer: AnyOptimizer | None = None
     """What moves the weights; by default 'adamw'."""
     regularization_type: Literal["l2", "l1", "l1_l2"] | None = "l2"
-    """What `regularization_lambda` weighs: the sum of squares of the weights, of their sizes, or both."""
+    """What `regularization_lambda` weighs: the squares of the weights, their sizes, or both."""
     regularization_lambda: float = Field(0.0, ge=0)
     """Factor of a penalty on the weights, added to the loss."""
     regularization_schedule: Literal["constant", "flat_cos"] = "flat_cos"
-    """How dropout of the body and weight decay run: 'flat_cos' lowers them to 0 in the second half."""
+    """How dropout of the body and weight decay run: 'flat_cos' lowers them to 0 in the second
+    half."""
     gradient_clipping: GradientClipping | None = None
     """Bounds of the gradient; none by default."""
     early_stop: int | Literal["auto"] = Field("auto")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +17,19 @@ _SELU_SCALE = np.float32(1.0507009873554805)
 _SELU_NEGATIVE = np.float32(1.0507009873554805 * 1.6732632423543772)
 
 
-def _selu(x: np.ndarray) -> np.ndarray:
+def _selu(x: Any) -> Any:
     positive = np.maximum(x, 0.0)
     return _SELU_SCALE * positive + _SELU_NEGATIVE * np.expm1(x - positive)
 
 
-def _mish(x: np.ndarray) -> np.ndarray:
+def _mish(x: Any) -> Any:
     # tanh(log(1 + e)) = (e^2 + 2e) / (e^2 + 2e + 2); above 20 it is 1 in float32.
     e = np.exp(np.minimum(x, np.float32(20.0)))
     n = e * (e + 2)
     return x * (n / (n + 2))
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
+def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-np.clip(x, -80, 80)))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ordain.models.neural.blocks.dropout import Dropout
-from ordain.models.neural.blocks.linear import RowFunction
+from ordain.models.neural.blocks.linear import Floats, RowFunction
 
 
 def _starts(cardinalities: Sequence[int]) -> Tensor:
@@ -39,7 +40,7 @@ class OneHot(nn.Module):
         """Return the map for one row of ids."""
         starts, width = self.starts.numpy().copy(), self.width
 
-        def run(ids: np.ndarray) -> np.ndarray:
+        def run(ids: npt.NDArray[np.int64]) -> Floats:
             out = np.zeros(width, dtype=np.float32)
             out[ids + starts] = 1.0
             return out
@@ -77,7 +78,8 @@ class EmbeddingGroup(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return [B, F * size]."""
-        return self.dropout(functional.embedding(ids + self.starts, self.table).flatten(1))
+        vectors = functional.embedding(ids + self.starts, self.table)  # [B, F, size]
+        return self.dropout(vectors.flatten(1))  # type: ignore[no-any-return]
 
     def row(self) -> RowFunction:
         """Return the map for one row of ids."""

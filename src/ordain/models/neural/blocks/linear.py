@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from ordain.models.neural.blocks.parameter import Pace, set_pace
 
-RowFunction = Callable[[np.ndarray], np.ndarray]
-"""The same map on one row: a float32 vector [D_in] -> [D_out], without torch."""
+Floats = npt.NDArray[np.float32]
+RowFunction = Callable[[Any], Any]
+"""The same map on one row, without torch: a float32 vector [D_in], or ids, -> float32 [D_out]."""
 
 
 class NTKLinear(nn.Module):
@@ -92,7 +95,8 @@ class Passthrough(nn.Module):
 def row_of_linear(linear: nn.Linear) -> RowFunction:
     """Return torch's linear layer for one row."""
     weight = linear.weight.detach().numpy().copy()
-    if linear.bias is None:
+    bias: nn.Parameter | None = linear.bias
+    if bias is None:
         return lambda x: weight @ x
-    bias = linear.bias.detach().numpy().copy()
-    return lambda x: weight @ x + bias
+    shift = bias.detach().numpy().copy()
+    return lambda x: weight @ x + shift

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ordain.models.neural.blocks.activation import Activation
 from ordain.models.neural.blocks.dropout import Dropout
 from ordain.models.neural.blocks.initializer import initialize
-from ordain.models.neural.blocks.linear import NTKLinear, RowFunction, row_of_linear
+from ordain.models.neural.blocks.linear import Floats, NTKLinear, RowFunction, row_of_linear
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,7 @@ class MLP(nn.Module):
         self.layers = nn.ModuleList(
             _plain_layer(before, layer) for before, layer in zip(widths[:-1], layers, strict=True)
         )
-        self._residual = [
-            residual and before == after
-            for before, after in pairwise(widths)
-        ]
+        self._residual = [residual and before == after for before, after in pairwise(widths)]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, width]."""
@@ -63,7 +60,7 @@ class MLP(nn.Module):
             return None
         steps = list(zip([f for f in functions if f], self._residual, strict=True))
 
-        def run(x: np.ndarray) -> np.ndarray:
+        def run(x: Floats) -> Floats:
             for function, is_residual in steps:
                 x = x + function(x) if is_residual else function(x)
             return x
@@ -128,7 +125,7 @@ def chain_rows(parts: nn.Module) -> RowFunction | None:
             return None
         functions.append(function)
 
-    def run(x: np.ndarray) -> np.ndarray:
+    def run(x: Floats) -> Floats:
         for function in functions:
             x = function(x)
         return x
@@ -176,9 +173,8 @@ def _row_of_layer_norm(norm: nn.LayerNorm) -> RowFunction:
     factor, shift = norm.weight.detach().numpy().copy(), norm.bias.detach().numpy().copy()
     eps = np.float32(norm.eps)
 
-    def run(x: np.ndarray) -> np.ndarray:
+    def run(x: Any) -> Any:
         centred = x - x.mean()
         return centred / np.sqrt((centred * centred).mean() + eps) * factor + shift
 
     return run
-

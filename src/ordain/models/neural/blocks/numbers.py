@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ordain.models.neural.blocks.linear import RowFunction
+from ordain.models.neural.blocks.linear import Floats, RowFunction
 from ordain.models.neural.blocks.parameter import Pace, set_pace
 
 
@@ -63,7 +63,7 @@ class PeriodicEmbedding(nn.Module):
         phase, bias = self.phase.detach().numpy().copy(), self.bias.detach().numpy().copy()
         weight = self.weight.detach().numpy().copy()
 
-        def run(x: np.ndarray) -> np.ndarray:
+        def run(x: Floats) -> Floats:
             waves = np.cos(x[:, None] * frequency + phase)  # [F, K]
             spread = (waves[:, None, :] @ weight)[:, 0] + bias  # [F, E]
             return np.concatenate([x, spread.ravel()])
@@ -119,7 +119,7 @@ class PiecewiseLinearEmbedding(nn.Module):
         span = np.maximum(self.edges[:, 1:].numpy() - low, np.float32(1e-6))
         weight, bias = self.weight.detach().numpy().copy(), self.bias.detach().numpy().copy()
 
-        def run(x: np.ndarray) -> np.ndarray:
+        def run(x: Floats) -> Floats:
             share = np.clip((x[:, None] - low) / span, 0, 1)
             spread = np.maximum((share[:, None, :] @ weight)[:, 0] + bias, 0)
             return np.concatenate([x, spread.ravel()])

@@ -38,7 +38,8 @@ class Pooling(nn.Module):
         if self.reduction == "sum":
             return (x * kept).sum(1)
         if self.reduction == "mean":
-            return (x * kept).sum(1) / kept.sum(1).clamp_min(1)
+            n_kept: Tensor = kept.sum(1).clamp_min(1)
+            return (x * kept).sum(1) / n_kept
         if self.reduction == "max":
             low = torch.finfo(x.dtype).min
             return x.masked_fill(~kept, low).amax(1) * mask.any(1, keepdim=True)
@@ -60,7 +61,7 @@ class Pooling(nn.Module):
         scores = self.score(torch.tanh(self.query(x))).squeeze(-1)  # [B, T]
         low = torch.finfo(scores.dtype).min
         share = scores.masked_fill(~mask, low).softmax(1) * mask
-        return (share.unsqueeze(-1) * x).sum(1)
+        return (share.unsqueeze(-1) * x).sum(1)  # type: ignore[no-any-return]
 
     def _lay_out(self, x: Tensor) -> Tensor:
         x = x[:, : self._n_steps]
