@@ -135,6 +135,12 @@ def test_options_of_a_source_may_stand_beside_it():
     assert (data.source.type, data.source.path, data.source.separator) == ("csv", "a.csv", ";")
 
 
+@pytest.mark.parametrize(("written", "read"), [("0.5", 0.5), ("1000", 1000), ("1.0", 1.0)])
+def test_a_sample_is_a_share_or_a_number_of_rows(written, read):
+    sample = load(TREES + f"data: {{sample: {written}}}\n").document.data.sample
+    assert (sample, type(sample)) == (read, type(read))
+
+
 def test_a_plugin_is_named_by_module_and_class():
     home = "ordain.models.neural.encoders.embed"
     text = f"input_features: {{a: {{type: category, encoder: '{home}:EmbedEncoder'}}}}\n"

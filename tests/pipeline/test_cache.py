@@ -49,6 +49,18 @@ def test_changed_byte_is_found_by_verify(tmp_path: Path) -> None:
     assert "content differs from what was written" in fault
 
 
+def test_artefact_torn_by_a_power_cut_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path)
+    folder = cache.obtain(REQUEST, lambda folder: _write(folder, "a")).folder
+    monkeypatch.setattr("ordain.pipeline.cache.boot_id", lambda: "another start")
+    assert cache.find(REQUEST) == folder
+    monkeypatch.setattr("ordain.pipeline.cache.boot_id", lambda: "a third start")
+    (folder / "x").write_text("")
+    assert cache.find(REQUEST) is None
+
+
 def test_clear_frees_and_forgets(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.obtain(REQUEST, lambda folder: _write(folder, "a"))

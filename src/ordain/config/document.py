@@ -58,8 +58,8 @@ class Data(Spec):
     """SQL condition (DuckDB's dialect) a row must meet to be used."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Derived columns: name to SQL expression over the columns that were read."""
-    sample: float | str | None = None
-    """Rows to take at random: a share below 1 or a number of rows."""
+    sample: Annotated[int, Field(gt=0)] | Share | None = None
+    """Rows to train on, taken at random: a share such as 0.1, or a number of rows."""
 
 
 class Preprocessing(Spec):

@@ -7,6 +7,7 @@ at any moment leaves the old state or the new one.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import errno
 import fcntl
 import json
@@ -20,6 +21,9 @@ from typing import IO, Any
 from ordain.core.errors import StoreError
 
 TEMPORARY_PREFIX = ".tmp-"
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+_is_flushed_later: contextvars.ContextVar[bool] = contextvars.ContextVar("later", default=False)
 
 
 @contextlib.contextmanager
@@ -36,13 +40,16 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             with os.fdopen(handle, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                Path(name).chmod(0o666 & ~_UMASK)
+                if not _is_flushed_later.get():
+                    os.fsync(file.fileno())
             Path(name).replace(path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 Path(name).unlink()
             raise
-        _sync_folder(path.parent)
+        if not _is_flushed_later.get():
+            _sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -71,11 +78,16 @@ def read_json(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, *, is_flushed: bool = True) -> Iterator[Path]:
     """Give a temporary folder that takes its final name when the block ends well.
 
     Where another process made the same folder meanwhile, its work stays and ours is dropped:
     use it only for content that is the same whoever makes it.
+
+    Args:
+        path: its final name.
+        is_flushed: whether the content is on the disk before it takes its name. Without it a killed
+            process still tears nothing, but a power cut may: for what is checked before its use.
 
     Raises:
         StoreError: the disk is full, read-only, or the folder may not be written.
@@ -83,11 +95,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with _store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
+        token = _is_flushed_later.set(True)  # once, at the end, and not file by file
         try:
             yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    _sync_file(file)
+            if is_flushed:
+                _sync_tree(temporary)
+            temporary.chmod(0o777 & ~_UMASK)
             try:
                 temporary.rename(path)
             except OSError as error:
@@ -97,7 +110,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        _sync_folder(path.parent)
+        finally:
+            _is_flushed_later.reset(token)
+        if is_flushed:
+            _sync_folder(path.parent)
+
+
+def boot_id() -> str | None:
+    """Return what changes when the machine starts anew, or None where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
@@ -131,9 +155,11 @@ def _store_errors(path: Path) -> Iterator[None]:
         raise StoreError(f"{place}: {reason}" + (f"\n  Fix: {remedy}" if remedy else "")) from error
 
 
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _sync_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:

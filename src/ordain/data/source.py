@@ -54,6 +54,6 @@ class Source(Component):
 
 SOURCES: Registry[Source] = Registry(
     "source",
-    Source,  # type: ignore[type-abstract]
+    Source,
     package="ordain.data.sources",
 )

@@ -74,7 +74,7 @@ class Splitter(Component):
 
 SPLITTERS: Registry[Splitter] = Registry(
     "splitter",
-    Splitter,  # type: ignore[type-abstract]
+    Splitter,
     package="ordain.data.splitters",
 )
 

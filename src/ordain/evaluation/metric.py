@@ -131,7 +131,7 @@ class Metric(Component, Generic[S]):
 
 METRICS: Registry[Metric[Any]] = Registry(
     "metric",
-    Metric,  # type: ignore[type-abstract]  # the registry never makes one
+    Metric,  # the registry never makes one
     package="ordain.evaluation.metrics",
 )
 

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ordain.core.errors import StoreError
-from ordain.core.files import TEMPORARY_PREFIX, atomic_folder, lock, read_json, write_json
+from ordain.core.files import (
+    TEMPORARY_PREFIX,
+    atomic_folder,
+    boot_id,
+    lock,
+    read_json,
+    write_json,
+)
 from ordain.core.hashing import digest_file, digest_json
 
 MANIFEST = "artefact.json"
@@ -80,7 +87,12 @@ class Cache:
     def find(self, request: Request) -> Path | None:
         """Return the folder of a finished artefact, or None."""
         folder = self._folder(request)
-        return folder if (folder / MANIFEST).exists() else None
+        if not (folder / MANIFEST).exists():
+            return None
+        if self._is_torn(folder):
+            self.remove(folder)
+            return None
+        return folder
 
     def obtain(self, request: Request, build: Callable[[Path], None]) -> Artefact:
         """Return the artefact, filled by `build(folder)` if it is not there.
@@ -95,7 +107,7 @@ class Cache:
         with lock(self.root / "locks" / f"{request.stage}-{request.key}"):
             if (folder / MANIFEST).exists():
                 return Artefact(request, folder, True, "", time.perf_counter() - started)
-            with atomic_folder(folder) as temporary:
+            with atomic_folder(folder, is_flushed=boot_id() is None) as temporary:
                 build(temporary)
                 write_json(temporary / MANIFEST, _manifest(request, temporary, started))
         return Artefact(request, folder, False, reason, time.perf_counter() - started)
@@ -136,14 +148,9 @@ class Cache:
 
     def verify(self) -> list[str]:
         """Return one line for each artefact whose files differ from what was written."""
-        faults = []
+        faults: list[str] = []
         for folder, manifest in self._all():
-            for name, expected in manifest["files"].items():
-                path = folder / name
-                if not path.exists():
-                    faults.append(f"{path}: missing")
-                elif digest_file(path) != expected:
-                    faults.append(f"{path}: content differs from what was written")
+            faults.extend(_damage(folder, manifest))
         return faults
 
     def clear(self, stage: str | None = None) -> int:
@@ -161,6 +168,20 @@ class Cache:
     def remove(self, folder: Path) -> None:
         """Delete one artefact."""
         shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_torn(self, folder: Path) -> bool:
+        """Return whether a power cut took what had not reached the disk.
+
+        Artefacts are not flushed one by one, which would take longer than most stages. What was
+        made before the machine last started is compared with its digests before it is reused.
+        """
+        manifest = read_json(folder / MANIFEST)
+        if manifest.get("boot") == boot_id():
+            return False
+        if any(True for _ in _damage(folder, manifest)):
+            return True
+        write_json(folder / MANIFEST, {**manifest, "boot": boot_id()}, indent=None)
+        return False
 
     def _folder(self, request: Request) -> Path:
         return self.root / request.stage / request.key
@@ -194,6 +215,15 @@ def _differences(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, An
         yield prefix, before, after
 
 
+def _damage(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    for name, expected in manifest["files"].items():
+        path = folder / name
+        if not path.exists():
+            yield f"{path}: missing"
+        elif digest_file(path) != expected:
+            yield f"{path}: content differs from what was written"
+
+
 def _manifest(request: Request, folder: Path, started: float) -> dict[str, Any]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
@@ -201,6 +231,7 @@ def _manifest(request: Request, folder: Path, started: float) -> dict[str, Any]:
         "subject": request.subject,
         "parts": request.parts,
         "files": {str(path.relative_to(folder)): digest_file(path) for path in files},
+        "boot": boot_id(),
         "created": time.time(),
         "seconds": round(time.perf_counter() - started, 3),
     }

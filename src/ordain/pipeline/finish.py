@@ -58,7 +58,7 @@ def finish(
         fitted=fitted[MODEL],
         input_columns=_source_columns(main.document, golden.schema),
     )
-    rate = _rows_per_second(main, fitted[MODEL], stages.seconds.get("train", 0.0))
+    rate = _rows_per_second(main, fitted[MODEL], stages.learning.get(MODEL, 0.0))
     summary = RunSummary(
         name=main.document.name,
         run=run.reference,
@@ -201,10 +201,11 @@ def _signature(model: Model, golden: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _rows_per_second(prepared: Prepared, fitted: FittedModel, seconds: float) -> float:
-    known = fitted.facts.get("rows_per_second")
-    if known is not None:
-        return float(known)
+def _rows_per_second(prepared: Prepared, fitted: FittedModel, seconds: float) -> float | None:
+    """Return training rows times epochs or rounds over the time of learning; None if reused."""
+    passes: dict[str, float] = {}
+    for entry in fitted.history:
+        output = str(entry.get("output", ""))
+        passes[output] = max(passes.get(output, 1.0), float(entry.get("epoch", 1)))
     start, stop = prepared.split.bounds(TRAIN)
-    passes = max(1, len(fitted.history))
-    return round((stop - start) * passes / seconds, 1) if seconds else 0.0
+    return round((stop - start) * (sum(passes.values()) or 1) / seconds, 1) if seconds else None

@@ -66,7 +66,9 @@ def _fold(blueprint: Blueprint, stages: Stages, *, fold: int, checkpoints: Path)
     )
     prepared = prepare(stages, table, split, split_key=key, document=document)
     with stages.timed("folds"):
-        fitted = fit(stages, prepared, document=document, checkpoints=checkpoints)
+        fitted = fit(
+            stages, prepared, document=document, checkpoints=checkpoints, variant=f"fold {fold}"
+        )
         judged = judge_sets(
             prepared.document,
             prepared.encodings,

@@ -20,7 +20,8 @@ class Result:
         metrics: by set, output and metric; None where a metric has no value.
         baselines: the same by name.
         seconds: wall time by stage.
-        rows_per_second: training rows times epochs (or boosting rounds) over the time of fitting.
+        rows_per_second: training rows times epochs or rounds over the time of fitting; None
+            where the fit was reused.
         is_reused: whether an earlier run was the answer already.
         verdict: the comparison with the baselines in one sentence.
     """
@@ -29,7 +30,7 @@ class Result:
     metrics: Mapping[str, Any]
     baselines: Mapping[str, Any]
     seconds: Mapping[str, float]
-    rows_per_second: float
+    rows_per_second: float | None
     warnings: tuple[str, ...] = ()
     is_reused: bool = False
     verdict: str = ""

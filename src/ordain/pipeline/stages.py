@@ -83,6 +83,7 @@ class Stages:
 
     Attributes:
         seconds: wall time by stage, summed over subjects.
+        learning: wall time of fitting by variant, those from the cache left out.
         artefacts: everything obtained, in order, for the plan and the run.
     """
 
@@ -90,6 +91,7 @@ class Stages:
     events: Events
     stop: threading.Event = field(default_factory=threading.Event)
     seconds: dict[str, float] = field(default_factory=dict)
+    learning: dict[str, float] = field(default_factory=dict)
     artefacts: list[Artefact] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -206,17 +208,16 @@ class Stages:
         seed: int,
     ) -> Encoded:
         """Return a column fitted on the training rows and encoded in the order of the split."""
-        with self.timed("encode"):
-            request = encode_request(split_key, column=column, feature=feature, seed=seed)
-            artefact = self.obtain(
-                request,
-                lambda folder: _keep_encoded(
-                    folder, table, split, column=column, feature=feature, seed=seed
-                ),
-            )
-            encoding = open_encoding(artefact.folder)
-            values = EncodedColumn.load(artefact.folder / "encoded", encoding.shape.kind)
-            return Encoded(encoding, values, request.key)
+        request = encode_request(split_key, column=column, feature=feature, seed=seed)
+        artefact = self.obtain(
+            request,
+            lambda folder: _keep_encoded(
+                folder, table, split, column=column, feature=feature, seed=seed
+            ),
+        )
+        encoding = open_encoding(artefact.folder)
+        values = EncodedColumn.load(artefact.folder / "encoded", encoding.shape.kind)
+        return Encoded(encoding, values, request.key)
 
 
 def read_request(fingerprint: str, expressions: Mapping[str, Any], *, seed: int) -> Request:
@@ -416,7 +417,7 @@ def _is_output(feature: Feature[Any]) -> bool:
 def _rows_to_drop(
     table: Table, names: pl.Series, required: Mapping[str, Feature[Any]]
 ) -> dict[str, pl.Series]:
-    """Return by column the rows to leave out: of all sets for an output, of training for an input."""
+    """Return by column the rows to leave out: an output's of all sets, an input's of training."""
     is_training = names == TRAIN
     dropped = {}
     for column, feature in required.items():

@@ -240,7 +240,7 @@ def reuse(run: Run, stages: Stages) -> Result:
         metrics=metrics["metrics"],
         baselines=metrics["baselines"],
         seconds={name: round(value, 4) for name, value in stages.seconds.items()},
-        rows_per_second=status.get("rows_per_second", 0.0),
+        rows_per_second=status.get("rows_per_second"),
         warnings=tuple(status.get("warnings", ())),
         is_reused=True,
         verdict=status.get("verdict", ""),
@@ -339,6 +339,7 @@ def _fit_all(
                 prepared[name],
                 document=document,
                 checkpoints=run.folder / "checkpoints" / name,
+                variant=name,
                 force=force and name == MODEL,
             )
     return prepared, fitted

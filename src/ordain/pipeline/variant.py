@@ -7,7 +7,9 @@ column whose options come out equal.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from ordain.pipeline.stages import Encoded, Split, Stages
 from ordain.store.problem import build_problem
 
 FIT_VERSION = 1
+LARGE_ROWS = 4_000_000
 UNFINISHED = frozenset({"interrupted", "time_budget"})
 """Stop reasons that hang on the clock or a person: such a model is no pure result of its stage."""
 
@@ -81,16 +84,11 @@ def prepare(
     stages: Stages, table: Table, split: Split, *, split_key: str, document: Document
 ) -> Prepared:
     """Return the encoded columns of a document whose features are settled."""
-    encoded: dict[str, Encoded] = {}
-    for feature in document.features:
-        stages.events.emit(
-            "progress",
-            task="encode",
-            done=len(encoded),
-            total=len(document.inputs) + len(document.output_features),
-            unit="columns",
-        )
-        encoded[feature.name] = stages.encode(
+    features = {feature.name: feature for feature in document.features}
+
+    def encode(name: str) -> Encoded:
+        feature = features[name]
+        return stages.encode(
             table,
             split,
             split_key=split_key,
@@ -98,6 +96,19 @@ def prepare(
             feature=feature.preprocessing,
             seed=document.seed,
         )
+
+    # Polars lets go of the interpreter while it works, so columns are encoded side by side; not
+    # where a column is so large that two at once would count in memory.
+    n_workers = 1 if table.n_rows > LARGE_ROWS else min(4, available_cores())
+    with stages.timed("encode"), ThreadPoolExecutor(n_workers) as pool:
+        encoded: dict[str, Encoded] = {}
+        for done, (name, item) in enumerate(
+            zip(features, pool.map(encode, features), strict=True), start=1
+        ):
+            encoded[name] = item
+            stages.events.emit(
+                "progress", task="encode", done=done, total=len(features), unit="columns"
+            )
     encodings = {name: item.encoding for name, item in encoded.items()}
     document, reasons = choose_encoders(document, encodings)
     problem = build_problem(document, encodings)
@@ -160,6 +171,7 @@ def fit(
     *,
     document: Document,
     checkpoints: Path,
+    variant: str,
     force: bool = False,
 ) -> FittedModel:
     """Return the fitted model, from the cache where nothing that decides it has changed.
@@ -169,18 +181,26 @@ def fit(
         prepared: encoded columns.
         document: as declared, before encoders were chosen; it names the artefact.
         checkpoints: what is there is resumed from.
+        variant: name under which the time of learning is kept.
         force: learn again even if the cache has it.
     """
     request = fit_request(document, {name: item.key for name, item in prepared.encoded.items()})
     fresh: list[FittedModel] = []
 
     def build(folder: Path) -> None:
+        started = time.perf_counter()
         fitted = learn(stages, prepared, checkpoints=checkpoints)
+        stages.learning[variant] = time.perf_counter() - started
         if fitted.facts.get("stop_reason") in UNFINISHED:
             raise _UnfinishedError(fitted)
         fitted.save(folder / "model")
         write_json(
-            folder / "fit.json", {"history": fitted.history, "facts": fitted.facts}, indent=None
+            folder / "fit.json",
+            {
+                "history": fitted.history,
+                "facts": fitted.facts,
+            },
+            indent=None,
         )
         fresh.append(fitted)
 

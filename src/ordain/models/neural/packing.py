@@ -133,7 +133,7 @@ class Ragged:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as tensors: numbers float32 [B, S], ids int64 [B, F], ragged columns, truths, weights."""
+    """Rows as tensors: numbers float32 [B, S], ids int64 [B, F], ragged, truths, weights."""
 
     numbers: Tensor
     ids: Tensor
