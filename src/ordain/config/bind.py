@@ -84,7 +84,7 @@ def settle(document: Document) -> tuple[Document, Reasons]:
     inputs, outputs = [], []
     assert not isinstance(document.input_features, str), "`bind` lists the inputs"
     for feature in document.input_features:
-        asked, because = _asked_by_encoder(feature)
+        asked, because = _asked_by_encoder(feature, family)
         options, why = asked.settle(family.form(feature.type, feature.encoder))
         reasons |= _told(f"input_features.{feature.name}.preprocessing", {**because, **why})
         inputs.append(feature.model_copy(update={"preprocessing": options}))
@@ -96,10 +96,10 @@ def settle(document: Document) -> tuple[Document, Reasons]:
     return document.model_copy(update=update), reasons
 
 
-def _asked_by_encoder(feature: InputFeature) -> tuple[Any, dict[str, str]]:
+def _asked_by_encoder(feature: InputFeature, family: Family) -> tuple[Any, dict[str, str]]:
     """Return the options with those that the encoder needs, such as its tokeniser, and why."""
     options = feature.preprocessing
-    needed = feature.encoder.text_options() if feature.encoder and feature.type == "text" else {}
+    needed = family.text_options(feature.encoder) if feature.type == "text" else {}
     wanted = {
         key: value
         for key, value in needed.items()
@@ -107,8 +107,8 @@ def _asked_by_encoder(feature: InputFeature) -> tuple[Any, dict[str, str]]:
     }
     if not wanted:
         return options, {}
-    assert feature.encoder is not None, "an encoder asked for them"
-    why = dict.fromkeys(wanted, f"the encoder '{feature.encoder.type}' asks for it")
+    name = f"'{feature.encoder.type}'" if feature.encoder else "that the family chooses"
+    why = dict.fromkeys(wanted, f"the encoder {name} asks for it")
     return options.model_copy(update=wanted), why
 
 

@@ -295,7 +295,7 @@ def _judge(
         headline=headline,
         labels=labels,
         threshold=sample.threshold if isinstance(sample, BinarySample) else None,
-        warnings=_warnings(sample, usable),
+        warnings=_warnings(sample, usable, labels),
         **detail,
     )
 
@@ -341,19 +341,30 @@ def _difference(metric: Metric[Any], ours: Sample, theirs: Sample, *, against: s
     )
 
 
-def _warnings(sample: Sample, usable: _Usable) -> tuple[str, ...]:
+def _warnings(sample: Sample, usable: _Usable, labels: tuple[str, ...]) -> tuple[str, ...]:
     found = []
     if usable.n_missing:
         found.append(f"{_rows(usable.n_missing)} left out: the truth is missing")
     if usable.n_unseen:
-        found.append(
-            f"{_rows(usable.n_unseen)} left out: the label is missing or did not occur in training"
-        )
+        found.append(_unseen(sample, usable))
     if len(sample) == 0:
         found.append("no row is left to judge")
     elif not sample.is_finite:
         found.append("some scores are not finite numbers, so no metric has a value")
+    elif isinstance(sample, ClassSample) and labels and np.all(sample.truth == sample.truth[0]):
+        found.append(
+            f"every row is '{labels[int(sample.truth[0])]}', so metrics that compare classes, such "
+            "as roc_auc, have no value"
+        )
     return tuple(found)
+
+
+def _unseen(sample: Sample, usable: _Usable) -> str:
+    text = f"{_rows(usable.n_unseen)} left out: the label did not occur in training"
+    if not isinstance(sample, ClassSample) or not len(sample) or not sample.is_finite:
+        return text
+    share = float(np.sum(sample.is_hit)) / (len(sample) + usable.n_unseen)
+    return f"{text}, so no answer is right; counted as wrong, accuracy is {share:.4f}"
 
 
 def _rows(count: int) -> str:

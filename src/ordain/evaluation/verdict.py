@@ -35,6 +35,8 @@ def verdict_sentence(
     value = judgement.metrics.get(judgement.headline)
     if value is None:
         reason = judgement.undefined.get(judgement.headline, "no row is left to judge")
+        if not judgement.n_rows and judgement.n_unseen:
+            reason = "none of its rows has a label that occurred in training"
         return f"No verdict: {judgement.headline} has no value on `{set_name}`, because {reason}."
     known = [difference for difference in differences if difference.gain is not None]
     start = f"{judgement.headline} {format_value(value)}"

@@ -172,6 +172,14 @@ class Family(Component):
         """
         raise NotImplementedError(f"`{self.type}` has no encoders for `{type_name}` ({shape.kind})")
 
+    def text_options(self, encoder: Component | None) -> dict[str, Any]:
+        """Return options of a text column that suit its encoder, None where the family chooses it.
+
+        They stand in for what the user left out and never replace what was written.
+        """
+        del encoder
+        return {}
+
     @abstractmethod
     def fit(
         self,

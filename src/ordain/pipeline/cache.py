@@ -24,7 +24,7 @@ from ordain.core.files import (
     read_json,
     write_json,
 )
-from ordain.core.hashing import digest_file, digest_json
+from ordain.core.hashing import checksum_file, digest_json
 
 MANIFEST = "artefact.json"
 
@@ -220,7 +220,7 @@ def _damage(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
         path = folder / name
         if not path.exists():
             yield f"{path}: missing"
-        elif digest_file(path) != expected:
+        elif checksum_file(path) != expected:
             yield f"{path}: content differs from what was written"
 
 
@@ -230,7 +230,7 @@ def _manifest(request: Request, folder: Path, started: float) -> dict[str, Any]:
         "stage": request.stage,
         "subject": request.subject,
         "parts": request.parts,
-        "files": {str(path.relative_to(folder)): digest_file(path) for path in files},
+        "files": {str(path.relative_to(folder)): checksum_file(path) for path in files},
         "boot": boot_id(),
         "created": time.time(),
         "seconds": round(time.perf_counter() - started, 3),

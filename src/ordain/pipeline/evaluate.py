@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ordain.pipeline.cautions import reading_warnings
 from ordain.store.judge import judge_frame
 from ordain.store.model import Model, load
 
@@ -39,6 +40,7 @@ def evaluate(bundle: str | Model, data: Any) -> Judged:
 
     model = bundle if isinstance(bundle, Model) else load(bundle_folder(bundle))
     table = read_table(open_source(data))
+    model.require(table.schema.names(), with_targets=True)
     columns = [*model.input_columns, *(f.column for f in model.document.output_features)]
     present = [
         name for name in table.schema.names() if name in set(columns) or model.document.data.where
@@ -51,5 +53,5 @@ def evaluate(bundle: str | Model, data: Any) -> Judged:
         metrics={name: dict(judgement.metrics) for name, judgement in judgements.items()},
         judgements=judgements,
         rows=rows.height,
-        warnings=(*notes, *(p["message"] for p in table.report.problems)),
+        warnings=(*reading_warnings(table.report), *model.unusual(rows), *notes),
     )

@@ -12,10 +12,12 @@ from typing import IO, Any
 
 import polars as pl
 
+from ordain.core.diagnostics import nearest
 from ordain.core.errors import UsageError
-from ordain.core.events import Event, Events
 from ordain.core.files import atomic_file
+from ordain.pipeline.cautions import reading_warnings
 from ordain.store.model import Model, load
+from ordain.store.unusual import Unusual
 
 BLOCK_ROWS = 200_000
 FORMATS = (".csv", ".jsonl", ".parquet")
@@ -69,25 +71,24 @@ def predict(
     kept = table.schema.names() if list(keep) == ["all"] else list(keep)
     absent = [name for name in kept if name not in table.schema.names()]
     if absent:
-        raise UsageError(f"cannot keep `{absent[0]}`: it is not in the data")
-    heard: dict[str, None] = {}
-    events = Events(lambda event: _note(heard, event))
+        close = nearest(absent[0], table.schema.names())
+        hint = f" Did you mean `{close}`?" if close else ""
+        raise UsageError(f"cannot keep `{absent[0]}`: it is not in the data.{hint}")
+    model.require(table.schema.names())
+    seen = Unusual(model)
     with _writer(output) as write:
         for block in _blocks(table.frame, table.n_rows):
-            answers = model.predict(block, events=events)
+            answers = model.predict(block)
+            seen.add(model.with_derived(block))
             write(pl.concat([block.select(kept), answers], how="horizontal") if kept else answers)
     seconds = time.perf_counter() - started
-    return Predicted(table.n_rows, seconds, output, tuple(heard))
+    warnings = (*reading_warnings(table.report), *seen.warnings().values())
+    return Predicted(table.n_rows, seconds, output, warnings)
 
 
 def _blocks(frame: pl.LazyFrame, n_rows: int) -> Iterator[pl.DataFrame]:
     for start in range(0, max(1, n_rows), BLOCK_ROWS):
         yield frame.slice(start, BLOCK_ROWS).collect()
-
-
-def _note(heard: dict[str, None], event: Event) -> None:
-    if event.kind == "warning":
-        heard[event.data["message"]] = None
 
 
 @contextmanager

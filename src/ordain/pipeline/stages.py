@@ -33,6 +33,8 @@ from ordain.pipeline.cache import Artefact, Cache, Request
 
 CLASS_TYPES = frozenset({"binary", "category"})
 TABLE_FILE = "table.arrow"
+ROWS_IN_MEMORY = 1_000_000
+"""Rows of a table that stays in memory once parsed; a longer one is read back by column."""
 READ_VERSION = 1
 PROFILE_VERSION = 1
 SPLIT_VERSION = 1
@@ -124,10 +126,15 @@ class Stages:
         """Return the table of a source, parsed once."""
         with self.timed("read"):
             request = read_request(source.fingerprint(), expressions, seed=seed)
+            parsed: list[Table] = []
             artefact = self.obtain(
-                request, lambda folder: _keep_table(source, expressions, seed, folder)
+                request,
+                lambda folder: parsed.append(
+                    _keep_table(source, request, expressions, seed, folder)
+                ),
             )
-            return _open_table(source, artefact.folder, request.key)
+            in_memory = [table for table in parsed if table.n_rows <= ROWS_IN_MEMORY]
+            return in_memory[0] if in_memory else _open_table(source, artefact.folder, request.key)
 
     def profile(self, table: Table, columns: Sequence[str]) -> dict[str, ColumnProfile]:
         """Return one look at each column."""
@@ -286,14 +293,20 @@ def _options(feature: Feature[Any]) -> dict[str, Any]:
     return {**feature.model_dump(mode="json"), "version": feature.version}
 
 
-def _keep_table(source: Source, expressions: Mapping[str, Any], seed: int, folder: Path) -> None:
-    from ordain.data import read_table
+def _keep_table(
+    source: Source, request: Request, expressions: Mapping[str, Any], seed: int, folder: Path
+) -> Table:
+    from ordain.data import apply_expressions
 
-    table = read_table(source, **expressions, seed=seed)
+    frame, report = source.scan()
+    table = Table(frame, request.key, report.n_rows, report)
+    if any(expressions.values()):
+        table = apply_expressions(table, **expressions, seed=seed)
     if not source.is_columnar or any(expressions.values()):
         table.frame.sink_ipc(folder / TABLE_FILE, compression="uncompressed")
     report = replace(table.report, n_rows=table.n_rows)
     write_json(folder / "read.json", report.to_json())
+    return replace(table, fingerprint=request.key, report=report)
 
 
 def _open_table(source: Source, folder: Path, fingerprint: str) -> Table:
@@ -477,10 +490,11 @@ def _keep_encoded(
     from ordain.features.store import save_encodings
 
     whole = table.column(column)
-    encoding = feature.fit(whole[split.rows(TRAIN)], seed=seed)
+    ordered = whole[split.order]
+    encoding = feature.fit(ordered.head(split.sizes[TRAIN]), seed=seed)
     save_encodings(folder, {"feature": encoding})
     if feature.depends_on_order:
         encoded = feature.encode(whole, encoding).take(split.order)
     else:
-        encoded = feature.encode(whole[split.order], encoding)
+        encoded = feature.encode(ordered, encoding)
     encoded.save(folder / "encoded")

@@ -24,6 +24,7 @@ from ordain.core.files import read_json, write_json, write_text
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint, draw
 from ordain.pipeline.cache import Cache
+from ordain.pipeline.cautions import in_one_line, tell_reading, warn_of_training_rows
 from ordain.pipeline.finish import finish
 from ordain.pipeline.folds import cross_validate
 from ordain.pipeline.inputs import Given, Rows, read_rows
@@ -186,9 +187,8 @@ def open_config(stages: Stages, config: Config, given: Given) -> Opened:
     profiles = stages.profile(rows.table, list(rows.table.schema.names()))
     bound = bind(config, profiles)
     for warning in bound.warnings:
-        stages.events.warn(warning.code, warning.message)
-    for problem in rows.table.report.problems:
-        stages.events.warn("W602", problem["message"])
+        stages.events.warn(warning.code, in_one_line(warning))
+    tell_reading(rows.table.report, stages.events, bound.warnings)
     return Opened(config, rows, bound, draw(config, bound, rows))
 
 
@@ -215,6 +215,7 @@ def carry_out(
     )
     split = replace(split, report={**split.report, **report})
     prepared, fitted = _fit_all(run, opened, stages, split=split, split_key=split_key, force=force)
+    warn_of_training_rows(prepared[MODEL], stages.events)
     folds = cross_validate(blueprint, stages, checkpoints=run.folder / "checkpoints")
     result = finish(
         run,

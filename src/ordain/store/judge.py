@@ -10,11 +10,12 @@ import numpy.typing as npt
 import polars as pl
 
 from ordain.config.document import Document, OutputFeature
-from ordain.evaluation.evaluate import SetScores, judge_output
+from ordain.evaluation.evaluate import MISSING, UNSEEN, SetScores, judge_output
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.sample import THRESHOLD
 from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Encoding, Scores
+from ordain.features.labels import read_labels
 from ordain.features.scaling import unscale_array
 from ordain.store.problem import labels_of
 
@@ -31,6 +32,7 @@ def judge_sets(
     truth: Mapping[str, Mapping[str, EncodedColumn]],
     scores: Mapping[str, Mapping[str, Scores]],
     baselines: Mapping[str, Mapping[str, Mapping[str, Scores]]] | None = None,
+    missing: Mapping[str, Mapping[str, Array]] | None = None,
 ) -> dict[str, OutputSummary]:
     """Return the judgement of each output on every set, beside the baselines.
 
@@ -40,13 +42,20 @@ def judge_sets(
         truth: encoded outputs, by set.
         scores: this model's, by set.
         baselines: those of other models on the same rows, by name and set.
+        missing: by set and output, where a class is missing [N]; any other class that the encoding
+            does not know is one that training has not seen. None where no row lacks one.
     """
     judged = {}
     for feature in document.output_features:
         encoding = encodings[feature.name]
         sets = {
             name: SetScores(
-                truth=true_values(feature, encoding, truth[name][feature.name]),
+                truth=true_values(
+                    feature,
+                    encoding,
+                    truth[name][feature.name],
+                    missing=(missing or {}).get(name, {}).get(feature.name),
+                ),
                 scores=scored_values(feature, encoding, found[feature.name]),
                 baselines={
                     other: scored_values(feature, encoding, by_set[name][feature.name])
@@ -71,33 +80,47 @@ def judge_frame(
     Raises:
         DataError: a column is missing.
     """
-    from ordain.store.model import missing_columns
-
     document = model.document
-    targets = [feature.column for feature in document.output_features]
-    missing = [target for target in targets if target not in rows.columns]
-    if missing:
-        raise missing_columns(missing, rows.columns)
+    model.require(rows.columns, with_targets=True)
     rows = model.with_derived(rows)
     if document.data.where:
         from ordain.data import apply_expressions
 
         rows = apply_expressions(rows, where=document.data.where)
-    truth = {
-        feature.name: feature.preprocessing.encode(
-            rows[feature.column], model.encodings[feature.name]
-        )
-        for feature in document.output_features
-    }
+    truth, missing = {}, {}
+    for feature in document.output_features:
+        encoding, column = model.encodings[feature.name], rows[feature.column]
+        truth[feature.name] = feature.preprocessing.encode(column, encoding)
+        if feature.type != "number":
+            missing[feature.name] = read_labels(column).is_null().to_numpy()
     return judge_sets(
-        document, model.encodings, truth={name: truth}, scores={name: model.scores(rows)}
+        document,
+        model.encodings,
+        truth={name: truth},
+        scores={name: model.scores(rows)},
+        missing={name: missing},
     )
 
 
-def true_values(feature: OutputFeature, encoding: Encoding, truth: EncodedColumn) -> Array:
-    """Return the truth as metrics read it: 0 or 1, a class index, or a number in its unit [N]."""
+def true_values(
+    feature: OutputFeature,
+    encoding: Encoding,
+    truth: EncodedColumn,
+    *,
+    missing: Array | None = None,
+) -> Array:
+    """Return the truth as metrics read it: 0 or 1, a class index, or a number in its unit [N].
+
+    A class that training has not seen is `UNSEEN`, one that is missing `MISSING`.
+    """
     values: Array = truth.values[:, 0] if truth.values.ndim > 1 else truth.values
     if feature.type != "number":
+        is_unknown = np.isnan(values) if values.dtype.kind == "f" else values < 0
+        if is_unknown.any():
+            lacking = is_unknown if missing is None else is_unknown & missing
+            values = np.where(is_unknown, UNSEEN, values)
+            if missing is not None:
+                values = np.where(lacking, MISSING, values)
         return values
     original: Array = unscale_array(np.asarray(values, np.float64), encoding.scaling)  # type: ignore[attr-defined]
     return original

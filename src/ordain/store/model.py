@@ -87,7 +87,7 @@ class Model:
             DataError: an input column is missing.
         """
         rows, back = to_polars(frame)
-        return back(self._predict(rows, events or Events()))
+        return back(self._predict(rows, events))
 
     def predict_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the predictions for one row, as plain values under the names of `predict`.
@@ -146,22 +146,52 @@ class Model:
         Raises:
             DataError: an input column is missing.
         """
-        missing = [name for name in self.input_columns if name not in rows.columns]
-        if missing:
-            raise missing_columns(missing, rows.columns)
+        self.require(rows.columns)
         if not self.document.data.columns:
             return rows
         from ordain.data import apply_expressions
 
         return apply_expressions(rows, columns=self.document.data.columns)
 
-    def _predict(self, rows: pl.DataFrame, events: Events) -> pl.DataFrame:
+    def require(self, names: Sequence[str], *, with_targets: bool = False) -> None:
+        """Check that rows have the columns that are needed.
+
+        Args:
+            names: of the columns that are there.
+            with_targets: whether the targets are needed too, as for judging.
+
+        Raises:
+            DataError: a column is missing; the message has the nearest name.
+        """
+        missing = [name for name in self.input_columns if name not in names]
+        if missing:
+            raise missing_columns(missing, names)
+        targets = [feature.column for feature in self.document.output_features]
+        absent = [target for target in targets if target not in names]
+        if with_targets and absent:
+            raise missing_targets(absent, names)
+
+    def unusual(self, rows: pl.DataFrame) -> list[str]:
+        """Return a sentence for each thing in rows that is not as in training."""
+        from ordain.store.unusual import Unusual
+
+        seen = Unusual(self)
+        seen.add(self.with_derived(rows))
+        return list(seen.warnings().values())
+
+    def _predict(self, rows: pl.DataFrame, events: Events | None) -> pl.DataFrame:
         rows = self.with_derived(rows)
         blocks = [
             self._decode(self.scores(rows.slice(start, BLOCK_ROWS)))
             for start in range(0, max(1, rows.height), BLOCK_ROWS)
         ]
-        self._tell_unusual(rows, events)
+        if events is not None:
+            from ordain.store.unusual import Unusual
+
+            seen = Unusual(self)
+            seen.add(rows)
+            for code, message in seen.warnings().items():
+                events.warn(code.partition(" ")[0], message)
         return pl.concat(blocks) if len(blocks) > 1 else blocks[0]
 
     def _decode(self, scores: Mapping[str, Scores]) -> pl.DataFrame:
@@ -171,22 +201,9 @@ class Model:
             columns |= feature.preprocessing.decode(scores[feature.name], encoding, feature.name)
         return pl.DataFrame(columns)
 
-    def _tell_unusual(self, rows: pl.DataFrame, events: Events) -> None:
-        where = self.document.data.where
-        if where:
-            from ordain.data.expressions import satisfies
-
-            outside = rows.height - int(satisfies(rows, where).sum())
-            if outside:
-                events.warn(
-                    "W601",
-                    f"{outside} of {rows.height} rows do not satisfy `where: {where}`, which the "
-                    "model was trained under; they are predicted all the same",
-                )
-
     def _compile_row(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         if self.document.data.columns:
-            return lambda row: self._predict(pl.DataFrame([dict(row)]), Events()).row(0, named=True)
+            return lambda row: self._predict(pl.DataFrame([dict(row)]), None).row(0, named=True)
         cells = [
             (feature.column, feature.preprocessing.row(self.encodings[feature.name]))
             for feature in sorted(self.document.inputs, key=lambda feature: feature.name)
@@ -220,8 +237,25 @@ class Model:
         return checked
 
 
-def missing_columns(missing: list[str], present: list[str]) -> DataError:
+def missing_columns(missing: Sequence[str], present: Sequence[str]) -> DataError:
     """Return the error that names input columns a frame lacks, with the nearest names it has."""
+    count = "1 input column is" if len(missing) == 1 else f"{len(missing)} input columns are"
+    return DataError(
+        f"{count} not in the data\n{_named(missing, present)}\n"
+        "  Fix: add the column, empty where the value is not known"
+    )
+
+
+def missing_targets(missing: Sequence[str], present: Sequence[str]) -> DataError:
+    """Return the error that names targets a frame to judge by lacks."""
+    count = "1 target column is" if len(missing) == 1 else f"{len(missing)} target columns are"
+    return DataError(
+        f"{count} not in the data\n{_named(missing, present)}\n"
+        "  Fix: give rows that hold the target, or use `ordain predict`, which needs the inputs only"
+    )
+
+
+def _named(missing: Sequence[str], present: Sequence[str]) -> str:
     from ordain.core.diagnostics import nearest
 
     lines = []
@@ -229,11 +263,7 @@ def missing_columns(missing: list[str], present: list[str]) -> DataError:
         close = nearest(name, present)
         hint = f"; nearest: `{close}`" if close else ""
         lines.append(f"  column `{name}` is missing{hint}")
-    return DataError(
-        f"{len(missing)} input column{'s are' if len(missing) > 1 else ' is'} not in the data\n"
-        + "\n".join(lines)
-        + "\n  Fix: add the column, empty where the value is not known"
-    )
+    return "\n".join(lines)
 
 
 def load(path: Path | str) -> Model:

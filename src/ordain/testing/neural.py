@@ -18,9 +18,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ordain.core.component import Component, Registry
+from ordain.core.component import Registry
 from ordain.features.encoded import Kind, Shape
 from ordain.models.neural.component import (
     COMBINERS,
@@ -40,7 +40,6 @@ from ordain.models.neural.component import (
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-C = TypeVar("C", bound=Component)
 N_ROWS = 12
 _SEED = 3
 
@@ -85,12 +84,12 @@ class Case:
         torch.manual_seed(_SEED)
         module = spec.build(SHAPES[self.kind])
         if hasattr(module, "fit_"):
-            module.fit_(*make_batch(self.kind))
+            module.fit_(*make_batch(self.kind))  # type: ignore[operator]
         return module
 
 
 def cases(
-    registry: Registry[C], keys: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+    registry: Registry[Any], keys: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
 ) -> list[Case]:
     """Return a case of every registered component, with its defaults and with further keys."""
     found = []
@@ -256,7 +255,7 @@ def joins_columns(case: Case) -> None:
     assert isinstance(spec, Combiner), "the case is a combiner's"
     for task in ("classification", "regression"):
         torch.manual_seed(_SEED)
-        module = spec.build([2, 5], task=task)  # type: ignore[arg-type]
+        module = spec.build([2, 5], task=task)
         out = module([torch.randn(N_ROWS, 2), torch.randn(N_ROWS, 5)])
         assert out.shape == (N_ROWS, module.width)
         assert float(module.rate) > 0  # type: ignore[arg-type]
@@ -320,8 +319,8 @@ def moves_weights_downhill(case: Case) -> None:
 
     def step(weight: Tensor, optimizer: torch.optim.Optimizer) -> float:
         optimizer.zero_grad()
-        loss = weight.square().sum()
-        loss.backward()
+        loss: Tensor = weight.square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return float(loss.detach())
 
@@ -351,14 +350,14 @@ def stays_in_bounds(case: Case) -> None:
 
 def all_cases() -> list[tuple[Case, Callable[[Case], None]]]:
     """Return every combiner, decoder, loss, optimizer and schedule with its check."""
-    pairs = (
+    pairs: tuple[tuple[Registry[Any], Callable[[Case], None]], ...] = (
         (COMBINERS, joins_columns),
         (DECODERS, scores_outputs),
         (LOSSES, judges_scores),
         (OPTIMIZERS, moves_weights_downhill),
         (SCHEDULES, stays_in_bounds),
     )
-    return [(case, check) for registry, check in pairs for case in cases(registry)]  # type: ignore[type-var, arg-type]
+    return [(case, check) for registry, check in pairs for case in cases(registry)]
 
 
 def _one_row(kind: Kind, row: int) -> tuple[Tensor, ...]:

@@ -20,8 +20,13 @@ class Table:
         few = random.integers(0, 5, n_rows).astype(np.int32)
         many = random.integers(0, 12, n_rows).astype(np.int32)
         signal = numbers[:, 0] * numbers[:, 1] + (few == 2) + 0.2 * random.normal(size=n_rows)
-        self.inputs = {f"x{i}": EncodedColumn(Kind.SCALAR, numbers[:, i : i + 1].copy()) for i in range(3)}
-        self.inputs |= {"few": EncodedColumn(Kind.INDEX, few), "many": EncodedColumn(Kind.INDEX, many)}
+        self.inputs = {
+            f"x{i}": EncodedColumn(Kind.SCALAR, numbers[:, i : i + 1].copy()) for i in range(3)
+        }
+        self.inputs |= {
+            "few": EncodedColumn(Kind.INDEX, few),
+            "many": EncodedColumn(Kind.INDEX, many),
+        }
         self.outputs = {
             "yes": EncodedColumn(Kind.SCALAR, (signal > 0.3).astype(np.float32)[:, None]),
             "amount": EncodedColumn(Kind.SCALAR, signal.astype(np.float32)[:, None]),

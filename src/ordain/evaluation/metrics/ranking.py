@@ -64,10 +64,10 @@ class AveragePrecision(Metric[BinarySample]):
     worst: ClassVar[float | None] = 0.0
 
     def measure(self, sample: BinarySample) -> float | Undefined:
-        """Return the sum of precision times the gain in recall; undefined without positives."""
+        """Return the sum of precision times the gain in recall; undefined for one class only."""
         ranking = sample.ranking
-        if ranking.positives[-1] <= 0:
-            return NO_POSITIVES
+        if missing := _missing_side(ranking):
+            return missing
         called = ranking.positives + ranking.negatives
         precision = ranking.positives / np.where(called > 0, called, 1.0)
         gain = np.diff(ranking.positives, prepend=0.0)

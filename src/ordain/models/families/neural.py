@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ordain.core.component import Component, Spec
 from ordain.features.encoded import Kind, Shape
@@ -35,6 +35,13 @@ class NeuralFamily(Family):
         if type_name in {"text", "sequence"} and isinstance(encoder, Encoder):
             return encoder.form
         return Form.DENSE
+
+    def text_options(self, encoder: Component | None) -> dict[str, Any]:
+        """Return the options that the encoder asks for; None is the bag of n-grams."""
+        from ordain.models.neural.encoders.bag import BagEncoder
+
+        chosen = BagEncoder() if encoder is None else encoder
+        return chosen.text_options() if isinstance(chosen, Encoder) else {}
 
     def choose_encoder(self, type_name: str, shape: Shape) -> tuple[Encoder, str]:
         """Return the encoder of a column where none is written, and why."""

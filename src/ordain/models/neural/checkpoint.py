@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ordain.core.errors import StoreError
-from ordain.core.files import atomic_folder, read_json, write_json
+from ordain.core.files import TEMPORARY_PREFIX, atomic_folder, read_json, write_json
 
 _PREFIX = "step-"
 _N_KEPT = 2
@@ -112,7 +112,10 @@ class Checkpoints:
             "optimizer": plain,
             "scaler": state.scaler.state_dict(),
         }
-        with atomic_folder(self._folder / f"{_PREFIX}{state.progress.total:010d}") as folder:
+        path = self._folder / f"{_PREFIX}{state.progress.total:010d}"
+        # Only a damaged one can have this name; the one before it is still there.
+        shutil.rmtree(path, ignore_errors=True)
+        with atomic_folder(path) as folder:
             own = {
                 name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()
             }
@@ -123,6 +126,9 @@ class Checkpoints:
 
     def restore(self, state: State) -> str | None:
         """Set the state to the newest checkpoint that can be read; say why one was passed over."""
+        from safetensors import SafetensorError
+
+        unreadable = (SafetensorError, StoreError, OSError, KeyError, ValueError, RuntimeError)
         problem = None
         for folder in reversed(self._folders()):
             try:
@@ -131,10 +137,11 @@ class Checkpoints:
                     problem = "the checkpoints there are of other data or settings"
                     continue
                 self._load(folder, record, state)
-            except (StoreError, OSError, KeyError, ValueError, RuntimeError) as error:
+            except unreadable as error:
                 problem = f"{folder.name} cannot be read: {error}"
                 continue
             return None
+        self._clear()
         return problem
 
     def _load(self, folder: Path, record: dict[str, Any], state: State) -> None:
@@ -153,6 +160,12 @@ class Checkpoints:
         torch.set_rng_state(tensors["random"])
         if "random_cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random_cuda"], state.losses.device)
+
+    def _clear(self) -> None:
+        """Drop what nothing can go on from, and what a killed process left half written."""
+        for pattern in (f"{_PREFIX}*", f"{TEMPORARY_PREFIX}*"):
+            for old in self._folder.glob(pattern):
+                shutil.rmtree(old, ignore_errors=True)
 
     def _folders(self) -> list[Path]:
         return sorted(self._folder.glob(f"{_PREFIX}*"))

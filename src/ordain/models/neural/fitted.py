@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ordain.core.errors import BundleError, StoreError
 from ordain.core.files import atomic_file, read_json, write_json
-from ordain.features.encoded import EncodedColumn, Kind, RowValue
+from ordain.features.encoded import EncodedColumn, Kind, RowArray, RowValue
 from ordain.features.feature import Scores
 from ordain.models.family import FittedModel, Output, Problem
 from ordain.models.neural.device import threads
@@ -24,6 +24,7 @@ from ordain.models.neural.row import row_function
 WEIGHTS_FILE = "model.safetensors"
 STRUCTURE_FILE = "neural.json"
 _BLOCK_BYTES = 1 << 24
+_SEQUENCE_ROWS = 128
 
 
 class NeuralModel(FittedModel):
@@ -56,11 +57,13 @@ class NeuralModel(FittedModel):
         """Return the scores of every output for rows of any number; see `Scores`."""
         n_rows = len(next(iter(inputs.values())))
         columns = Columns(inputs, {}, None, n_rows)
-        with torch.inference_mode():
-            if self.n_threads is None:
+        with torch.inference_mode(), threads(self.n_threads or torch.get_num_threads()):
+            order = self._by_length(inputs)
+            if order is None:
                 return self._predict(columns)
-            with threads(self.n_threads):
-                return self._predict(columns)
+            scores = self._predict(columns.take(order))
+            back = np.argsort(order)
+            return {name: values[back] for name, values in scores.items()}
 
     def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
         """Return a fast function from one row's cells to its scores; NumPy alone where possible."""
@@ -113,6 +116,14 @@ class NeuralModel(FittedModel):
             return logits[:, 0].sigmoid().numpy()
         return logits.softmax(1).numpy()
 
+    def _by_length(self, inputs: Mapping[str, EncodedColumn]) -> RowArray | None:
+        """Return the rows from short to long where there are sequences: padding is then rare."""
+        names = [g.inputs[0].name for g in self.layout.groups if g.kind is Kind.TOKENS]
+        lengths = [np.diff(o) for name in names if (o := inputs[name].offsets) is not None]
+        if not lengths or len(lengths[0]) <= _SEQUENCE_ROWS:
+            return None
+        return np.argsort(np.sum(lengths, axis=0), kind="stable")
+
     def _predict(self, columns: Columns) -> dict[str, Scores]:
         outputs = self.problem.outputs
         parts: list[list[npt.NDArray[np.float32]]] = [[] for _ in outputs]
@@ -128,7 +139,9 @@ class NeuralModel(FittedModel):
     def _blocks(self, columns: Columns) -> Iterator[tuple[int, int]]:
         is_sequence = any(group.kind is Kind.TOKENS for group in self.layout.groups)
         row_bytes = max(64, columns.n_bytes // max(1, columns.n_rows))
-        size = 256 if is_sequence else int(min(8192, max(256, _BLOCK_BYTES // row_bytes)))
+        size = (
+            _SEQUENCE_ROWS if is_sequence else int(min(8192, max(256, _BLOCK_BYTES // row_bytes)))
+        )
         for low in range(0, max(1, columns.n_rows), size):
             yield low, min(low + size, columns.n_rows)
 

@@ -145,7 +145,7 @@ def _epochs(
     if trainer.train_steps:
         return -(-trainer.train_steps // steps)
     if kinds.is_pretrained:
-        epochs, why = 4, "pretrained weights"
+        epochs, why = 3, "pretrained weights"
     elif kinds.is_sequence:
         epochs, why = 12, "sequences from scratch"
     elif kinds.is_bag:

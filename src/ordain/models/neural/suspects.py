@@ -20,7 +20,7 @@ _SAMPLE_ROWS = 100_000
 
 def explain_lost_loss(job: Job, *, state: State, step: int) -> TrainingError:
     """Return the error to raise."""
-    rate = max(group["rate"] for group in state.optimizer.param_groups)
+    rate = job.plan.rate
     what = f"the loss is not a finite number at step {step} of {job.plan.total_steps}"
     kept = _kept(state)
     suspect = _suspect_column(job)

@@ -84,7 +84,7 @@ class Activation(nn.Module):
         """Return [B, D]."""
         if self.share is None:
             return self._function(x)
-        return torch.lerp(x, self._function(x), self.share)
+        return torch.lerp(x, self._function(x), self.share.to(x.dtype))
 
     def row(self) -> RowFunction | None:
         """Return the map for one row, or None where there is no exact one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -35,9 +34,3 @@ def set_dropout(module: nn.Module, factor: float) -> None:
     for part in module.modules():
         if isinstance(part, Dropout) and part.is_scheduled:
             part.share = part.base * factor
-
-
-def keep_mask(like: Tensor, share: float) -> Tensor:
-    """Return a mask [B, 1...] that drops whole rows of `like` with a probability, scaled up."""
-    shape = (like.shape[0],) + (1,) * (like.ndim - 1)
-    return (torch.rand(shape, device=like.device) >= share).to(like.dtype) / (1 - share)
