@@ -59,7 +59,8 @@ def test_undefined_metric_is_null_with_a_reason_and_headline_moves_on():
     found = evaluate_output("binary", np.ones(20), np.linspace(0, 1, 20))
     assert found.metrics["roc_auc"] is None
     assert found.undefined["roc_auc"] == "every row is positive"
-    assert found.headline == "average_precision"
+    assert found.headline == "log_loss"
+    assert found.warnings == ()
 
 
 def test_no_rows_left_is_said():

@@ -8,6 +8,10 @@ from ordain.cli.console import print_json
 from ordain.cli.options import Config, Dataset, Json, Overrides
 
 
+UNREADABLE = "E400"
+"""Code of data that cannot be read: no fault of the config, so the command ends as `train` does."""
+
+
 def check(
     config: Config, override: Overrides = None, dataset: Dataset = None, *, json: Json = False
 ) -> None:
@@ -34,4 +38,5 @@ def check(
         if warnings:
             said.append(f"{warnings} warning{'s' if warnings != 1 else ''}")
         typer.echo(f"{config}: {', '.join(said)}")
-    raise typer.Exit(2 if errors else 0)
+    is_unread = all(diagnostic.code == UNREADABLE for diagnostic in errors)
+    raise typer.Exit((1 if is_unread else 2) if errors else 0)

@@ -22,6 +22,7 @@ from ordain.core.errors import ConfigError
 from ordain.data.profile import ColumnProfile
 from ordain.features.feature import FEATURES
 from ordain.features.inference import infer_type
+from ordain.models.family import Family
 
 F = TypeVar("F", InputFeature, OutputFeature)
 Reasons = dict[str, str]

@@ -4,6 +4,7 @@
     ├── ConfigError        the document is wrong: mend the YAML            (exit 2)
     ├── UsageError         the call is wrong: mend the command or argument (exit 2)
     ├── DataError          the rows are wrong: mend the data or the source (exit 1)
+    │   └── ExpressionError  SQL of the config cannot be computed on these rows
     ├── TrainingError      learning failed: mend the trainer's settings    (exit 1)
     ├── StoreError         a file cannot be written or read                (exit 1)
     │   └── BundleError    a bundle is damaged, foreign or of another format
@@ -60,6 +61,20 @@ class UsageError(OrdainError):
 
 class DataError(OrdainError):
     """Rows cannot be read or do not fit what was declared."""
+
+
+class ExpressionError(DataError):
+    """SQL of the config cannot be computed on the rows.
+
+    Attributes:
+        key: of the config under `data`: ``where``, ``sample`` or ``columns.<name>``.
+    """
+
+    def __init__(
+        self, message: str, *, key: str = "", diagnostics: Iterable[Diagnostic] = ()
+    ) -> None:
+        super().__init__(message, diagnostics=diagnostics)
+        self.key = key
 
 
 class TrainingError(OrdainError):

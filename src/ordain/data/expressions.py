@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from ordain.core.diagnostics import nearest
-from ordain.core.errors import DataError
+from ordain.core.errors import DataError, ExpressionError
 from ordain.core.randomness import derive_seed
 from ordain.data.arrowstream import ArrowStream
 from ordain.data.rowhash import hash_columns, to_unit
@@ -100,20 +100,24 @@ def apply_expressions(
     frame = rows.frame if isinstance(rows, Table) else rows.lazy()
     n_before = n_rows = table.n_rows if table else _height(frame)
     for name, expression in (columns or {}).items():
-        values = _evaluate(frame, expression, key=f"columns.{name}").alias(name)
+        with _about(f"columns.{name}"):
+            values = _evaluate(frame, expression, key=f"columns.{name}").alias(name)
         frame = _with_column(frame, values)
     notes: dict[str, Any] = {"derived_columns": list(columns)} if columns else {}
     if training and where is not None:
-        keep = _condition(frame, where)
-        frame, n_rows = _keep_rows(frame, keep), int(keep.sum() or 0)
+        with _about("where"):
+            keep = _condition(frame, where)
+            n_rows = int(keep.sum() or 0)
+            _require_rows(n_rows, f"`where: {where}` leaves none of the {n_before} rows")
+        frame = _keep_rows(frame, keep)
         notes["where"] = {"rows_left_out": n_before - n_rows}
-        _require_rows(n_rows, f"`where: {where}` leaves none of the {n_before} rows")
     if training and sample is not None:
-        keep = _draw(frame, n_rows, sample, seed=seed)
-        n_before, n_rows = n_rows, int(keep.sum() or 0)
+        with _about("sample"):
+            keep = _draw(frame, n_rows, sample, seed=seed)
+            n_before, n_rows = n_rows, int(keep.sum() or 0)
+            _require_rows(n_rows, f"`sample: {sample}` leaves none of the {n_before} rows")
         frame = _keep_rows(frame, keep)
         notes["sample"] = {"rows_left_out": n_before - n_rows}
-        _require_rows(n_rows, f"`sample: {sample}` leaves none of the {n_before} rows")
     if table is None:
         return frame.collect()
     report = replace(table.report, details={**table.report.details, **notes}, n_rows=n_rows)
@@ -343,6 +347,15 @@ def _draw(frame: pl.LazyFrame, n_rows: int, sample: float, *, seed: int) -> pl.S
 
 def _height(frame: pl.LazyFrame) -> int:
     return int(frame.select(pl.len()).collect().item())
+
+
+@contextmanager
+def _about(key: str) -> Iterator[None]:
+    """Say which key of the config an error is about."""
+    try:
+        yield
+    except DataError as error:
+        raise ExpressionError(error.message, key=key) from error
 
 
 def _require_rows(n_rows: int, message: str) -> None:

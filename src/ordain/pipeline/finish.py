@@ -49,7 +49,7 @@ def finish(
     """Judge, write, seal; return the result."""
     main = prepared[MODEL]
     with stages.timed("evaluate"):
-        judged = _judge(prepared, fitted)
+        judged = _judge(blueprint, prepared, fitted)
     reasons = {**blueprint.reasons, **main.reasons}
     golden = _golden_rows(blueprint, main)
     model = Model(
@@ -113,12 +113,13 @@ def finish(
 
 
 def _judge(
-    prepared: Mapping[str, Prepared], fitted: Mapping[str, FittedModel]
+    blueprint: Blueprint, prepared: Mapping[str, Prepared], fitted: Mapping[str, FittedModel]
 ) -> dict[str, OutputSummary]:
     main = prepared[MODEL]
     limits = dict.fromkeys(main.split.sizes) | {TRAIN: TRAIN_ROWS_JUDGED}
     names = sorted(main.split.sizes, key=_judging_order)
-    truth = {name: main.dataset(name, limit=limits[name]).outputs for name in names}
+    table = blueprint.rows.table
+    truth = {name: main.truth(table, name, limit=limits[name]) for name in names}
     scores = {
         variant: {name: score(prepared[variant], model, name, limit=limits[name]) for name in names}
         for variant, model in fitted.items()

@@ -72,7 +72,7 @@ def _fold(blueprint: Blueprint, stages: Stages, *, fold: int, checkpoints: Path)
         judged = judge_sets(
             prepared.document,
             prepared.encodings,
-            truth={TEST: prepared.dataset(TEST).outputs},
+            truth={TEST: prepared.truth(table, TEST)},
             scores={TEST: score(prepared, fitted, TEST)},
         )
     return {name: dict(output.sets[TEST].metrics) for name, output in judged.items()}

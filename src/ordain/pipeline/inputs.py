@@ -11,7 +11,8 @@ import polars as pl
 
 from ordain.config import Config
 from ordain.config.document import Document
-from ordain.core.errors import UsageError
+from ordain.core.diagnostics import Diagnostic
+from ordain.core.errors import ConfigError, ExpressionError, UsageError
 from ordain.data.source import Source
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.data.table import Table
@@ -55,21 +56,32 @@ def read_rows(stages: Stages, config: Config, given: Given) -> Rows:
 
     Raises:
         UsageError: no rows were declared, or one whole table and separate sets at once.
+        ConfigError: an expression cannot be computed on the rows, or leaves none.
         DataError: a source cannot be read.
     """
     document = config.document
     expressions = expressions_of(document)
     sources = open_sources(config, given)
-    tables = {
-        name: stages.read(source, expressions, seed=document.seed)
-        for name, source in sources.items()
-    }
+    try:
+        tables = {
+            name: stages.read(source, expressions, seed=document.seed)
+            for name, source in sources.items()
+        }
+    except ExpressionError as error:
+        raise ConfigError.of([misworded(config, error)]) from error
     if "data" in tables:
         return Rows(tables["data"])
     from ordain.data import combine_sets
 
     table, sets = combine_sets(tables)
     return Rows(table, sets)
+
+
+def misworded(config: Config, error: ExpressionError) -> Diagnostic:
+    """Return the fault of an expression, where it stands in the config."""
+    path = ("data", *error.key.split(".", 1))
+    mark = config.tree.mark_of(path)
+    return Diagnostic("E412", error.message, mark.place() if mark else None, path)
 
 
 def open_sources(config: Config, given: Given) -> dict[str, Source]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from ordain.config.document import Document
 from ordain.config.dumped import spec_to_plain
@@ -70,6 +71,13 @@ class Prepared:
             outputs={o.name: columns[o.name] for o in self.problem.outputs},
             n_rows=stop - start,
         )
+
+
+    def truth(self, table: Table, name: str, *, limit: int | None = None) -> dict[str, pl.Series]:
+        """Return the output columns of a set's rows as they were read."""
+        rows = self.split.rows(name)[:limit]
+        outputs = self.document.output_features
+        return {feature.name: table.column(feature.column)[rows] for feature in outputs}
 
 
 class _UnfinishedError(Exception):

@@ -13,10 +13,10 @@ from ordain.config.document import Document, OutputFeature
 from ordain.evaluation.evaluate import MISSING, UNSEEN, SetScores, judge_output
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.sample import THRESHOLD
-from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Encoding, Scores
 from ordain.features.labels import read_labels
-from ordain.features.scaling import unscale_array
+from ordain.features.number import NumberEncoding
+from ordain.features.numerals import read_numbers
 from ordain.store.problem import labels_of
 
 if TYPE_CHECKING:
@@ -29,33 +29,25 @@ def judge_sets(
     document: Document,
     encodings: Mapping[str, Encoding],
     *,
-    truth: Mapping[str, Mapping[str, EncodedColumn]],
+    truth: Mapping[str, Mapping[str, pl.Series]],
     scores: Mapping[str, Mapping[str, Scores]],
     baselines: Mapping[str, Mapping[str, Mapping[str, Scores]]] | None = None,
-    missing: Mapping[str, Mapping[str, Array]] | None = None,
 ) -> dict[str, OutputSummary]:
     """Return the judgement of each output on every set, beside the baselines.
 
     Args:
         document: says which metrics.
         encodings: by feature name.
-        truth: encoded outputs, by set.
+        truth: the output columns as they were read, by set.
         scores: this model's, by set.
         baselines: those of other models on the same rows, by name and set.
-        missing: by set and output, where a class is missing [N]; any other class that the encoding
-            does not know is one that training has not seen. None where no row lacks one.
     """
     judged = {}
     for feature in document.output_features:
         encoding = encodings[feature.name]
         sets = {
             name: SetScores(
-                truth=true_values(
-                    feature,
-                    encoding,
-                    truth[name][feature.name],
-                    missing=(missing or {}).get(name, {}).get(feature.name),
-                ),
+                truth=true_values(feature, encoding, truth[name][feature.name]),
                 scores=scored_values(feature, encoding, found[feature.name]),
                 baselines={
                     other: scored_values(feature, encoding, by_set[name][feature.name])
@@ -87,43 +79,29 @@ def judge_frame(
         from ordain.data import apply_expressions
 
         rows = apply_expressions(rows, where=document.data.where)
-    truth, missing = {}, {}
-    for feature in document.output_features:
-        encoding, column = model.encodings[feature.name], rows[feature.column]
-        truth[feature.name] = feature.preprocessing.encode(column, encoding)
-        if feature.type != "number":
-            missing[feature.name] = read_labels(column).is_null().to_numpy()
     return judge_sets(
         document,
         model.encodings,
-        truth={name: truth},
+        truth={name: {f.name: rows[f.column] for f in document.output_features}},
         scores={name: model.scores(rows)},
-        missing={name: missing},
     )
 
 
-def true_values(
-    feature: OutputFeature,
-    encoding: Encoding,
-    truth: EncodedColumn,
-    *,
-    missing: Array | None = None,
-) -> Array:
+def true_values(feature: OutputFeature, encoding: Encoding, column: pl.Series) -> Array:
     """Return the truth as metrics read it: 0 or 1, a class index, or a number in its unit [N].
 
-    A class that training has not seen is `UNSEEN`, one that is missing `MISSING`.
+    A missing number is NaN; a class that training has not seen is `UNSEEN`, one that is missing
+    `MISSING`.
     """
-    values: Array = truth.values[:, 0] if truth.values.ndim > 1 else truth.values
-    if feature.type != "number":
-        is_unknown = np.isnan(values) if values.dtype.kind == "f" else values < 0
-        if is_unknown.any():
-            lacking = is_unknown if missing is None else is_unknown & missing
-            values = np.where(is_unknown, UNSEEN, values)
-            if missing is not None:
-                values = np.where(lacking, MISSING, values)
-        return values
-    original: Array = unscale_array(np.asarray(values, np.float64), encoding.scaling)  # type: ignore[attr-defined]
-    return original
+    if isinstance(encoding, NumberEncoding):
+        return read_numbers(column, style=encoding.style)
+    encoded = feature.preprocessing.encode(column, encoding).values
+    values: Array = encoded[:, 0] if encoded.ndim > 1 else encoded
+    is_unknown = np.isnan(values) if values.dtype.kind == "f" else values < 0
+    if is_unknown.any():
+        is_missing = is_unknown & read_labels(column).is_null().to_numpy()
+        values = np.where(is_missing, MISSING, np.where(is_unknown, UNSEEN, values))
+    return values
 
 
 def scored_values(feature: OutputFeature, encoding: Encoding, scores: Scores) -> Array:

@@ -76,7 +76,8 @@ def single_byte_encoding(
         raise DataError(
             f"'{name}' is UTF-8 but for {len(bad)} line(s):\n{shown}\n"
             "  Fix: mend the lines, or write `encoding: utf-8-lossy` (wrong bytes become '\ufffd') "
-            "or `encoding: cp1252`"
+            "or `encoding: cp1252`,\n"
+            f"       as in `source: {{type: csv, path: {name}, encoding: utf-8-lossy}}`"
         )
     encoding = "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", data) else "cp1252"
     shown_lines = [

@@ -119,7 +119,7 @@ def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
 def _open_job(path: Path, content: bytes | mmap.mmap, *, is_packed: bool, options: Options) -> _Job:
     head = bytes(content[: dialects.HEAD_BYTES])
     if not head.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
-        raise DataError(f"'{path.name}' is empty: it holds no line of data")
+        raise _empty(path)
     is_whole = len(content) == len(head)
     encoding = options.encoding or encodings.detect_encoding(head, is_whole=is_whole)
     problems: list[dict[str, Any]] = []
@@ -148,7 +148,7 @@ def _detect(content: bytes | mmap.mmap, path: Path, *, encoding: str, options: O
     separator = options.separator or dialects.detect_separator(sample, quote=quote, prior=prior)
     rows = [row for row in dialects.split_lines(sample, separator=separator, quote=quote) if row]
     if not rows:
-        raise DataError(f"'{path.name}' is empty: it holds no line of data")
+        raise _empty(path)
     has_header = dialects.detect_header(rows) if options.header is None else options.header
     if options.names is not None:
         raw: Sequence[str] = options.names
@@ -304,7 +304,8 @@ def _tidy(job: _Job, frame: pl.DataFrame) -> pl.DataFrame:
     if not frame.height:
         raise DataError(
             f"'{job.name}' has a header and no rows: it names {frame.width} columns "
-            f"({', '.join(frame.columns[:5])}{' ...' if frame.width > 5 else ''})"  # noqa: PLR2004
+            f"({', '.join(frame.columns[:5])}{' ...' if frame.width > 5 else ''})\n"  # noqa: PLR2004
+            "  Fix: give a file with at least one row below the header"
         )
     _note_findings(job)
     return frame
@@ -379,7 +380,8 @@ def _ragged_error(job: _Job, *, is_long: bool) -> DataError:
         f"'{job.name}' has {len(chosen)} line(s) with {more} fields than the {width} columns "
         f"of its header:\n{shown}\n"
         f"  Fix: mend the lines, quote fields that hold '{job.dialect.separator}', or write "
-        f"`ragged: report`, which {effect} and counts them"
+        f"`ragged: report`, which {effect} and counts them,\n"
+        f"       as in `source: {{type: csv, path: {job.name}, ragged: report}}`"
     )
 
 
@@ -391,6 +393,13 @@ def _note_ragged(job: _Job, chosen: Any, kind: str, effect: str) -> None:
             "examples": lines.examples(memoryview(job.content), _records(job), chosen),
             "fix": effect,
         }
+    )
+
+
+def _empty(path: Path) -> DataError:
+    return DataError(
+        f"'{path.name}' is empty: it holds no line of data\n"
+        "  Fix: give a file with a line of names and at least one row"
     )
 
 

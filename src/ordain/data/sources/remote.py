@@ -80,8 +80,15 @@ class RemoteSource(Source):
         except HTTPError as error:
             raise DataError(f"{redact(self.url)} answered {error.code} {error.reason}") from error
         except URLError as error:
-            host = urlsplit(self.url).hostname
-            raise DataError(f"the host '{host}' cannot be reached: {error.reason}") from error
+            address = urlsplit(self.url)
+            place = address.hostname or ""
+            if address.port:
+                place += f":{address.port}"
+            reason = getattr(error.reason, "strerror", None) or error.reason
+            raise DataError(
+                f"the host '{place}' of {redact(self.url)} cannot be reached: {reason}\n"
+                "  Fix: check the address, that the host is up, and that it can be reached from here"
+            ) from error
         except (OSError, ValueError) as error:
             raise DataError(f"{redact(self.url)} cannot be read: {error}") from error
 
