@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -47,35 +46,89 @@ def test_run_on_a_frame_asks_for_it_again(config: dict[str, Any], frame: pl.Data
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["gbm", "neural", "linear"])
+@pytest.mark.parametrize(
+    ("family", "trainer"),
+    [
+        ("gbm", {"num_boost_round": 3000, "early_stop": -1, "learning_rate": 0.01}),
+        ("neural", {"epochs": 30}),
+    ],
+)
+@pytest.mark.parametrize("n_epochs", [1, 4])
 def test_killed_run_resumes_to_the_same_bytes(
-    family: str, config: dict[str, Any], large: pl.DataFrame, tmp_path: Path, work_folder: Path
+    family: str,
+    trainer: dict[str, Any],
+    n_epochs: int,
+    config: dict[str, Any],
+    large: pl.DataFrame,
+    tmp_path: Path,
+    work_folder: Path,
 ) -> None:
-
     large.write_csv(tmp_path / "rows.csv")
-    trainer = {"gbm": {"num_boost_round": 400}, "neural": {"epochs": 30}, "linear": {}}[family]
-    keys = {
-        **config,
-        "model_type": family,
-        "trainer": trainer,
-        "data": {"source": str(tmp_path / "rows.csv")},
-    }
+    source = {"source": str(tmp_path / "rows.csv")}
     path = tmp_path / "churn.yaml"
-    path.write_text(yaml.safe_dump(keys))
+    path.write_text(
+        yaml.safe_dump({**config, "model_type": family, "trainer": trainer, "data": source})
+    )
+    whole = ordain.train(path, home=tmp_path / "whole")
+    _kill_after(
+        n_epochs, [sys.executable, "-m", "ordain.cli.main", "train", str(path), "-q"], work_folder
+    )
+    (run,) = Runs(work_folder).all()
+    assert run.status["state"] == "interrupted"
+    resumed = ordain.resume(run.reference)
+    assert bundle.content(resumed.bundle) == bundle.content(whole.bundle)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "trainer"),
+    [
+        ("gbm", {"num_boost_round": 3000, "early_stop": -1, "learning_rate": 0.01}),
+        ("neural", {"epochs": 30}),
+    ],
+)
+def test_interrupted_run_ends_cleanly_and_goes_on(
+    family: str,
+    trainer: dict[str, Any],
+    config: dict[str, Any],
+    large: pl.DataFrame,
+    tmp_path: Path,
+    work_folder: Path,
+) -> None:
+    large.write_csv(tmp_path / "rows.csv")
+    source = {"source": str(tmp_path / "rows.csv")}
+    path = tmp_path / "churn.yaml"
+    path.write_text(
+        yaml.safe_dump({**config, "model_type": family, "trainer": trainer, "data": source})
+    )
     whole = ordain.train(path, home=tmp_path / "whole")
     command = [sys.executable, "-m", "ordain.cli.main", "train", str(path), "-q"]
-    for delay in (1.5, 2.2, 3.0):
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "2"}
-        )
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        runs = Runs(work_folder).all()
-        if not runs or runs[0].status["state"] == "finished":
-            continue
-        assert runs[0].status["state"] == "interrupted"
-        resumed = ordain.resume(runs[0].reference)
-        assert bundle.content(resumed.bundle) == bundle.content(whole.bundle)
-        return
-    pytest.skip("the run was over before it could be killed")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    _wait_for_epochs(3, process, work_folder)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Interrupted: these are the best weights so far" in out
+    (run,) = Runs(work_folder).all()
+    assert run.status["state"] == "interrupted"
+    assert ordain.load(run.bundle).predict(large).height == large.height
+    resumed = ordain.resume(run.reference)
+    assert bundle.content(resumed.bundle) == bundle.content(whole.bundle)
+
+
+def _kill_after(n_epochs: int, command: list[str], home: Path) -> None:
+    """Kill a training with -9 once it has told of so many epochs."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _wait_for_epochs(n_epochs, process, home)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def _wait_for_epochs(n_epochs: int, process: subprocess.Popen[Any], home: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        logs = list(home.glob("runs/*/*/events.jsonl"))
+        if logs and logs[0].read_text().count('"kind": "epoch"') >= n_epochs:
+            break
+        time.sleep(0.01)
+    assert process.poll() is None, "the run was over before it could be stopped"

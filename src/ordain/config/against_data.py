@@ -68,9 +68,10 @@ def _rows(config: Config, profiles: Profiles) -> Iterator[Diagnostic]:
             "E408",
             f"the data has {shown}",
             ("data",),
-            config.tree.mark_of_key(("data", "source")),
+            config.tree.mark_of(("data", "source")) if config.document.data.source else None,
             allowed=f"Rows to train, to validate and to test take at least {MIN_ROWS}.",
-            fix="give more rows, or loosen `data.where` and `data.sample`",
+            fix="give more rows"
+            + (", or loosen `data.where`" if config.document.data.where else ""),
         )
 
 
@@ -141,7 +142,8 @@ def _target(config: Config, output: OutputFeature, profile: ColumnProfile) -> It
             path,
             mark,
             allowed="A target must have at least two values.",
-            fix="choose another column, or loosen `data.where`",
+            fix="choose another column"
+            + (", or loosen `data.where`" if config.document.data.where else ""),
         )
         return
     if profile.n_missing:
@@ -255,7 +257,7 @@ def _readable(
     unparsed = encoding.facts.get("unparsed")
     if unparsed:
         share = unparsed["count"] / len(profile.sample)
-        shown = ", ".join(f"'{example['value']}'" for example in unparsed["examples"])
+        shown = ", ".join(dict.fromkeys(f"'{e['value']}'" for e in unparsed["examples"]))
         what = "numbers" if feature.type == "number" else "dates"
         key = "number_format" if feature.type == "number" else "datetime_format"
         yield fault(

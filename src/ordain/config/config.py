@@ -60,14 +60,16 @@ class Config:
         draft, config = cls.attempt(source, overrides=overrides, env=env)
         if draft.faults:
             raise ConfigError.of(draft.faults)
-        assert config is not None, "a draft without faults gives a config"
         return config
 
     @classmethod
     def attempt(
         cls, source: Source, *, overrides: Sequence[str], env: Mapping[str, str] | None
-    ) -> tuple[Draft, Self | None]:
-        """Return the draft with its faults, and the config where there are none.
+    ) -> tuple[Draft, Self]:
+        """Return the draft with its faults, and the config of what has none.
+
+        A block with faults stands at its defaults in that config, which is good for looking
+        further, never for training.
 
         Raises:
             ConfigError: the text is not a document at all (`E1xx`).
@@ -85,8 +87,6 @@ class Config:
             draft.blocks["name"] = origin.name
         check_rules(draft)
         draft.faults = in_order(draft.faults)
-        if draft.faults:
-            return draft, None
         notices = tuple(in_order([*account, *draft.notices]))
         return draft, cls(draft.document(), tree, written, notices, origin.folder)
 

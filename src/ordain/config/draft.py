@@ -131,7 +131,6 @@ def read_component(
     """
     node = draft.root.at(path)
     assert node is not None, "the caller has seen the node"
-    names = names or registry.names()
     keys = {"type": node.value} if isinstance(node.value, str) else node.plain()
     if not isinstance(keys, dict):
         draft.faults.append(
@@ -140,15 +139,14 @@ def read_component(
                 f"`{path[-1]}` must be a name or a mapping with `type`, not {words.found(keys)}",
                 path,
                 draft.root.mark_of(path),
-                allowed=f"Names: {', '.join(names)}.",
+                allowed=f"Names: {', '.join(names or registry.names())}.",
             )
         )
         return None
     name = keys.get("type", default)
     if name is None:
-        draft.faults.append(
-            untyped(path, draft.root, ", ".join(names), draft.homes, subject=subject)
-        )
+        possible = ", ".join(names or registry.names())
+        draft.faults.append(untyped(path, draft.root, possible, draft.homes, subject=subject))
         return None
     try:
         cls = registry.get(str(name))
@@ -158,6 +156,7 @@ def read_component(
                 fault("E204", error.message, path, draft.root.mark_of((*path, "type")))
             )
         else:
+            names = names or registry.names()
             draft.faults.append(
                 unknown_component(
                     registry.kind,

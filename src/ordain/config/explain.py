@@ -57,7 +57,26 @@ def read_spec(
         text, _, fix = error.message.partition("\n  Fix: ")
         return None, [fault("E210", text, path, root.mark_of(path), fix=fix or None)]
     except ValidationError as error:
-        return None, explain(error.errors(include_url=False), spec, root, path, homes)
+        found = error.errors(include_url=False)
+        faults = explain(found, spec, root, path, homes)
+        return None, faults + _behind(found, spec, keys, root, path, homes)
+
+
+def _behind(
+    found: Iterable[Error],
+    spec: type[Spec],
+    keys: Mapping[str, Any],
+    root: Node,
+    path: Path,
+    homes: Homes,
+) -> list[Diagnostic]:
+    """Return the faults by rules between keys, which are looked at only where the keys are known."""
+    unknown = {e["loc"][0] for e in found if e["type"] == "extra_forbidden" and len(e["loc"]) == 1}
+    if not unknown or len(list(found)) > len(unknown):
+        return []
+    return read_spec(spec, {k: v for k, v in keys.items() if k not in unknown}, root, path, homes)[
+        1
+    ]
 
 
 def explain(

@@ -72,11 +72,15 @@ def _outputs_are_not_inputs(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _outputs_can_be_predicted(draft: Draft) -> Iterator[Diagnostic]:
-    able = [name for name in FEATURES.names() if FEATURES.get(name).is_output]
     for path, name, _ in _paths(draft, "output_features"):
         node = draft.root.at((*path, "type"))
         type_name = node.plain() if node is not None else AUTO
-        if isinstance(type_name, str) and FEATURES.has(type_name) and type_name not in able:
+        if (
+            isinstance(type_name, str)
+            and FEATURES.has(type_name)
+            and not FEATURES.get(type_name).is_output
+        ):
+            able = [known for known in FEATURES.names() if FEATURES.get(known).is_output]
             yield fault(
                 "E304",
                 f"`{name}` is of type '{type_name}', which may not be predicted",

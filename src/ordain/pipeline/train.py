@@ -227,7 +227,8 @@ def carry_out(
         warnings=warnings,
         started=started,
     )
-    shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+    if not stages.stop.is_set():
+        shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
     stages.events.emit("run_finished", run=run.reference, verdict=result.verdict)
     return result
 

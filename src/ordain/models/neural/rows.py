@@ -16,7 +16,7 @@ from ordain.core.randomness import generator
 from ordain.features.encoded import Kind, RowArray
 from ordain.models.neural.packing import Batch, Columns, Layout, pack, pack_ragged
 
-RESIDENT_BYTES = 1 << 30
+RESIDENT_BYTES = 1 << 29
 """Packed size up to which all rows are held as tensors; above, each chunk is gathered anew."""
 CHUNK_BYTES = 1 << 26
 """Size of a chunk: rows gathered together, then sliced into batches."""

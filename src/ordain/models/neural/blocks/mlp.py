@@ -15,6 +15,9 @@ from ordain.models.neural.blocks.dropout import Dropout
 from ordain.models.neural.blocks.initializer import initialize
 from ordain.models.neural.blocks.linear import Floats, NTKLinear, RowFunction, row_of_linear
 
+_RATE = 0.001
+"""Learning rate of plain layers where it is chosen automatically, whatever stands beside them."""
+
 
 @dataclass(frozen=True)
 class Layer:

@@ -31,6 +31,13 @@ def set_pace(parameter: nn.Parameter, pace: Pace) -> nn.Parameter:
     return parameter
 
 
+def set_paces(module: nn.Module, rate: float) -> None:
+    """Give a learning rate of their own to the parameters of a module that have no pace yet."""
+    for parameter in module.parameters():
+        if not hasattr(parameter, _ATTRIBUTE):
+            set_pace(parameter, Pace(rate=rate, is_decayed=parameter.ndim > 1))
+
+
 def pace_of(parameter: nn.Parameter) -> Pace:
     """Return a parameter's pace; vectors (biases, scales) are not decayed unless marked."""
     return getattr(parameter, _ATTRIBUTE, None) or Pace(is_decayed=parameter.ndim > 1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ordain.models.neural.blocks.mlp import MLP, Layer
+from ordain.models.neural.blocks.parameter import set_paces
 from ordain.models.neural.blocks.pooling import Pooling, Reduction
 
 
@@ -20,6 +21,7 @@ class SequenceNet(nn.Module):
         body: (x, mask) -> x or (x, mask); None hands the vectors on.
         n_back: of the body's columns, how many end at the first place (a backward half).
         n_steps: T for the reduction `concat`.
+        rate: learning rate of its parameters where that is chosen automatically.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class SequenceNet(nn.Module):
         layers: Sequence[Layer] = (),
         n_back: int = 0,
         n_steps: int = 0,
+        rate: float = 0.002,
     ) -> None:
         super().__init__()
         self.embedding = embedding
@@ -41,6 +44,7 @@ class SequenceNet(nn.Module):
         )
         self.head = MLP(self.pooling.width if self.pooling else width, layers)
         self.width = self.head.width
+        set_paces(self, rate)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return [B, width] or [B, T', width]."""
