@@ -26,7 +26,7 @@ def evaluate(
     if json:
         print_json(judged.to_json())
         return
-    for title, columns, rows, best in comparison({"given": judged.metrics}, {}):
-        print_table(columns, rows, title=title.replace("given set", dataset), bold=best)
+    for title, columns, rows, best in comparison({"given": judged.metrics}, {}, title=dataset):
+        print_table(columns, rows, title=title, bold=best)
     for note in judged.warnings:
         typer.echo(f"warning: {note}", err=True)

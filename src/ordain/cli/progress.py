@@ -22,14 +22,17 @@ def progress(*, quiet: bool) -> Iterator[Listener]:
 
     from ordain.cli.console import console
 
+    screen = console(err=True)
     bars = Progress(
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=32),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
-        console=console(err=True),
+        console=screen,
         transient=True,
+        # Where nobody watches, bars would leave empty lines before an error.
+        disable=not screen.is_terminal,
     )
     with bars:
         yield Bars(bars)

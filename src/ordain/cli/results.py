@@ -8,8 +8,16 @@ from typing import Any
 Table = tuple[str, list[str], list[list[Any]], list[int]]
 
 
-def comparison(metrics: Mapping[str, Any], baselines: Mapping[str, Any]) -> Iterator[Table]:
-    """Yield for each output: a title, columns, rows, and the row of the model."""
+def comparison(
+    metrics: Mapping[str, Any], baselines: Mapping[str, Any], *, title: str | None = None
+) -> Iterator[Table]:
+    """Yield for each output: a title, columns, rows, and the row of the model.
+
+    Args:
+        metrics: by set, output and metric; of the test set, else of the first.
+        baselines: the same by name.
+        title: what the rows are called; the name of the set where None.
+    """
     from ordain.evaluation.metric import LEAD
 
     shown = "test" if "test" in metrics else next(iter(metrics), None)
@@ -25,7 +33,8 @@ def comparison(metrics: Mapping[str, Any], baselines: Mapping[str, Any]) -> Iter
         for name, judged in baselines.items():
             found = judged.get(shown, {}).get(output, {})
             rows.append([name, *(found.get(column) for column in columns)])
-        yield f"{output} on the {shown} set", ["", *columns], rows, [0]
+        where = title or f"the {shown} set"
+        yield f"{output} on {where}", ["", *columns], rows, [0]
 
 
 def folds(cross_validation: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[list[Any]]]]:

@@ -24,6 +24,10 @@ DEFAULT_PARTS: dict[str, dict[str, str]] = _TABLES["default_parts"]
 """`encoder`, `decoder`, `loss` without a type: what it means for a column type."""
 RENAMED: dict[str, dict[str, str]] = _TABLES["renamed"]
 """Keys of a block: older name to today's."""
+RENAMED_INSIDE: dict[str, dict[str, str]] = _TABLES["renamed_inside"]
+"""Keys of `fc_layers` and `optimizer`, wherever they stand: older name to today's."""
+RENAMED_PARTS: dict[str, dict[str, dict[str, str]]] = _TABLES["renamed_parts"]
+"""Keys of an encoder, decoder or loss: Ludwig's name to today's."""
 IGNORED: dict[str, dict[str, str]] = _TABLES["ignored"]
 """Keys of a block that have no effect, and what does it instead."""
 UNSUPPORTED: dict[str, dict[str, str]] = _TABLES["unsupported"]

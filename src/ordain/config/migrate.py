@@ -13,7 +13,7 @@ Each step is one entry of `STEPS`: it changes a canonical tree in place and tell
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -172,17 +172,63 @@ def rename_keys(root: Node, account: Account) -> None:
     for block, rules in ludwig.RENAMED.items():
         path = tuple(block.split("."))
         node = root.at(path)
-        for old, new in rules.items() if node is not None else ():
-            if node is None or old not in node.entries or new in node.entries:
-                continue
-            entry = node.entries[old]
-            _rename(node, old, new)
-            account.tell(
-                f"`{block}.{old}` was read as `{block}.{new}`",
-                (*path, old),
-                entry,
-                fix=f"{new}: ...",
-            )
+        if node is not None:
+            _rename_in(node, rules, path, account)
+
+
+def rename_inner_keys(root: Node, account: Account) -> None:
+    """Older keys of layers, optimizers and encoders; `beta1` and `beta2` become `betas`."""
+    for path, node in list(_mappings(root, ())):
+        names = [key for key in path if isinstance(key, str)]
+        if names and names[-1] in ludwig.RENAMED_INSIDE:
+            _rename_in(node, ludwig.RENAMED_INSIDE[names[-1]], path, account)
+        if names and names[-1] == "optimizer":
+            _join_betas(node, path, account)
+    for part, components in ludwig.RENAMED_PARTS.items():
+        for section in FEATURES_KEYS:
+            for index, item in _items(root, section):
+                node, named = item.get(part), item.get("type")
+                cls = _class(item, part, str(named.value)) if named is not None else None
+                if node is not None and node.is_mapping and cls is not None:
+                    rules = components.get(cls.type_name(), {})
+                    _rename_in(node, rules, (section, index, part), account)
+
+
+def _mappings(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    """Yield every mapping of a tree with its path."""
+    if node.is_mapping:
+        yield path, node
+        for key, entry in node.entries.items():
+            yield from _mappings(entry.node, (*path, key))
+    elif node.is_list:
+        for index, item in enumerate(node.items):
+            yield from _mappings(item, (*path, index))
+
+
+def _rename_in(node: Node, rules: Mapping[str, str], path: Path, account: Account) -> None:
+    for old, new in rules.items():
+        if old not in node.entries or new in node.entries:
+            continue
+        entry = node.entries[old]
+        _rename(node, old, new)
+        block = ".".join(key for key in path if isinstance(key, str))
+        account.tell(
+            f"`{block}.{old}` was read as `{block}.{new}`", (*path, old), entry, fix=f"{new}: ..."
+        )
+
+
+def _join_betas(node: Node, path: Path, account: Account) -> None:
+    if "beta1" not in node.entries or "beta2" not in node.entries or "betas" in node.entries:
+        return
+    first, second = node.entries.pop("beta1"), node.entries.pop("beta2")
+    pair = Node([first.node, second.node], first.mark)
+    node.entries["betas"] = Entry(first.mark, pair)
+    account.tell(
+        "`beta1` and `beta2` were read as `betas`",
+        (*path, "beta1"),
+        first,
+        fix=f"betas: [{emit.show(first.node.written())}, {emit.show(second.node.written())}]",
+    )
 
 
 def nest_flat_keys(root: Node, account: Account) -> None:
@@ -303,6 +349,7 @@ STEPS: dict[int, tuple[Step, ...]] = {
         lift_type_options,
         rename_types,
         nest_flat_keys,
+        rename_inner_keys,
         lift_class_weights,
     ),
 }

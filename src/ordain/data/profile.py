@@ -15,7 +15,6 @@ _SAMPLE = 1_000
 _TOP = 20
 _COUNTED_ROWS = 1 << 20
 _VALUES_AT_ONCE = 1 << 25
-_COMPARED_AS_TEXT = (pl.Categorical, pl.Enum, pl.Object)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _profile_frame(frame: pl.DataFrame) -> dict[str, ColumnProfile]:
     frame = frame.with_columns(
         _comparable(name, dtype)
         for name, dtype in dtypes.items()
-        if dtype.is_float() or dtype.is_nested() or dtype.base_type() in _COMPARED_AS_TEXT
+        if dtype.is_float() or dtype.is_nested() or dtype.base_type() in (pl.Categorical, pl.Enum, pl.Object)
     )
     missing = frame.select(pl.all().null_count()).row(0, named=True)
     estimates = frame.select(pl.all().approx_n_unique()).row(0, named=True)

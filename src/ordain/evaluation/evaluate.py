@@ -363,7 +363,7 @@ def _unseen(sample: Sample, usable: _Usable) -> str:
     text = f"{_rows(usable.n_unseen)} left out: the label did not occur in training"
     if not isinstance(sample, ClassSample) or not len(sample) or not sample.is_finite:
         return text
-    share = float(np.sum(sample.is_hit)) / (len(sample) + usable.n_unseen)
+    share = float(np.sum(sample.is_correct)) / (len(sample) + usable.n_unseen)
     return f"{text}, so no answer is right; counted as wrong, accuracy is {share:.4f}"
 
 

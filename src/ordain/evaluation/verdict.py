@@ -40,6 +40,9 @@ def verdict_sentence(
         return f"No verdict: {judgement.headline} has no value on `{set_name}`, because {reason}."
     known = [difference for difference in differences if difference.gain is not None]
     start = f"{judgement.headline} {format_value(value)}"
+    if judgement.n_unseen:
+        count = "1 row" if judgement.n_unseen == 1 else f"{judgement.n_unseen:,} rows"
+        start = f"Without {count} whose label did not occur in training: {start}"
     if not known:
         return f"{start} on `{set_name}`; no baseline to compare with."
     hardest = min(known, key=lambda difference: difference.gain or 0.0)

@@ -130,6 +130,8 @@ class BinaryFeature(Feature[BinaryEncoding]):
         by_label = dict(zip(counts["label"].to_list(), counts["count"].to_list(), strict=True))
         values, reason = _assign(by_label, self.fallback_true_label, column.name)
         labels = _name_sides(by_label, values, column.dtype)
+        # Where training saw one side only, the usual name of the other is read all the same.
+        values = {labels[0].lower(): 0.0, labels[1].lower(): 1.0, **values}
         facts = reading_facts(column, missing=spelled.is_null())
         facts |= {"negative": labels[0], "positive": labels[1], "reason": reason}
         present = sum(by_label.values())

@@ -18,7 +18,7 @@ UNREAD_CELLS = "W507"
 
 def in_one_line(warning: Diagnostic) -> str:
     """Return what a warning says and what follows from it, without its place."""
-    return f"{warning.message}: {warning.allowed}" if warning.allowed else warning.message
+    return f"{warning.message}. {warning.allowed}" if warning.allowed else warning.message
 
 
 def tell_reading(report: ReadReport, events: Events, said: Iterable[Diagnostic] = ()) -> None:
@@ -61,9 +61,9 @@ def warn_of_training_rows(prepared: Prepared, events: Events) -> None:
         shown = f"'{_label(output.labels, values)}'" if output.labels else "one value"
         events.warn(
             "W603",
-            f"{rows} {shown} as `{output.name}`, so the model answers it for every row: give more "
-            "rows, or a split that spreads the classes, such as "
-            f"`preprocessing: {{split: {{type: stratify, column: {output.name}}}}}`",
+            f"{rows} {shown} as `{output.name}`, so there is nothing to learn about it; "
+            "give more rows, or another `preprocessing.split`"
+            + (" (`stratify` spreads the classes)" if output.labels else ""),
         )
 
 

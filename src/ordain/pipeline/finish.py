@@ -97,7 +97,7 @@ def finish(
         seconds=seconds,
         seconds_total=round(time.perf_counter() - started, 3),
         rows_per_second=rate,
-        warnings=warnings,
+        warnings=list(summary.all_warnings),
         verdict=verdict,
         facts=fitted[MODEL].facts,
     )
@@ -107,7 +107,7 @@ def finish(
         baselines=baselines,
         seconds=seconds,
         rows_per_second=rate,
-        warnings=tuple(warnings),
+        warnings=summary.all_warnings,
         verdict=verdict,
         facts=fitted[MODEL].facts,
     )

@@ -58,6 +58,8 @@ def _begin(job: Job) -> State:
         losses=torch.zeros(job.plan.steps_per_epoch, device=job.rows.device),
     )
     problem = job.checkpoints.restore(state)
+    if state.progress.stop_reason == "interrupted":
+        state.progress.stop_reason = None  # whoever stopped it has asked for it to go on
     if state.progress.total:
         job.context.events.emit(
             "note", message=f"training goes on from step {state.progress.total}"
