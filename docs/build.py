@@ -7,171 +7,294 @@ python docs/build.py --check    ends with 1 where a page differs from the code
 from __future__ import annotations
 
 import inspect
-import subprocess
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+# Help texts are wrapped to the terminal: the pages are the same on every one.
+os.environ.update(COLUMNS="100", TERMINAL_WIDTH="100", _TYPER_FORCE_DISABLE_TERMINAL="1")
 
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ordain.cli.main import app
+from ordain.config import document, emit, words
+from ordain.config.codes import CODES
 from ordain.core.component import Component, Registry, Spec
+from ordain.data.source import SOURCES
+from ordain.data.splitter import SPLITTERS
+from ordain.evaluation.metric import METRICS
+from ordain.features.feature import FEATURES
+from ordain.models.family import FAMILIES, Backend
+from ordain.models.neural import component as neural
 
 REFERENCE = Path(__file__).parent / "reference"
-COMMANDS = (
-    "init", "check", "render", "schema", "plan", "train", "evaluate", "predict", "runs",
-    "runs list", "runs show", "runs compare", "runs diff", "runs tag", "runs note", "reproduce", "diff",
-    "datasets", "cache", "cache list", "cache clear", "cache verify",
-)  # fmt: skip
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of component with a page of its own."""
+
+    title: str
+    registry: Registry[Any]
+    intro: str
+
+    @property
+    def page(self) -> str:
+        """File name of the page."""
+        return f"{self.title.replace(' ', '_')}.md"
+
+
+KINDS = (
+    Kind("sources", SOURCES, "Where rows come from: `data.source`."),
+    Kind("splitters", SPLITTERS, "How rows are divided into sets: `preprocessing.split`."),
+    Kind("feature types", FEATURES, "Column types, and the keys under their `preprocessing`."),
+    Kind("model families", FAMILIES, "What `model_type` names, and the keys of its `trainer`."),
+    Kind("encoders", neural.ENCODERS, "How a neural model reads a column: `encoder` of an input."),
+    Kind("combiners", neural.COMBINERS, "How a neural model joins its inputs: `combiner`."),
+    Kind("decoders", neural.DECODERS, "How a neural model predicts: `decoder` of an output."),
+    Kind("losses", neural.LOSSES, "What a neural model minimises: `loss` of an output."),
+    Kind("optimizers", neural.OPTIMIZERS, "How weights move: `trainer.optimizer`."),
+    Kind("schedules", neural.SCHEDULES, "How the rate goes: `trainer.learning_rate_scheduler`."),
+    Kind("metrics", METRICS, "How a model is judged: `evaluation.metrics`."),
+)
+"""Every kind of component; a test compares it with the registries there are."""
+
+BLOCKS: dict[type[Spec], tuple[str, str]] = {
+    document.Document: ("Document", "The keys at the top of a config."),
+    document.Data: ("data", ""),
+    document.Preprocessing: ("preprocessing", ""),
+    document.InputFeature: ("input_features", "Each of `input_features`."),
+    document.OutputFeature: ("output_features", "Each of `output_features`."),
+    document.TypeDefaults: ("defaults", "Each type under `defaults`."),
+    document.Evaluation: ("evaluation", ""),
+    Backend: ("backend", ""),
+}
+"""Blocks of the document with their headings."""
+
+LINKED = {
+    "model_type": "[a model family](model_families.md)",
+    "trainer": "the keys of the [model family](model_families.md)",
+    "metrics": "a list of [metrics](metrics.md)",
+    "class_weights": "a mapping of labels to a number above 0, or 'balanced'",
+}
+"""Keys whose type the specs hold looser than the language does."""
 
 
 def main() -> int:
     """Write or check every page; return the exit code."""
-    is_check = "--check" in sys.argv
-    stale = []
-    for name, text in pages():
-        path = REFERENCE / name
-        if is_check:
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
-                stale.append(path)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    made = dict(pages())
+    if "--check" not in sys.argv:
+        REFERENCE.mkdir(parents=True, exist_ok=True)
+        for name, text in made.items():
+            (REFERENCE / name).write_text(text, encoding="utf-8")
+        return 0
+    stale = stale_pages(made)
     for path in stale:
         print(f"{path} is not in step with the code; run: make docs")
     return 1 if stale else 0
 
 
+def stale_pages(made: dict[str, str]) -> list[Path]:
+    """Return pages that are missing, differ from the code, or have nothing in it any more."""
+    there = {path.name: path for path in REFERENCE.glob("*.md")}
+    stale = [path for name, path in there.items() if name not in made]
+    for name, text in made.items():
+        path = REFERENCE / name
+        if name not in there or path.read_text(encoding="utf-8") != text:
+            stale.append(path)
+    return sorted(stale)
+
+
 def pages() -> Iterator[tuple[str, str]]:
     """Yield file name and text of every page."""
-    for title, registry, intro in registries():
-        yield f"{title.replace(' ', '_')}.md", component_page(title, registry, intro)
-    yield "config.md", config_page()
-    yield "commands.md", commands_page()
+    for kind in KINDS:
+        yield kind.page, _joined(component_page(kind))
+    yield "config.md", _joined(config_page())
+    yield "commands.md", _joined(commands_page())
+    yield "codes.md", _joined(codes_page())
+    yield "README.md", _joined(index_page())
 
 
-def registries() -> list[tuple[str, Registry[Any], str]]:
-    """Return what has a page of its own: title, registry, one sentence."""
-    from ordain.data.source import SOURCES
-    from ordain.data.splitter import SPLITTERS
-    from ordain.evaluation.metric import METRICS
-    from ordain.features.feature import FEATURES
-    from ordain.models.family import FAMILIES
-    from ordain.models.neural.component import (
-        COMBINERS,
-        DECODERS,
-        ENCODERS,
-        LOSSES,
-        OPTIMIZERS,
-        SCHEDULES,
-    )
-
+def index_page() -> list[str]:
+    """Return the list of the pages."""
     return [
-        ("sources", SOURCES, "Where rows come from: `data.source`."),
-        ("splitters", SPLITTERS, "How rows are divided into sets: `preprocessing.split`."),
-        ("feature types", FEATURES, "Column types, and the keys under their `preprocessing`."),
-        ("model families", FAMILIES, "What `model_type` names, and the keys of its `trainer`."),
-        ("encoders", ENCODERS, "How a neural model reads a column: `encoder` of an input."),
-        ("combiners", COMBINERS, "How a neural model joins its inputs: `combiner`."),
-        ("decoders", DECODERS, "How a neural model predicts an output: `decoder` of an output."),
-        ("losses", LOSSES, "What a neural model minimises: `loss` of an output."),
-        ("optimizers", OPTIMIZERS, "How a neural model's weights move: `trainer.optimizer`."),
-        ("schedules", SCHEDULES, "How the learning rate goes: `trainer.learning_rate_scheduler`."),
-        ("metrics", METRICS, "How a model is judged: `evaluation.metrics`."),
+        "# Reference",
+        "",
+        "Written from the code by `make docs`; not edited by hand.",
+        "",
+        "- [The config](config.md): every block and key that is not a component's",
+        *(f"- [{kind.title.capitalize()}]({kind.page}): {_lower(kind.intro)}" for kind in KINDS),
+        "- [Commands](commands.md): the help text of each",
+        "- [Codes](codes.md): every fault of a config, with its page",
     ]
 
 
-def component_page(title: str, registry: Registry[Any], intro: str) -> str:
+def component_page(kind: Kind) -> list[str]:
     """Return the page of one kind of component."""
-    lines = [f"# {title.capitalize()}", "", intro, ""]
-    aliases = registry.aliases()
-    for name in registry.names():
-        cls = registry.get(name)
+    lines = [f"# {kind.title.capitalize()}", "", kind.intro, ""]
+    lines += ["A component of your own is named as `type: module:Class`.", ""]
+    aliases = kind.registry.aliases()
+    for name in kind.registry.names():
+        cls = kind.registry.get(name)
         lines += [f"## {name}", "", _text(cls), ""]
         others = sorted(alias for alias, target in aliases.items() if target == name)
         if others:
             lines += [f"Also read as: {', '.join(f'`{other}`' for other in others)}.", ""]
+        lines += facts(cls)
         lines += keys_table(cls)
         trainer = getattr(cls, "Trainer", None)
         if trainer is not None:
-            lines += ["### trainer", "", *keys_table(trainer)]
-    return "\n".join(lines).rstrip() + "\n"
+            lines += [f"### trainer of {name}", "", *keys_table(trainer)]
+    return lines
 
 
-def config_page() -> str:
+def facts(cls: type[Component]) -> list[str]:
+    """Return what a component fits, where its class says so."""
+    types = getattr(cls, "types", None)
+    if types:
+        return [f"For outputs of type {', '.join(f'`{name}`' for name in sorted(types))}.", ""]
+    kinds = getattr(cls, "kinds", None)
+    if kinds:
+        fitting = [name for name, found in document.KINDS_OF_TYPE.items() if found & set(kinds)]
+        return [f"For columns of type {', '.join(f'`{name}`' for name in fitting)}.", ""]
+    return []
+
+
+def config_page() -> list[str]:
     """Return the page of the document's own blocks."""
-    from ordain.config import document
-    from ordain.models.family import Backend
-
     lines = [
         "# The config",
         "",
-        "Every key that is not a component's; those have pages of their own.",
+        "Every key that is not a component's; those have [pages of their own](README.md).",
         "",
     ]
-    blocks: list[type[Spec]] = [
-        document.Document, document.Data, document.Preprocessing, document.InputFeature,
-        document.OutputFeature, document.TypeDefaults, document.Evaluation, Backend,
-    ]  # fmt: skip
-    for block in blocks:
-        lines += [f"## {block.__name__}", "", _text(block), "", *keys_table(block)]
-    return "\n".join(lines).rstrip() + "\n"
+    for block, (title, intro) in BLOCKS.items():
+        lines += [f"## {title}", "", intro or _text(block), "", *keys_table(block)]
+    return lines
 
 
-def commands_page() -> str:
+def commands_page() -> list[str]:
     """Return the page of the commands: their own help texts."""
     lines = ["# Commands", ""]
-    for command in COMMANDS:
-        done = subprocess.run(
-            [sys.executable, "-m", "ordain.cli.main", *command.split(), "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"COLUMNS": "100", "PATH": "/usr/bin:/bin"},
-        )
-        text = done.stdout.replace("python -m ordain.cli.main", "ordain").strip()
-        lines += [f"## ordain {command}", "", "```text", text, "```", ""]
-    return "\n".join(lines).rstrip() + "\n"
+    for name, command, context in commands():
+        text = command.get_help(context).strip()
+        lines += [f"## {name}", "", "```text", text, "```", ""]
+    return lines
+
+
+def commands() -> Iterator[tuple[str, Any, Any]]:
+    """Yield every command with its full name and its context, the groups before their own."""
+    yield from _commands(typer.main.get_command(app), "ordain", None)
+
+
+def _commands(command: Any, name: str, parent: Any) -> Iterator[tuple[str, Any, Any]]:
+    context = command.context_class(
+        command, info_name=name, parent=parent, terminal_width=100, help_option_names=["-h", "--help"]
+    )
+    if parent is not None:
+        yield context.command_path, command, context
+    for inner, found in getattr(command, "commands", {}).items():
+        yield from _commands(found, inner, context)
+
+
+def codes_page() -> list[str]:
+    """Return the page of the faults of a config."""
+    lines = [
+        "# Codes",
+        "",
+        "E1xx the text is not a document; E2xx names, keys and values; E3xx rules between keys;",
+        "E4xx the document against the data; W5xx warnings. Each page has a failing document, the",
+        "text that is printed, and the mended document.",
+        "",
+        "| code | meaning |",
+        "| --- | --- |",
+    ]
+    return [*lines, *(f"| [{c}](../../cases/config/{c}.md) | {m} |" for c, m in CODES.items())]
 
 
 def keys_table(cls: type[Spec]) -> list[str]:
     """Return the table of a spec's keys."""
+    root = words.schema_of(cls)
+    described = cls.field_descriptions()
     rows = []
     for name, field in cls.model_fields.items():
         if name == "type" and issubclass(cls, Component):
             continue
-        described = " ".join((field.description or "").split()).replace("|", "\\|")
-        rows.append(f"| `{name}` | {_kind(field)} | {_default(field)} | {described} |")
+        meaning = " ".join(described.get(name, "").split())
+        kind = LINKED.get(name) or _kind(root["properties"][name], root)
+        cells = (f"`{name}`", kind, _default(field), meaning)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     if not rows:
         return ["It has no keys.", ""]
     return ["| key | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""]
 
 
-def _kind(field: FieldInfo) -> str:
-    text = (
-        str(field.annotation)
-        if not isinstance(field.annotation, type)
-        else field.annotation.__name__
-    )
-    for module in ("typing.", "pydantic.types.", "ordain."):
-        text = text.replace(module, "")
-    text = text.split("Annotated")[0] + "component" if "OneOf" in text else text
-    return "`" + text.replace("|", "\\|") + "`" if len(text) < 90 else "see meaning"
+def _kind(schema: Schema, root: Schema) -> str:
+    """Return what may stand there, in words, with a link to what has a page."""
+    texts = []
+    for part in words.branches({**schema, "$defs": root.get("$defs", {})}):
+        if part.get("type") == "null":
+            continue
+        if "x-component" in part:
+            texts.append(_link(part["x-component"]))
+        elif part.get("title") in _TITLES:
+            texts.append(f"[the keys of `{_TITLES[part['title']]}`](config.md#{_TITLES[part['title']]})")
+        elif part.get("type") == "array" and isinstance(part.get("items"), dict):
+            texts.append(_list(part, root))
+        elif part.get("type") == "object" and isinstance(part.get("additionalProperties"), dict):
+            texts.append(f"a mapping of names to {_kind(part['additionalProperties'], root)}")
+        else:
+            texts.append(words.phrase(part, root))
+    unique = list(dict.fromkeys(texts))
+    return ", ".join(unique[:-1]) + (" or " if len(unique) > 1 else "") + "".join(unique[-1:])
+
+
+def _list(schema: Schema, root: Schema) -> str:
+    if "prefixItems" in schema or schema.get("minItems") == schema.get("maxItems") != None:  # noqa: E711
+        return words.phrase(schema, root)
+    inner = _kind(schema["items"], root)
+    return f"a list, each {inner}" if inner else "a list"
+
+
+_TITLES = {block.__name__: title for block, (title, _) in BLOCKS.items()}
+
+
+def _link(kind: str) -> str:
+    page = next((known.page for known in KINDS if known.registry.kind == kind), None)
+    article = "an" if kind[0] in "aeiou" else "a"
+    return f"[{article} {kind}]({page})" if page else f"{article} {kind}"
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default_factory is not None:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, Component):
+        return f"`{value.type_name()}`" if value.type_name() != document.AUTO else ""
+    if isinstance(value, BaseModel) or value in ({}, (), [], ""):
         return ""
-    return (
-        "required"
-        if field.default is PydanticUndefined
-        else f"`{field.default!r}`".replace("|", "\\|")
-    )
+    shown = list(value) if isinstance(value, tuple) else value
+    return "" if shown is None else f"`{emit.show(shown)}`"
 
 
 def _text(cls: type) -> str:
-    return inspect.cleandoc(cls.__doc__ or "")
+    """Return the docstring of a class without the parts that are for its authors."""
+    text = inspect.cleandoc(cls.__doc__ or "")
+    return text.split("\n\nAttributes:")[0].split("\n\nClass attributes:")[0]
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:].rstrip(".")
+
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(lines).rstrip() + "\n"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import typer
 from ordain.cli.console import print_json
 from ordain.cli.options import Config, Dataset, Json, Overrides
 
-
 UNREADABLE = "E400"
 """Code of data that cannot be read: no fault of the config, so the command ends as `train` does."""
 

@@ -23,6 +23,7 @@ from ordain.cli import (
     reproduce,
     runs,
     schema,
+    synthesize,
     train,
 )
 from ordain.cli.deferred import defer
@@ -48,6 +49,7 @@ app.command("predict")(predict.predict)
 app.add_typer(runs.app, name="runs")
 app.command("reproduce")(reproduce.reproduce)
 app.command("diff")(diff.diff)
+app.command("synthesize")(synthesize.synthesize)
 app.command("datasets")(datasets.datasets)
 app.add_typer(cache.app, name="cache")
 

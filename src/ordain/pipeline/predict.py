@@ -62,10 +62,7 @@ def predict(
     from ordain.pipeline.find import bundle_folder
 
     started = time.perf_counter()
-    if output is not None and output.suffix not in FORMATS:
-        raise UsageError(
-            f"'{output}' cannot be written\n  Possible: a file that ends in {', '.join(FORMATS)}"
-        )
+    _check_format(output)
     model = bundle if isinstance(bundle, Model) else load(bundle_folder(bundle))
     table = read_table(open_source(data))
     kept = table.schema.names() if list(keep) == ["all"] else list(keep)
@@ -84,6 +81,24 @@ def predict(
     seconds = time.perf_counter() - started
     warnings = (*reading_warnings(table.report), *seen.warnings().values())
     return Predicted(table.n_rows, seconds, output, warnings)
+
+
+def write_rows(frame: pl.DataFrame, output: Path | None) -> None:
+    """Write rows to a `.csv`, `.jsonl` or `.parquet` file, or as CSV to the standard output.
+
+    Raises:
+        UsageError: an output of another kind.
+    """
+    _check_format(output)
+    with _writer(output) as write:
+        write(frame)
+
+
+def _check_format(output: Path | None) -> None:
+    if output is not None and output.suffix not in FORMATS:
+        raise UsageError(
+            f"'{output}' cannot be written\n  Possible: a file that ends in {', '.join(FORMATS)}"
+        )
 
 
 def _blocks(frame: pl.LazyFrame, n_rows: int) -> Iterator[pl.DataFrame]:

@@ -72,7 +72,6 @@ class Prepared:
             n_rows=stop - start,
         )
 
-
     def truth(self, table: Table, name: str, *, limit: int | None = None) -> dict[str, pl.Series]:
         """Return the output columns of a set's rows as they were read."""
         rows = self.split.rows(name)[:limit]
