@@ -195,7 +195,11 @@ def commands() -> Iterator[tuple[str, Any, Any]]:
 
 def _commands(command: Any, name: str, parent: Any) -> Iterator[tuple[str, Any, Any]]:
     context = command.context_class(
-        command, info_name=name, parent=parent, terminal_width=100, help_option_names=["-h", "--help"]
+        command,
+        info_name=name,
+        parent=parent,
+        terminal_width=100,
+        help_option_names=["-h", "--help"],
     )
     if parent is not None:
         yield context.command_path, command, context
@@ -227,7 +231,8 @@ def keys_table(cls: type[Spec]) -> list[str]:
         if name == "type" and issubclass(cls, Component):
             continue
         meaning = " ".join(described.get(name, "").split())
-        kind = LINKED.get(name) or _kind(root["properties"][name], root)
+        with_null = not field.is_required() and field.default is not None
+        kind = LINKED.get(name) or _kind(root["properties"][name], root, with_null=with_null)
         cells = (f"`{name}`", kind, _default(field), meaning)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     if not rows:
@@ -235,31 +240,31 @@ def keys_table(cls: type[Spec]) -> list[str]:
     return ["| key | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""]
 
 
-def _kind(schema: Schema, root: Schema) -> str:
+def _kind(schema: Schema, root: Schema, *, with_null: bool = False) -> str:
     """Return what may stand there, in words, with a link to what has a page."""
+    plain: list[Schema] = []
     texts = []
     for part in words.branches({**schema, "$defs": root.get("$defs", {})}):
-        if part.get("type") == "null":
-            continue
         if "x-component" in part:
             texts.append(_link(part["x-component"]))
         elif part.get("title") in _TITLES:
-            texts.append(f"[the keys of `{_TITLES[part['title']]}`](config.md#{_TITLES[part['title']]})")
+            title = _TITLES[part["title"]]
+            texts.append(f"[the keys of `{title}`](config.md#{title})")
         elif part.get("type") == "array" and isinstance(part.get("items"), dict):
             texts.append(_list(part, root))
         elif part.get("type") == "object" and isinstance(part.get("additionalProperties"), dict):
             texts.append(f"a mapping of names to {_kind(part['additionalProperties'], root)}")
-        else:
-            texts.append(words.phrase(part, root))
-    unique = list(dict.fromkeys(texts))
-    return ", ".join(unique[:-1]) + (" or " if len(unique) > 1 else "") + "".join(unique[-1:])
+        elif part.get("type") != "null" or with_null:
+            plain.append(part)
+    texts += [words.phrase({"anyOf": plain}, root)] if plain else []
+    return ", or ".join(dict.fromkeys(texts))
 
 
 def _list(schema: Schema, root: Schema) -> str:
-    if "prefixItems" in schema or schema.get("minItems") == schema.get("maxItems") != None:  # noqa: E711
+    count = schema.get("minItems")
+    if count is not None and count == schema.get("maxItems"):
         return words.phrase(schema, root)
-    inner = _kind(schema["items"], root)
-    return f"a list, each {inner}" if inner else "a list"
+    return f"a list, each {_kind(schema['items'], root)}"
 
 
 _TITLES = {block.__name__: title for block, (title, _) in BLOCKS.items()}

@@ -102,3 +102,28 @@ def test_keys_without_effect_are_told_and_dropped():
         "`top_k`",
         "`ludwig_version`",
     ]
+
+
+def test_older_keys_of_layers_optimizers_and_encoders_are_read_as_those_of_today():
+    text = """
+input_features:
+  - {name: a, type: number, encoder: {type: dense, num_layers: 2}}
+output_features:
+  - {name: b, type: binary, fc_layers: [{fc_size: 24}]}
+trainer:
+  optimizer: {type: adam, beta1: 0.8, beta2: 0.99, epsilon: 1.0e-07}
+"""
+    document = Config.load(text, env={}).document
+    assert document.inputs[0].encoder.num_fc_layers == 2
+    assert document.output_features[0].decoder.fc_layers[0].output_size == 24
+    optimizer = document.trainer.optimizer
+    assert (optimizer.betas, optimizer.eps) == ((0.8, 0.99), 1e-07)
+
+
+def test_a_range_for_predictions_gets_a_message_of_its_own():
+    [fault] = faults_of(
+        "input_features: {a: number}\n"
+        "output_features:\n  - {name: b, type: number, clip: [0, 5]}\n"
+    )
+    assert fault.code == "E208"
+    assert "clip_to_training_range" in fault.allowed

@@ -28,6 +28,7 @@ from ordain.cli import (
 )
 from ordain.cli.deferred import defer
 from ordain.core.errors import OrdainError
+from ordain.core.files import store_error
 
 app = typer.Typer(
     name="ordain",
@@ -79,6 +80,11 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        known = store_error(error.errno, error.filename or "the output")
+        fail(known, as_json="--json" in arguments)
 
 
 def fail(error: OrdainError, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from ordain.config.draft import Draft
 from ordain.config.explain import read_spec, unknown_component
 from ordain.core.component import Registry
 from ordain.core.diagnostics import Diagnostic
+from ordain.core.errors import UsageError
 
 
 def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iterator[Diagnostic]:
@@ -21,12 +22,12 @@ def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iter
     for index, metric in enumerate(metrics):
         path = ("evaluation", "metrics", index)
         name = metric if isinstance(metric, str) else str(metric.get("type"))
-        if not registry.has(name):
+        cls = _class(registry, name)
+        if cls is None:
             yield unknown_component(
                 "metric", path, draft.root, registry.names(), aliases=registry.aliases()
             )
             continue
-        cls = registry.get(name)
         keys = {} if isinstance(metric, str) else metric
         _, faults = read_spec(cls, {**keys, "type": cls.type_name()}, draft.root, path, draft.homes)
         yield from faults
@@ -40,6 +41,14 @@ def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iter
                 allowed=f"It is for {' and '.join(sorted(cls.types))} outputs; "
                 f"yours may have: {', '.join(fitting)}.",
             )
+
+
+def _class(registry: Registry[Any], name: str) -> Any:
+    """Return the metric of a name or of ``module:Class``; None where there is none."""
+    try:
+        return registry.get(name)
+    except UsageError:
+        return None
 
 
 def metric_registry() -> Registry[Any]:

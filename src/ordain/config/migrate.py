@@ -187,11 +187,11 @@ def rename_inner_keys(root: Node, account: Account) -> None:
     for part, components in ludwig.RENAMED_PARTS.items():
         for section in FEATURES_KEYS:
             for index, item in _items(root, section):
-                node, named = item.get(part), item.get("type")
+                block, named = item.get(part), item.get("type")
                 cls = _class(item, part, str(named.value)) if named is not None else None
-                if node is not None and node.is_mapping and cls is not None:
+                if block is not None and block.is_mapping and cls is not None:
                     rules = components.get(cls.type_name(), {})
-                    _rename_in(node, rules, (section, index, part), account)
+                    _rename_in(block, rules, (section, index, part), account)
 
 
 def _mappings(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:

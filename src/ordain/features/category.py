@@ -26,6 +26,7 @@ from ordain.features.facts import counted, reading_facts, unusable, unusable_val
 from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
 from ordain.features.labels import (
     LabelType,
+    count_labels,
     is_readable,
     label_type,
     read_label,
@@ -114,12 +115,10 @@ class CategoryFeature(Feature[CategoryEncoding]):
         """Return the labels of the training rows that are frequent enough."""
         if not is_readable(column.dtype):
             raise wrong_kind(column, type_name="category", fix="derive a label from it first")
-        labels = read_labels(column, lowercase=self.lowercase)
-        facts = reading_facts(column, missing=labels.is_null())
-        fill = self._fill_label()
-        if fill is not None:
-            labels = labels.fill_null(fill)
-        counts = _count(labels)
+        counts, n_missing = count_labels(
+            column, lowercase=self.lowercase, fill=self._fill_label()
+        )
+        facts: dict[str, Any] = {"n_rows": len(column), "n_missing": n_missing}
         kept = counts.filter(pl.col("count") >= self.min_count)
         kept = kept.head(self.most_common) if self.most_common else kept
         facts |= _label_facts(counts, kept)
@@ -283,12 +282,6 @@ class CategoryFeature(Feature[CategoryEncoding]):
             on_unseen="error" if self.unseen == "error" else "id",
             unseen_id=mode_id if self.unseen == "mode" else default,
         )
-
-
-def _count(labels: pl.Series) -> pl.DataFrame:
-    """Return `label` and `count`, most frequent first, ties by label."""
-    counts = labels.drop_nulls().rename("label").value_counts(name="count")
-    return counts.sort("count", "label", descending=[True, False])
 
 
 def _label_facts(counts: pl.DataFrame, kept: pl.DataFrame) -> dict[str, Any]:

@@ -15,7 +15,6 @@ runs/<name>/<id>/
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -25,7 +24,7 @@ from typing import Any
 
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import StoreError, UsageError
-from ordain.core.files import read_json, write_json
+from ordain.core.files import read_json, store_error, write_json
 
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
 
@@ -108,19 +107,20 @@ class Runs:
             except FileExistsError:
                 continue
             except OSError as error:
-                raise StoreError(
-                    f"{folder}: {os.strerror(error.errno or 0)}\n"
-                    "  Fix: set ORDAIN_HOME to a folder that can be written"
-                ) from error
+                raise store_error(error.errno or 0, folder) from error
             run = Run(folder)
-            run.update(
-                state=RUNNING,
-                key=key,
-                process=_process(),
-                started=round(time.time(), 3),
-                tags=[],
-                note="",
-            )
+            try:
+                run.update(
+                    state=RUNNING,
+                    key=key,
+                    process=_process(),
+                    started=round(time.time(), 3),
+                    tags=[],
+                    note="",
+                )
+            except StoreError:
+                folder.rmdir()
+                raise
             return run
         raise StoreError(f"{base}: too many runs in one second")
 

@@ -43,7 +43,7 @@ class RandomSplitter(Splitter):
     stratify: str | None = None
     """Column whose classes (or bins of a number) each set has in equal shares."""
     k_fold: Folds = None
-    """Number of folds, each of which tests once, in place of the sets."""
+    """Number of folds, each of which tests once, to judge the recipe beside the sets."""
 
     def columns(self) -> tuple[str, ...]:
         """Return the column to stratify by, if any."""

@@ -44,7 +44,7 @@ class StratifySplitter(Splitter):
     sets: Sets = None
     """Shares of any named sets, 'train' among them, in place of `probabilities`."""
     k_fold: Folds = None
-    """Number of folds, each of which tests once, in place of the sets."""
+    """Number of folds, each of which tests once, to judge the recipe beside the sets."""
 
     def columns(self) -> tuple[str, ...]:
         """Return the column of the classes."""

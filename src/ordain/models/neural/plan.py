@@ -147,7 +147,8 @@ def _epochs(
     if kinds.is_pretrained:
         epochs, why = 3, "pretrained weights"
     elif kinds.is_sequence:
-        epochs, why = 12, "sequences from scratch"
+        epochs = int(min(12, max(3, 40_000 // max(1, n_rows))))
+        why = f"sequences from scratch, {n_rows} rows"
     elif kinds.is_bag:
         epochs = int(min(15, max(3, 80_000 // max(1, n_rows))))
         why = f"bags of n-grams, {n_rows} rows"

@@ -14,6 +14,7 @@ from ordain.models.neural.blocks.activation import Activation
 from ordain.models.neural.blocks.dropout import Dropout
 from ordain.models.neural.blocks.initializer import initialize
 from ordain.models.neural.blocks.linear import Floats, NTKLinear, RowFunction, row_of_linear
+from ordain.models.neural.blocks.parameter import set_paces
 
 _RATE = 0.001
 """Learning rate of plain layers where it is chosen automatically, whatever stands beside them."""
@@ -48,6 +49,7 @@ class MLP(nn.Module):
         self.layers = nn.ModuleList(
             _plain_layer(before, layer) for before, layer in zip(widths[:-1], layers, strict=True)
         )
+        set_paces(self, _RATE)
         self._residual = [residual and before == after for before, after in pairwise(widths)]
 
     def forward(self, x: Tensor) -> Tensor:
