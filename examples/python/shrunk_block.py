@@ -18,4 +18,5 @@ class Shrunk(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Return the weighed numbers."""
         return torch.tanh(numbers * self.steepness) * self.weight

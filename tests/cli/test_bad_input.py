@@ -188,7 +188,7 @@ def test_unreadable_data_ends_with_one(case: str, command: Command) -> None:
     declare(data={"source": "a.csv"})
     assert said(expected, command("train", "c.yaml", code=1))
     text = command("check", "c.yaml", code=1)
-    assert said(r"E400 c.yaml:\d+:\d+  " + expected, text)
+    assert said(r"E400 c.yaml:\d+:\d+  .*" + expected, text)
     assert "DataError" in command("train", "c.yaml", "--json", code=1)
 
 
@@ -356,9 +356,9 @@ def test_bytes_that_are_not_utf8_are_read_and_told(frame: pl.DataFrame, command:
 def test_words_for_missing_do_not_stop_training(frame: pl.DataFrame, command: Command) -> None:
     frame.write_csv("a.csv", null_value="NA")
     declare()
-    command("train", "c.yaml", "-d", "a.csv", "-q")
-    (log,) = Path("home").glob("runs/*/*/events.jsonl")
-    assert log.exists()
+    text = command("train", "c.yaml", "-d", "a.csv")
+    count = frame["charges"].null_count()
+    assert f"reading: {count} cells hold a word for missing (`charges`: 'NA' {count})" in text
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,10 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
-    except BrokenPipeError:
+    except OSError as error:
+        # Polars raises a plain OSError without a number where the reader of a pipe has gone.
+        if not (isinstance(error, BrokenPipeError) or "os error 32" in str(error)):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:

@@ -213,6 +213,8 @@ def read_part(draft: Draft, part: str, type_name: str, path: Path) -> Component 
     found: Component | None = read_component(
         draft, registry, place, default=default, subject=of, names=names, owner=type_name
     )
+    # Asked again: a component named as `module:Class` has been registered by now.
+    names = fitting(part, type_name)
     if found is not None and found.type in registry.names() and found.type not in names:
         code = {"encoder": "E305", "decoder": "E306", "loss": "E307"}[part]
         article = "an" if part == "encoder" else "a"

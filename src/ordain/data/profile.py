@@ -13,7 +13,7 @@ from ordain.data.table import Table
 _EXACT = 10_000
 _SAMPLE = 1_000
 _TOP = 20
-_COUNTED_ROWS = 1 << 20
+_COUNTED_ROWS = 1 << 17
 _VALUES_AT_ONCE = 1 << 25
 
 
@@ -25,8 +25,8 @@ class ColumnProfile:
         n_distinct: distinct present values; exact up to 10,000, above it an estimate.
         sample: up to 1,000 present values, spread evenly over the table.
         top: up to 20 most frequent present values (as text) with their counts, most frequent
-            first; ties in the order of the text. Counted over a million rows spread evenly, and
-            scaled, where a larger table has more than 10,000 distinct values.
+            first; ties in the order of the text. Counted over some 130,000 rows spread evenly,
+            and scaled, where a larger table has more than 10,000 distinct values.
     """
 
     name: str

@@ -106,7 +106,15 @@ def profiles_of(config: Config, data: Any) -> Mapping[str, ColumnProfile] | None
 def _unread(error: DataError, config: Config, data: Any) -> Diagnostic:
     """Return the fault of rows that cannot be read, where the config names them."""
     message, _, fix = error.message.partition("\n  Fix: ")
-    return Diagnostic("E400", message, _place(config, data), _SOURCE, fix=fix or None)
+    first, *rest = message.split("\n")
+    return Diagnostic(
+        "E400",
+        first,
+        _place(config, data),
+        _SOURCE,
+        fix="\n".join(line.strip() for line in fix.split("\n")) or None,
+        notes=tuple(line.strip() for line in rest),
+    )
 
 
 def _told(message: str, config: Config, data: Any) -> Diagnostic:

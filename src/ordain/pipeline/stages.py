@@ -12,6 +12,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,8 @@ class Stages:
     seconds: dict[str, float] = field(default_factory=dict)
     learning: dict[str, float] = field(default_factory=dict)
     artefacts: list[Artefact] = field(default_factory=list)
+    _keepers: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
+    _keeping: list[Future[Artefact]] = field(default_factory=list)
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -123,26 +126,42 @@ class Stages:
         return artefact
 
     def read(self, source: Source, expressions: Mapping[str, Any], *, seed: int) -> Table:
-        """Return the table of a source, parsed once."""
+        """Return the table of a source, parsed once.
+
+        One that stays in memory is returned once it is parsed, while a thread still writes its
+        artefact: `profile` waits for that, and raises what went wrong.
+        """
         with self.timed("read"):
             request = read_request(source.fingerprint(), expressions, seed=seed)
-            parsed: list[Table] = []
-            artefact = self.obtain(
-                request,
-                lambda folder: parsed.append(
-                    _keep_table(source, request, expressions, seed, folder)
-                ),
-            )
-            in_memory = [table for table in parsed if table.n_rows <= ROWS_IN_MEMORY]
-            return in_memory[0] if in_memory else _open_table(source, artefact.folder, request.key)
+            parsed: Future[Table] = Future()
+
+            def build(folder: Path) -> None:
+                table = _parse_table(source, request, expressions, seed)
+                if table.n_rows <= ROWS_IN_MEMORY:
+                    parsed.set_result(table)
+                is_kept = not source.is_columnar or any(expressions.values())
+                _keep_table(table, folder, with_rows=is_kept)
+
+            kept = self._keepers.submit(self.obtain, request, build)
+            wait([parsed, kept], return_when=FIRST_COMPLETED)
+            if parsed.done():
+                self._keeping.append(kept)
+                return parsed.result()
+            return _open_table(source, kept.result().folder, request.key)
 
     def profile(self, table: Table, columns: Sequence[str]) -> dict[str, ColumnProfile]:
-        """Return one look at each column."""
+        """Return one look at each column.
+
+        Raises:
+            StoreError: the table that was read could not be kept.
+        """
         with self.timed("profile"):
             artefact = self.obtain(
                 profile_request(table, columns),
                 lambda folder: _keep_profiles(table, columns, folder),
             )
+            while self._keeping:
+                self._keeping.pop().result()
             return _open_profiles(artefact.folder)
 
     def split(
@@ -293,8 +312,8 @@ def _options(feature: Feature[Any]) -> dict[str, Any]:
     return {**feature.model_dump(mode="json"), "version": feature.version}
 
 
-def _keep_table(
-    source: Source, request: Request, expressions: Mapping[str, Any], seed: int, folder: Path
+def _parse_table(
+    source: Source, request: Request, expressions: Mapping[str, Any], seed: int
 ) -> Table:
     from ordain.data import apply_expressions
 
@@ -302,11 +321,14 @@ def _keep_table(
     table = Table(frame, request.key, report.n_rows, report)
     if any(expressions.values()):
         table = apply_expressions(table, **expressions, seed=seed)
-    if not source.is_columnar or any(expressions.values()):
-        table.frame.sink_ipc(folder / TABLE_FILE, compression="uncompressed")
     report = replace(table.report, n_rows=table.n_rows)
-    write_json(folder / "read.json", report.to_json())
     return replace(table, fingerprint=request.key, report=report)
+
+
+def _keep_table(table: Table, folder: Path, *, with_rows: bool) -> None:
+    if with_rows:
+        table.frame.sink_ipc(folder / TABLE_FILE, compression="uncompressed")
+    write_json(folder / "read.json", table.report.to_json())
 
 
 def _open_table(source: Source, folder: Path, fingerprint: str) -> Table:

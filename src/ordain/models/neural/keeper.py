@@ -20,8 +20,8 @@ from ordain.models.neural.suspects import explain_lost_loss
 from ordain.models.neural.trainer import NeuralTrainer
 
 _PULSE_STEPS = 100
-"""Steps between looks at the loss, the clock and the stop signal; none waits for the device more
-often than this."""
+"""Steps between looks at the loss and reports of progress: a look at the loss waits for the
+device."""
 
 
 @dataclass
@@ -55,13 +55,16 @@ class Keeper:
         self._every, self._unit = int(number), (unit or "epochs").rstrip("s")
 
     def after_step(self) -> None:
-        """Evaluate where a round is over; now and then look at the loss, the clock, the signal."""
+        """Evaluate where a round is over; look at signal, clock and, now and then, the loss."""
         # The round comes first: a checkpoint at its last step must hold its evaluation.
         if self._is_round_over():
             self._end_round()
+        self._look_around()
         if self._state.progress.total % _PULSE_STEPS == 0:
-            self._pulse()
+            self._check_losses()
+            self._say_progress()
         self._write_if_due("step")
+        self._write_if_due("second")
 
     def finish(self) -> None:
         """Say why training ended, and leave a checkpoint from which nothing is left to do."""
@@ -88,12 +91,10 @@ class Keeper:
         job.context.events.emit("epoch", **record)
         if job.validation is not None:
             self._judge(record["metrics"])
-        self._look_around()
         if job.trainer.steps_per_checkpoint:
             self._write()
         else:
             self._write_if_due("epoch")
-            self._write_if_due("second")
         job.network.train()
 
     def _evaluate(self) -> dict[str, Any]:
@@ -140,16 +141,12 @@ class Keeper:
         if 0 <= job.plan.early_stop <= progress.since_best:
             progress.stop_reason = "early_stop"
 
-    def _pulse(self) -> None:
-        self._check_losses()
-        self._look_around()
-        self._say_progress()
-        self._write_if_due("second")
-
     def _look_around(self) -> None:
         """Look at the stop signal and the clock."""
         job, progress = self._job, self._state.progress
         progress.seconds = job.clock() - self._started
+        if progress.stop_reason is not None or progress.total >= job.plan.total_steps:
+            return  # it is over for a reason that does not depend on the clock
         budget = job.trainer.time_budget_seconds
         if job.context.stop.is_set():
             progress.stop_reason = "interrupted"
@@ -172,17 +169,17 @@ class Keeper:
         self._n_checked = step
 
     def _write_if_due(self, unit: str) -> None:
-        if unit != self._unit or not self._every:
-            return
-        progress = self._state.progress
-        is_due = {
-            "epoch": progress.step == self._job.plan.steps_per_epoch
-            and (progress.epoch + 1) % self._every == 0,
-            "step": progress.total % self._every == 0,
-            "second": self._job.clock() - self._last_write >= self._every,
-        }[unit]
-        if is_due:
+        if unit == self._unit and self._every and self._is_due():
             self._write()
+
+    def _is_due(self) -> bool:
+        progress = self._state.progress
+        if self._unit == "second":
+            return self._job.clock() - self._last_write >= self._every
+        if self._unit == "step":
+            return progress.total % self._every == 0
+        is_end = progress.step == self._job.plan.steps_per_epoch
+        return is_end and (progress.epoch + 1) % self._every == 0
 
     def _write(self) -> None:
         self._job.checkpoints.write(self._state)

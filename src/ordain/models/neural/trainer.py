@@ -102,8 +102,8 @@ class NeuralTrainer(Spec):
         Annotated[int, Field(ge=0)]
         | Annotated[str, Field(pattern=r"^[1-9]\d* (epochs?|steps?|seconds?)$")]
     ) = "20 seconds"
-    """Epochs between checkpoints, or '500 steps', '30 seconds'; 0 writes none. Seconds are looked
-    at after each epoch and each hundred steps; when a checkpoint is written changes no result."""
+    """Epochs between checkpoints, or '500 steps', '30 seconds'; 0 writes none. When a checkpoint is
+    written changes no result."""
     steps_per_checkpoint: int = Field(0, ge=0)
     """Steps between evaluations, each with a checkpoint; 0 evaluates after each epoch."""
     time_budget_seconds: float | None = Field(None, gt=0)

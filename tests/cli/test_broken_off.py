@@ -1,0 +1,239 @@
+"""Full disks, killed processes and company: nothing torn, and the next training works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from ordain.cli.main import main
+
+KILLER = """
+import os, signal, sys
+wanted, home, seen = int(sys.argv[1]), sys.argv[2], 0
+
+def count(event, arguments):
+    global seen
+    is_write = event == "open" and any(c in str(arguments[1]) for c in "wax+")
+    if (is_write or event in ("os.rename", "os.mkdir")) and str(arguments[0]).startswith(home):
+        seen += 1
+        if seen == wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+from ordain.cli.main import main
+try:
+    main(sys.argv[3:])
+finally:
+    print("writes:", seen)
+"""
+FAMILIES: dict[str, dict[str, Any]] = {
+    "gbm": {"model_type": "gbm", "trainer": {"num_boost_round": 5}},
+    "linear": {"model_type": "linear"},
+    "neural": {"model_type": "neural", "trainer": {"epochs": 2}},
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame: pl.DataFrame) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    frame.write_csv("a.csv")
+    return tmp_path
+
+
+def declare(config: dict[str, Any], family: str) -> None:
+    document = {**config, **FAMILIES[family], "data": {"source": "a.csv"}}
+    if family != "gbm":
+        document.pop("trainer") if family == "linear" else None
+    Path("c.yaml").write_text(yaml.safe_dump(document))
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    return int(ended.value.code or 0), said.out + said.err
+
+
+def is_sound(capsys: pytest.CaptureFixture[str]) -> bool:
+    code, text = run(capsys, "cache", "verify")
+    return code == 0 and "all as written" in text
+
+
+class Disk:
+    """A file system of a few kilobytes in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def mount(self, options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
+        if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a small disk needs the right to do so")
+
+    def change(self, options: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{options}", str(self.folder)], check=True)
+
+    def unmount(self) -> None:
+        for how in ([], ["-l"]):
+            command = ["umount", *how, str(self.folder)]
+            if not subprocess.run(command, capture_output=True, check=False).returncode:
+                return
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    monkeypatch.setenv("ORDAIN_HOME", str(folder / "home"))
+    made = Disk(folder)
+    yield made
+    made.unmount()
+
+
+def fill_and_free(
+    disk: Disk, size_kilobytes: int, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str]:
+    disk.mount(f"size={size_kilobytes}k")
+    code, text = run(capsys, "train", "c.yaml", "-q")
+    assert not list(disk.folder.rglob(".tmp-*")), "a half-written file is left"
+    assert is_sound(capsys)
+    for bundle in disk.folder.glob("home/runs/*/*/bundle"):
+        assert run(capsys, "predict", str(bundle), "-d", "a.csv", "--output", "o.csv")[0] == 0
+    disk.change("size=50m")
+    again, answer = run(capsys, "train", "c.yaml", "--json")
+    assert again == 0, answer
+    assert "Nothing has changed" not in answer
+    assert is_sound(capsys)
+    return code, text
+
+
+@pytest.mark.parametrize("size_kilobytes", [40, 90, 140, 190, 240, 290])
+def test_full_disk_tears_nothing_and_says_what_to_do(
+    size_kilobytes: int, disk: Disk, config: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    declare(config, "gbm")
+    code, text = fill_and_free(disk, size_kilobytes, capsys)
+    assert code == 1
+    assert re.search(r"disk/home.*: No space left on device", text)
+    assert "Fix: free some space there, or move the work folder with ORDAIN_HOME" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_full_disk_at_any_moment_tears_nothing(
+    family: str, disk: Disk, config: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    declare(config, family)
+    codes = []
+    for size_kilobytes in range(20, 1400, 71):
+        code, text = fill_and_free(disk, size_kilobytes, capsys)
+        assert code == 0 or "No space left on device" in text
+        codes.append(code)
+        disk.unmount()
+        if code == 0:
+            break
+    assert codes[0] == 1
+
+
+def test_read_only_work_folder_says_what_to_do(
+    disk: Disk, config: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    declare(config, "gbm")
+    disk.mount("size=5m")
+    disk.change("ro")
+    code, text = run(capsys, "train", "c.yaml", "-q")
+    assert code == 1
+    assert "Read-only file system" in text
+    assert "set ORDAIN_HOME to another folder" in text
+
+
+def test_predictions_onto_a_full_disk_leave_no_file(
+    disk: Disk,
+    config: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("ORDAIN_HOME", str(tmp_path / "home"))
+    declare(config, "gbm")
+    assert run(capsys, "train", "c.yaml", "-q")[0] == 0
+    disk.mount("size=8k")
+    for suffix in ("csv", "parquet", "jsonl"):
+        output = disk.folder / f"o.{suffix}"
+        code, text = run(capsys, "predict", "latest", "-d", "a.csv", "--output", str(output))
+        assert code == 1
+        assert "No space left on device" in text
+        assert not list(disk.folder.iterdir())
+
+
+def killed(at_write: int, home: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", KILLER, str(at_write), str(home), "train", "c.yaml", "-q"]
+    environment = {**os.environ, "ORDAIN_HOME": str(home)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["gbm", "neural"])
+def test_killed_at_any_write_tears_nothing(
+    family: str,
+    config: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thirteen moments from the first write in the cache to the last of the report."""
+    declare(config, family)
+    whole = killed(0, tmp_path / "whole")
+    writes = int(whole.stdout.rsplit("writes:", 1)[1])
+    monkeypatch.setenv("ORDAIN_HOME", str(tmp_path / "whole"))
+    expected = json.loads(run(capsys, "train", "c.yaml", "--json")[1])["metrics"]
+    reached = set()
+    for at_write in sorted({1, *range(8, writes, writes // 12), writes}):
+        home = tmp_path / f"home-{at_write}"
+        monkeypatch.setenv("ORDAIN_HOME", str(home))
+        if killed(at_write, home).returncode != -9:
+            continue  # columns are encoded side by side: the count may be one less
+        reached |= {folder.name for folder in home.glob("cache/*")}
+        assert is_sound(capsys)
+        states = [run["state"] for run in json.loads(run(capsys, "runs", "list", "--json")[1])["runs"]]
+        assert set(states) <= {"interrupted"}
+        code, text = run(capsys, "train", "c.yaml", "--json")
+        assert code == 0
+        assert json.loads(text)["metrics"] == expected
+        assert is_sound(capsys)
+    assert reached >= {"read", "profile", "split", "encode", "fit"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("other", [[], ["-o", "seed=7"]], ids=["same config", "other config"])
+def test_two_processes_on_one_cache(
+    other: list[str],
+    config: dict[str, Any],
+    work_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    declare(config, "gbm")
+    base = [sys.executable, "-m", "ordain.cli.main", "train", "c.yaml", "--json"]
+    running = [
+        subprocess.Popen([*base, *more], stdout=subprocess.PIPE, text=True) for more in ([], other)
+    ]
+    answers = [json.loads(process.communicate(timeout=120)[0]) for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert len({answer["run"] for answer in answers}) >= (2 if other else 1)
+    assert (answers[0]["metrics"] == answers[1]["metrics"]) is not bool(other)
+    assert is_sound(capsys)
+    assert not list(work_folder.rglob(".tmp-*"))
+    assert run(capsys, "predict", "latest", "-d", "a.csv", "--output", "o.csv")[0] == 0
