@@ -53,8 +53,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame: pl.DataFrame) -
 
 def declare(config: dict[str, Any], family: str) -> None:
     document = {**config, **FAMILIES[family], "data": {"source": "a.csv"}}
-    if family != "gbm":
-        document.pop("trainer") if family == "linear" else None
+    if family == "linear":
+        del document["trainer"]
     Path("c.yaml").write_text(yaml.safe_dump(document))
 
 
@@ -170,10 +170,11 @@ def test_predictions_onto_a_full_disk_leave_no_file(
     monkeypatch.setenv("ORDAIN_HOME", str(tmp_path / "home"))
     declare(config, "gbm")
     assert run(capsys, "train", "c.yaml", "-q")[0] == 0
-    disk.mount("size=8k")
+    disk.mount("size=4k")
     for suffix in ("csv", "parquet", "jsonl"):
         output = disk.folder / f"o.{suffix}"
-        code, text = run(capsys, "predict", "latest", "-d", "a.csv", "--output", str(output))
+        wanted = ("predict", "latest", "-d", "a.csv", "--keep", "all", "--output", str(output))
+        code, text = run(capsys, *wanted)
         assert code == 1
         assert "No space left on device" in text
         assert not list(disk.folder.iterdir())
@@ -208,8 +209,8 @@ def test_killed_at_any_write_tears_nothing(
             continue  # columns are encoded side by side: the count may be one less
         reached |= {folder.name for folder in home.glob("cache/*")}
         assert is_sound(capsys)
-        states = [run["state"] for run in json.loads(run(capsys, "runs", "list", "--json")[1])["runs"]]
-        assert set(states) <= {"interrupted"}
+        listed = json.loads(run(capsys, "runs", "list", "--json")[1])["runs"]
+        assert {one["state"] for one in listed} <= {"interrupted"}
         code, text = run(capsys, "train", "c.yaml", "--json")
         assert code == 0
         assert json.loads(text)["metrics"] == expected

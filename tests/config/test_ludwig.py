@@ -122,8 +122,23 @@ trainer:
 
 def test_a_range_for_predictions_gets_a_message_of_its_own():
     [fault] = faults_of(
-        "input_features: {a: number}\n"
-        "output_features:\n  - {name: b, type: number, clip: [0, 5]}\n"
+        "input_features: {a: number}\noutput_features:\n  - {name: b, type: number, clip: [0, 5]}\n"
     )
     assert fault.code == "E208"
     assert "clip_to_training_range" in fault.allowed
+
+
+def test_an_override_by_todays_name_reaches_a_block_by_its_older_name():
+    text = """
+input_features: [{name: a, type: number}]
+output_features: [{name: b, type: binary}]
+training: {epochs: 40, early_stop: 10}
+"""
+    trainer = Config.load(text, overrides=["trainer.epochs=1"], env={}).document.trainer
+    assert (trainer.epochs, trainer.early_stop) == (1, 10)
+
+
+def test_a_block_by_both_names_is_an_error():
+    text = "input_features: {a: number}\noutput_features: {b: binary}\n"
+    [fault] = faults_of(text + "training: {epochs: 40}\ntrainer: {epochs: 2}\n")
+    assert fault.code == "E202"

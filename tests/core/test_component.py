@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, ValidationError
 
+from ordain.core import component
 from ordain.core.component import Component, OneOf, Registry, Spec
 from ordain.core.errors import UsageError
 
@@ -73,3 +78,30 @@ def test_path_to_something_else_is_refused() -> None:
 def test_missing_module_says_how_to_write_the_type() -> None:
     with pytest.raises(UsageError, match="Write `type: module:Class`"):
         SHAPES.get("no_such_module:Thing")
+
+
+def test_a_plugin_that_the_environment_names_is_found(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "tenth_plugin.py").write_text(
+        "from typing import Literal\n"
+        "from ordain.evaluation.metric import METRICS, Metric\n"
+        "@METRICS.register\n"
+        "class Tenth(Metric):\n"
+        "    types = frozenset({'number'})\n"
+        "    is_higher_better, best, is_default = True, 1.0, False\n"
+        "    type: Literal['tenth'] = 'tenth'\n"
+        "    def measure(self, sample): return 0.1\n"
+    )
+    code = "from ordain.evaluation.metric import METRICS; print('tenth' in METRICS.names())"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "ORDAIN_PLUGINS": "tenth_plugin"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDAIN_PLUGINS", "no_such_plugin")
+    with pytest.raises(UsageError, match=r"ORDAIN_PLUGINS names the module 'no_such_plugin'"):
+        component._import_plugins()

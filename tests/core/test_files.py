@@ -57,7 +57,7 @@ def _raise_full() -> None:
 
     from ordain.core import files
 
-    with files._store_errors(Path("x")):
+    with files.store_errors(Path("x")):
         raise OSError(errno.ENOSPC, "No space left on device", "x")
 
 
@@ -78,3 +78,30 @@ def test_killed_writer_leaves_no_torn_file(tmp_path: Path) -> None:
             process.kill()
             process.wait()
         assert "n" in read_json(path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("No space left on device (os error 28)"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+        OSError("24000 requested and 8000 written"),
+    ],
+    ids=["polars", "safetensors", "numpy"],
+)
+def test_full_disk_is_known_by_the_words_of_libraries(error: Exception) -> None:
+    from ordain.core import files
+
+    place = Path("home/cache/fit") / f"{files.TEMPORARY_PREFIX}x" / "model"
+    with (
+        pytest.raises(StoreError, match=r"^home/cache/fit: No space left on device\n  Fix: free"),
+        files.store_errors(place),
+    ):
+        raise error
+
+
+def test_other_errors_pass_through() -> None:
+    from ordain.core import files
+
+    with pytest.raises(ValueError, match="not about files"), files.store_errors(Path("x")):
+        raise ValueError("not about files")

@@ -327,7 +327,9 @@ def test_http_url_is_read_like_a_file_and_keeps_its_token_secret(tmp_path, serve
 def test_unreachable_urls_say_what_is_wrong(server):
     with pytest.raises(DataError, match=r"nothing.csv answered 404"):
         read(f"{server}/nothing.csv")
-    with pytest.raises(DataError, match=r"the host '127.0.0.1:1' of http:.* cannot be reached: .*refused"):
+    with pytest.raises(
+        DataError, match=r"the host '127.0.0.1:1' of http:.* cannot be reached: .*refused"
+    ):
         read("http://127.0.0.1:1/a.csv")
     with pytest.raises(DataError, match=r"the host 'no-such-host.invalid' of .* cannot be reached"):
         read("https://no-such-host.invalid/a.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -28,7 +29,7 @@ from ordain.cli import (
 )
 from ordain.cli.deferred import defer
 from ordain.core.errors import OrdainError
-from ordain.core.files import store_error
+from ordain.core.files import error_number, store_error
 
 app = typer.Typer(
     name="ordain",
@@ -78,15 +79,13 @@ def main(arguments: list[str] | None = None) -> None:
         typer.echo("interrupted", err=True)
         sys.exit(130)
     except OSError as error:
-        # Polars raises a plain OSError without a number where the reader of a pipe has gone.
-        if not (isinstance(error, BrokenPipeError) or "os error 32" in str(error)):
+        number = error_number(error)
+        if number is None:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        known = store_error(error.errno, error.filename or "the output")
+        if number == errno.EPIPE:  # the reader of a pipe has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        known = store_error(number, error.filename or "the output")
         fail(known, as_json="--json" in arguments)
 
 

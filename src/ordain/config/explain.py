@@ -59,24 +59,18 @@ def read_spec(
     except ValidationError as error:
         found = error.errors(include_url=False)
         faults = explain(found, spec, root, path, homes)
-        return None, faults + _behind(found, spec, keys, root, path, homes)
+        known = _without_unknown(keys, found)
+        # Rules between keys are looked at only where every key is known.
+        behind = read_spec(spec, known, root, path, homes)[1] if known is not None else []
+        return None, faults + behind
 
 
-def _behind(
-    found: Iterable[Error],
-    spec: type[Spec],
-    keys: Mapping[str, Any],
-    root: Node,
-    path: Path,
-    homes: Homes,
-) -> list[Diagnostic]:
-    """Return the faults by rules between keys, which are looked at only where the keys are known."""
-    unknown = {e["loc"][0] for e in found if e["type"] == "extra_forbidden" and len(e["loc"]) == 1}
-    if not unknown or len(list(found)) > len(unknown):
-        return []
-    return read_spec(spec, {k: v for k, v in keys.items() if k not in unknown}, root, path, homes)[
-        1
-    ]
+def _without_unknown(keys: Mapping[str, Any], errors: Sequence[Error]) -> dict[str, Any] | None:
+    """Return the keys but the unknown ones; None where something else is wrong, or nothing is."""
+    unknown = {e["loc"][0] for e in errors if e["type"] == "extra_forbidden" and len(e["loc"]) == 1}
+    if not unknown or len(errors) > len(unknown):
+        return None
+    return {key: value for key, value in keys.items() if key not in unknown}
 
 
 def explain(

@@ -22,10 +22,16 @@ def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iter
     for index, metric in enumerate(metrics):
         path = ("evaluation", "metrics", index)
         name = metric if isinstance(metric, str) else str(metric.get("type"))
-        cls = _class(registry, name)
-        if cls is None:
+        try:
+            cls = registry.get(name)
+        except UsageError as error:
             yield unknown_component(
-                "metric", path, draft.root, registry.names(), aliases=registry.aliases()
+                "metric",
+                path,
+                draft.root,
+                registry.names(),
+                aliases=registry.aliases(),
+                allowed=error.message if ":" in name else None,
             )
             continue
         keys = {} if isinstance(metric, str) else metric
@@ -41,14 +47,6 @@ def check_metrics(draft: Draft, metrics: Sequence[str | dict[str, Any]]) -> Iter
                 allowed=f"It is for {' and '.join(sorted(cls.types))} outputs; "
                 f"yours may have: {', '.join(fitting)}.",
             )
-
-
-def _class(registry: Registry[Any], name: str) -> Any:
-    """Return the metric of a name or of ``module:Class``; None where there is none."""
-    try:
-        return registry.get(name)
-    except UsageError:
-        return None
 
 
 def metric_registry() -> Registry[Any]:

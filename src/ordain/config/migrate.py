@@ -89,9 +89,24 @@ def rename_blocks(root: Node, account: Account) -> None:
     """Top-level blocks by an older name."""
     for old, new in ludwig.BLOCKS.items():
         entry = root.entries.get(old)
-        if entry is not None and new not in root.entries:
+        if entry is None:
+            continue
+        today = root.entries.get(new)
+        if today is None:
             _rename(root, old, new)
-            account.tell(f"`{old}` was read as `{new}`", (old,), entry, fix=f"{new}: ...")
+        elif entry.node.is_mapping and _is_override(today):
+            # `-o trainer.epochs=3` on a document that says `training`: one block, not two.
+            merged = {**entry.node.entries, **today.node.entries}
+            root.entries[new] = Entry(entry.mark, Node(merged, entry.node.mark))
+            del root.entries[old]
+        else:
+            continue
+        account.tell(f"`{old}` was read as `{new}`", (old,), entry, fix=f"{new}: ...")
+
+
+def _is_override(entry: Entry) -> bool:
+    """Return whether a block was made by an override of the command line."""
+    return entry.mark is not None and entry.mark.text.name == "-o" and entry.node.is_mapping
 
 
 def rename_types(root: Node, account: Account) -> None:

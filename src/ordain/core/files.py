@@ -153,7 +153,7 @@ def store_errors(path: Path) -> Iterator[None]:
     except OrdainError:
         raise
     except Exception as error:
-        number = _number_of(error)
+        number = error_number(error)
         if number is None:
             raise
         raise store_error(number, getattr(error, "filename", None) or path) from error
@@ -172,7 +172,8 @@ def store_error(number: int, place: Path | str) -> StoreError:
     return StoreError(f"{_shown(place)}: {reason}" + (f"\n  Fix: {remedy}" if remedy else ""))
 
 
-def _number_of(error: Exception) -> int | None:
+def error_number(error: Exception) -> int | None:
+    """Return the number of a failure of the file system, or None for any other error."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     if isinstance(error, OSError) and _SHORT_WRITE.search(str(error)):

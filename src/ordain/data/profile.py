@@ -62,7 +62,9 @@ def _profile_frame(frame: pl.DataFrame) -> dict[str, ColumnProfile]:
     frame = frame.with_columns(
         _comparable(name, dtype)
         for name, dtype in dtypes.items()
-        if dtype.is_float() or dtype.is_nested() or dtype.base_type() in (pl.Categorical, pl.Enum, pl.Object)
+        if dtype.is_float()
+        or dtype.is_nested()
+        or dtype.base_type() in (pl.Categorical, pl.Enum, pl.Object)
     )
     missing = frame.select(pl.all().null_count()).row(0, named=True)
     estimates = frame.select(pl.all().approx_n_unique()).row(0, named=True)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Scores and truth in; metrics, intervals, a verdict and a report out."""

@@ -115,9 +115,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
         """Return the labels of the training rows that are frequent enough."""
         if not is_readable(column.dtype):
             raise wrong_kind(column, type_name="category", fix="derive a label from it first")
-        counts, n_missing = count_labels(
-            column, lowercase=self.lowercase, fill=self._fill_label()
-        )
+        counts, n_missing = count_labels(column, lowercase=self.lowercase, fill=self._fill_label())
         facts: dict[str, Any] = {"n_rows": len(column), "n_missing": n_missing}
         kept = counts.filter(pl.col("count") >= self.min_count)
         kept = kept.head(self.most_common) if self.most_common else kept

@@ -83,6 +83,7 @@ class Cache:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._manifests_read: dict[Path, dict[str, Any]] = {}
 
     def find(self, request: Request) -> Path | None:
         """Return the folder of a finished artefact, or None."""
@@ -194,10 +195,14 @@ class Cache:
         for path in self.root.glob(f"{stage}/*/{MANIFEST}"):
             if path.parent.name.startswith(TEMPORARY_PREFIX):
                 continue
-            try:
-                yield path.parent, read_json(path)
-            except StoreError:
-                continue  # another process is deleting it
+            # An artefact is never written again; a run asks for hundreds, each time among all.
+            manifest = self._manifests_read.get(path)
+            if manifest is None:
+                try:
+                    manifest = self._manifests_read[path] = read_json(path)
+                except StoreError:
+                    continue  # another process is deleting it
+            yield path.parent, manifest
 
 
 def changed_parts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -167,7 +167,7 @@ def _estimate(folder: Path, blueprint: Blueprint) -> Estimate:
     ]
     cells = rows * columns
     basis = (
-        f"from {len(rates)} earlier runs of `{family}` here"
+        f"from {len(rates)} earlier run{'s' * (len(rates) != 1)} of `{family}` here"
         if rates
         else f"no earlier run of `{family}` here"
     )

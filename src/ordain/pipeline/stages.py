@@ -143,7 +143,8 @@ class Stages:
                 _keep_table(table, folder, with_rows=is_kept)
 
             kept = self._keepers.submit(self.obtain, request, build)
-            wait([parsed, kept], return_when=FIRST_COMPLETED)
+            either: list[Future[Any]] = [parsed, kept]
+            wait(either, return_when=FIRST_COMPLETED)
             if parsed.done():
                 self._keeping.append(kept)
                 return parsed.result()

@@ -251,7 +251,7 @@ def missing_targets(missing: Sequence[str], present: Sequence[str]) -> DataError
     count = "1 target column is" if len(missing) == 1 else f"{len(missing)} target columns are"
     return DataError(
         f"{count} not in the data\n{_named(missing, present)}\n"
-        "  Fix: give rows that hold the target, or use `ordain predict`, which needs the inputs only"
+        "  Fix: give rows that hold the target, or use `ordain predict`, which needs inputs only"
     )
 
 

@@ -87,7 +87,7 @@ class RemoteSource(Source):
             reason = getattr(error.reason, "strerror", None) or error.reason
             raise DataError(
                 f"the host '{place}' of {redact(self.url)} cannot be reached: {reason}\n"
-                "  Fix: check the address, that the host is up, and that it can be reached from here"
+                "  Fix: check the address, and that the host is up and can be reached from here"
             ) from error
         except (OSError, ValueError) as error:
             raise DataError(f"{redact(self.url)} cannot be read: {error}") from error

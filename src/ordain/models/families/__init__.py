@@ -1,1 +1,1 @@
-"""TODO."""
+"""One spec a family: what `model_type` may name."""
