@@ -28,31 +28,13 @@ ADULT = {
     "hours_per_week": "number",
     "native_country": "category",
 }
-TELCO_NUMBERS = {"tenure", "MonthlyCharges", "TotalCharges"}
-TELCO = {
-    name: "number" if name in TELCO_NUMBERS else "category"
-    for name in (
-        "gender",
-        "SeniorCitizen",
-        "Partner",
-        "Dependents",
-        "tenure",
-        "PhoneService",
-        "MultipleLines",
-        "InternetService",
-        "OnlineSecurity",
-        "OnlineBackup",
-        "DeviceProtection",
-        "TechSupport",
-        "StreamingTV",
-        "StreamingMovies",
-        "Contract",
-        "PaperlessBilling",
-        "PaymentMethod",
-        "MonthlyCharges",
-        "TotalCharges",
-    )  # fmt: skip
-}
+TELCO_NUMBERS = ("tenure", "MonthlyCharges", "TotalCharges")
+TELCO_CATEGORIES = (
+    "gender", "SeniorCitizen", "Partner", "Dependents", "PhoneService", "MultipleLines",
+    "InternetService", "OnlineSecurity", "OnlineBackup", "DeviceProtection", "TechSupport",
+    "StreamingTV", "StreamingMovies", "Contract", "PaperlessBilling", "PaymentMethod",
+)  # fmt: skip
+TELCO = dict.fromkeys(TELCO_NUMBERS, "number") | dict.fromkeys(TELCO_CATEGORIES, "category")
 DIAMONDS = {
     "carat": "number",
     "cut": "category",

@@ -15,6 +15,8 @@ import polars as pl
 import pytest
 
 import ordain
+from ordain.evaluation.metric import METRICS
+from ordain.models.neural.component import ENCODERS
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -49,8 +51,11 @@ def given(path: Path) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def own_components(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The examples of one's own components stand on the path, as their `Run:` line says."""
+    """Own components stand on the path, as their `Run:` line says, and stay within one test."""
     monkeypatch.syspath_prepend(str(EXAMPLES / "python"))
+    for registry in (ENCODERS, METRICS):
+        registry.names()  # what is found only now must outlive the test
+        monkeypatch.setattr(registry, "_classes", dict(registry._classes))
 
 
 def test_there_are_configs_in_ludwigs_grammar() -> None:

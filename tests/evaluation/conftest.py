@@ -11,6 +11,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(scope="session")
 def summary():
     """A run with one output of each type, whose names and labels try to break out."""
-    from judged_runs import summary_of  # noqa: PLC0415 - found by the line above
+    from judged_runs import summary_of
 
     return summary_of()
