@@ -169,7 +169,7 @@ def fit_request(document: Document, keys: Mapping[str, str]) -> Request:
         "cores": available_cores(),
         "version": FIT_VERSION,
     }
-    return Request("fit", document.model_type.type, parts)
+    return Request("fit", f"{document.name} {document.model_type.type}", parts)
 
 
 def fit(
