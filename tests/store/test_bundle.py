@@ -93,3 +93,11 @@ def test_save_copies_the_bundle(made: Path, tmp_path: Path) -> None:
     assert bundle.content(saved) == bundle.content(made)
     with pytest.raises(ordain.StoreError, match="exists already"):
         ordain.load(made).save(saved)
+
+
+def test_bundle_that_names_a_module_is_refused(made: Path) -> None:
+    text = (made / "config.yaml").read_text()
+    (made / "config.yaml").write_text(text.replace("type: binary", "type: os:system", 1))
+    bundle.seal(made)
+    with pytest.raises(BundleError, match=r"`type: os:system` names a module"):
+        ordain.load(made)

@@ -9,7 +9,7 @@ from ordain.config import emit, yaml
 from ordain.config.bind import Bound
 from ordain.config.config import Config
 from ordain.config.document import Document
-from ordain.config.dumped import to_plain
+from ordain.config.dumped import secrets_of, to_plain
 from ordain.config.located import Node, Path
 
 SCHEMA_FILE = "ordain.schema.json"
@@ -27,9 +27,18 @@ def render(config: Config, bound: Bound | None = None) -> str:
     return annotate(bound.to_dict(), bound.settled()[1])
 
 
-def render_document(document: Document, reasons: Mapping[str, str]) -> str:
-    """Return YAML of a document with reasons by dotted path, as `bind` and `settle` give them."""
-    return annotate(to_plain(document), reasons)
+def render_document(
+    document: Document, reasons: Mapping[str, str], *, origin: Config | None = None
+) -> str:
+    """Return YAML of a document with reasons by dotted path, as `bind` and `settle` give them.
+
+    Args:
+        document: what to write.
+        reasons: why values are what they are.
+        origin: the config it came from; what it read from the environment stays `${NAME}`.
+    """
+    secrets = secrets_of(origin.tree) if origin is not None else None
+    return annotate(to_plain(document, secrets=secrets), reasons)
 
 
 def annotate(plain: Mapping[str, Any], reasons: Mapping[str, str]) -> str:

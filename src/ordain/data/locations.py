@@ -37,6 +37,10 @@ _SECRET = re.compile(
 )
 
 
+HIDDEN = "***"
+"""Stands for a password that is not shown."""
+
+
 def scheme_of(reference: str) -> str:
     """Return the scheme of a url in lower case, or an empty string for a path."""
     match = re.match(r"^([A-Za-z][A-Za-z0-9+.-]+)://", reference)
@@ -57,7 +61,7 @@ def redact(reference: str) -> str:
     if "@" in place:
         user, _, host = place.rpartition("@")
         name = user.partition(":")[0]
-        place = f"{name}:***@{host}" if ":" in user else f"***@{host}"
+        place = f"{name}:{HIDDEN}@{host}" if ":" in user else f"{HIDDEN}@{host}"
     query = _SECRET.sub(r"\1***", parts.query)
     return f"{parts.scheme}://{place}{parts.path}" + (f"?{query}" if query else "")
 

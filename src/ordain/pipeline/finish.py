@@ -13,6 +13,7 @@ import polars as pl
 from ordain.config.document import Document
 from ordain.config.render import render_document
 from ordain.core.files import atomic_folder, read_json, write_json, write_text
+from ordain.data.locations import redact
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.evaluation.card import model_card
 from ordain.evaluation.judgement import OutputSummary
@@ -72,7 +73,7 @@ def finish(
         split={"sizes": dict(main.split.sizes), **main.split.report},
         features={name: encoding.facts for name, encoding in main.encodings.items()},
         reasons=reasons,
-        config=render_document(main.document, reasons),
+        config=render_document(_shown(main.document), reasons, origin=blueprint.config),
         lock=read_json(run.folder / "lock.json"),
         seconds={name: round(value, 3) for name, value in stages.seconds.items()},
         rows_per_second=rate,
@@ -137,6 +138,16 @@ def _judge(
 def _judging_order(name: str) -> int:
     known = (TEST, VALIDATION)
     return known.index(name) if name in known else 2 + (name == TRAIN)
+
+
+def _shown(document: Document) -> Document:
+    """Return the document without the passwords of its sources."""
+    shown = {
+        name: redact(value)
+        for name, value in document.data
+        if isinstance(value, str) and name != "where"
+    }
+    return document.model_copy(update={"data": document.data.model_copy(update=shown)})
 
 
 def _portable(document: Document) -> Document:

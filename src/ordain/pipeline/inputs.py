@@ -13,6 +13,7 @@ from ordain.config import Config
 from ordain.config.document import Document
 from ordain.core.diagnostics import Diagnostic
 from ordain.core.errors import ConfigError, ExpressionError, UsageError
+from ordain.data.locations import HIDDEN, redact
 from ordain.data.source import Source
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.data.table import Table
@@ -118,6 +119,12 @@ def open_sources(config: Config, given: Given) -> dict[str, Source]:
             "  Fix: write `data: {source: FILE}` in the config, or give `--dataset FILE`"
         )
     references: Mapping[str, Any] = chosen or {"data": whole}
+    for reference in references.values():
+        if isinstance(reference, str) and f"{HIDDEN}@" in reference:
+            raise UsageError(
+                f"the password of '{reference}' was not kept with the run\n"
+                "  Fix: give the rows again with --dataset, or read the url from `${VARIABLE}`"
+            )
     return {
         name: open_source(reference, root=None if _is_given(reference, given) else config.folder)
         for name, reference in references.items()
@@ -139,9 +146,9 @@ def expressions_of(document: Document) -> dict[str, Any]:
 
 
 def _absolute(reference: str | Path) -> str:
-    """Return a reference that means the same from another working folder."""
+    """Return a reference that means the same from another working folder, without its password."""
     path = Path(reference)
-    return str(path.resolve()) if path.exists() else str(reference)
+    return str(path.resolve()) if path.exists() else redact(str(reference))
 
 
 def _is_given(reference: Any, given: Given) -> bool:

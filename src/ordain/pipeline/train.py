@@ -21,6 +21,7 @@ from ordain.config.emit import dump as to_yaml
 from ordain.core.errors import OrdainError, UsageError
 from ordain.core.events import Event, EventLog, Events, Listener
 from ordain.core.files import read_json, write_json, write_text
+from ordain.data.locations import redact
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint, draw
 from ordain.pipeline.cache import Cache
@@ -264,12 +265,19 @@ def keep_inputs(run: Run, opened: Opened, given: Given) -> None:
     """Write what the run starts from."""
     written = opened.config.to_dict(filled=False)
     # A name taken from the file's name would be lost with the file.
-    write_text(
-        run.folder / "written.yaml", to_yaml({"name": opened.config.document.name, **written})
-    )
+    written = {"name": opened.config.document.name, **written}
+    write_text(run.folder / "written.yaml", to_yaml(_without_passwords(written)))
     folder = opened.config.folder.resolve()
     write_json(run.folder / "inputs.json", {"folder": str(folder), "given": given.to_json()})
     write_json(run.folder / "lock.json", lock_of(opened))
+
+
+def _without_passwords(plain: Any) -> Any:
+    if isinstance(plain, Mapping):
+        return {key: _without_passwords(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [_without_passwords(value) for value in plain]
+    return redact(plain) if isinstance(plain, str) and "@" in plain else plain
 
 
 def lock_of(opened: Opened) -> dict[str, Any]:

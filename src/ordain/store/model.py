@@ -289,6 +289,7 @@ def open_unchecked(folder: Path) -> Model:
     from ordain.features.store import load_encodings
     from ordain.store.problem import build_problem
 
+    _require_known_types(folder)
     document = Config.load(folder / "config.yaml").document
     try:
         encodings = load_encodings(folder)
@@ -300,3 +301,17 @@ def open_unchecked(folder: Path) -> Model:
     fitted = document.model_type.load(folder / "model", problem)
     columns = [column["name"] for column in read_json(folder / "signature.json")["columns"]]
     return Model(document, encodings, fitted=fitted, input_columns=columns, path=folder)
+
+
+def _require_known_types(folder: Path) -> None:
+    """Refuse a bundle that names a module: loading a model must not import what it says."""
+    from ordain.config import yaml
+
+    tree = yaml.parse((folder / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
+    for path, node in tree.walk():
+        if path and path[-1] == "type" and ":" in str(node.value):
+            raise BundleError(
+                f"{folder}: `type: {node.value}` names a module; a bundle holds only names of "
+                "components that are registered\n"
+                "  Fix: register it in your package, by an entry point or ORDAIN_PLUGINS"
+            )
