@@ -93,8 +93,6 @@ class BinaryFeature(Feature[BinaryEncoding]):
     a training row misses."""
     threshold: float = Field(default=_HALF, ge=0, le=1)
     """Probability from which on an output's positive label is predicted."""
-    as_output: bool = False
-    """Set where the feature is predicted."""
 
     Fitted = BinaryEncoding
     is_output = True
@@ -118,7 +116,7 @@ class BinaryFeature(Feature[BinaryEncoding]):
             }
         chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
         update: dict[str, Any] = {key: option for key, (option, _) in chosen.items()}
-        settled = self.model_copy(update={**update, "as_output": form is None})
+        settled = self.settled(update, form)
         return settled, {key: reason for key, (_, reason) in chosen.items()}
 
     def fit(self, column: pl.Series, *, seed: int) -> BinaryEncoding:  # noqa: ARG002 - nothing is drawn
@@ -248,7 +246,7 @@ class BinaryFeature(Feature[BinaryEncoding]):
 
     def _fill(self, values: dict[str, float], *, present: int, positive: int) -> float | None:
         strategy = self.missing_value_strategy
-        if strategy == "keep" or (self.as_output and strategy == "drop_row"):
+        if strategy == "keep" or (self.is_predicted and strategy == "drop_row"):
             return None
         if strategy == "fill_with_false":
             return 0.0

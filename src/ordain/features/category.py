@@ -91,15 +91,13 @@ class CategoryFeature(Feature[CategoryEncoding]):
     label."""
     cache_encoder_embeddings: bool = False
     """Whether a frozen encoder's output is computed once per label; read by the encoder."""
-    as_output: bool = False
-    """Set where the feature is predicted."""
 
     Fitted = CategoryEncoding
     is_output = True
 
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options without `auto`, with reasons."""
-        update: dict[str, Any] = {"as_output": form is None}
+        update: dict[str, Any] = {}
         reasons = {}
         if self.missing_value_strategy == "auto":
             option, reason = (
@@ -109,7 +107,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
             )
             update["missing_value_strategy"] = option
             reasons["missing_value_strategy"] = reason
-        return self.model_copy(update=update), reasons
+        return self.settled(update, form), reasons
 
     def fit(self, column: pl.Series, *, seed: int) -> CategoryEncoding:  # noqa: ARG002 - nothing is drawn
         """Return the labels of the training rows that are frequent enough."""
@@ -120,7 +118,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
         kept = counts.filter(pl.col("count") >= self.min_count)
         kept = kept.head(self.most_common) if self.most_common else kept
         facts |= _label_facts(counts, kept)
-        if self.hash_buckets and not self.as_output:
+        if self.hash_buckets and not self.is_predicted:
             facts["n_buckets"] = self.hash_buckets
             return self._encoding((), counts, column=column, facts=facts)
         return self._encoding(tuple(kept["label"].to_list()), counts, column=column, facts=facts)
@@ -187,7 +185,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
         """Return True where the label is missing; for an output, also where it was not kept."""
         if self.missing_value_strategy != "drop_row":
             return None
-        if encoding is None or not self.as_output:
+        if encoding is None or not self.is_predicted:
             return read_labels(column).is_null()
         ids, _ = _look_up(column, encoding)
         return ids.is_null()
@@ -244,7 +242,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
         strategy = self.missing_value_strategy
         mode = labels[0] if labels else None
         kind: LabelType = "string"
-        if self.as_output:
+        if self.is_predicted:
             kind = label_type(column, labels)
             labels = tuple(
                 sorted(labels, key=(lambda x: (int(x), x)) if kind == "integer" else None)
@@ -258,13 +256,13 @@ class CategoryFeature(Feature[CategoryEncoding]):
             labels = (UNKNOWN, *(label for label in labels if label != UNKNOWN))
             cardinality, default = len(labels), 0
         mode_id = labels.index(mode) if mode in labels else default
-        if self.hash_buckets and not self.as_output and len(counts):
+        if self.hash_buckets and not self.is_predicted and len(counts):
             mode_id = _bucket(str(counts["label"][0]), self.hash_buckets)
         missing_id = default
         if strategy in {"fill_with_mode", "ffill", "bfill"}:
             missing_id = mode_id
         elif (fill := self._fill_label()) is not None:
-            if self.hash_buckets and not self.as_output:
+            if self.hash_buckets and not self.is_predicted:
                 missing_id = _bucket(fill, self.hash_buckets)
             else:
                 missing_id = labels.index(fill) if fill in labels else default
@@ -274,7 +272,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
             labels=labels,
             label_type=kind,
             lowercase=self.lowercase,
-            buckets=0 if self.as_output else self.hash_buckets or 0,
+            buckets=0 if self.is_predicted else self.hash_buckets or 0,
             on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "id",
             missing_id=missing_id,
             on_unseen="error" if self.unseen == "error" else "id",

@@ -93,6 +93,19 @@ class Feature(Component, Generic[E]):
     is_output: ClassVar[bool] = False
     forms: ClassVar[frozenset[Form]] = frozenset(Form)
 
+    _is_predicted: bool = PrivateAttr(default=False)
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether the feature was settled as an output."""
+        return self._is_predicted
+
+    def settled(self, options: Mapping[str, Any], form: Form | None) -> Self:
+        """Return the feature with some options replaced, for the role that `form` says."""
+        copy = self.model_copy(update=dict(options))
+        copy._is_predicted = form is None  # noqa: SLF001
+        return copy
+
     @abstractmethod
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options with every `auto` replaced, and the reason for each key replaced.

@@ -127,8 +127,6 @@ class NumberFeature(Feature[NumberEncoding]):
     """Number of equally filled bins; the column then becomes an index, 0 where missing."""
     clip_to_training_range: bool = False
     """Whether predictions are bounded to the range seen in training; for an output."""
-    as_output: bool = False
-    """Set where the feature is predicted."""
 
     Fitted = NumberEncoding
     is_output = True
@@ -160,7 +158,7 @@ class NumberFeature(Feature[NumberEncoding]):
             if getattr(self, key) == "auto":
                 chosen[key] = (option, reason)
         update = {key: option for key, (option, _) in chosen.items()}
-        settled = self.model_copy(update={**update, "as_output": form is None})
+        settled = self.settled(update, form)
         return settled, {key: reason for key, (_, reason) in chosen.items()}
 
     def fit(self, column: pl.Series, *, seed: int) -> NumberEncoding:  # noqa: ARG002 - nothing is drawn
@@ -308,7 +306,7 @@ class NumberFeature(Feature[NumberEncoding]):
         self, clean: Floats, *, style: Style, cleaning: dict[str, Any], facts: dict[str, Any]
     ) -> NumberEncoding:
         strategy = self.missing_value_strategy
-        if strategy == "keep" or (self.as_output and strategy == "drop_row"):
+        if strategy == "keep" or (self.is_predicted and strategy == "drop_row"):
             fill = None
         else:
             fill = _statistic(clean, strategy, self.fill_value)
@@ -326,7 +324,7 @@ class NumberFeature(Feature[NumberEncoding]):
         if len(clean):
             ends = np.array([clean.min(), clean.max()])
             low, high = sorted(float(value) for value in scale_array(ends, scaling))
-            bounds = (low, high) if self.as_output else None
+            bounds = (low, high) if self.is_predicted else None
             clip_range = (float(ends[0]), float(ends[1])) if self.clip_to_training_range else None
         return NumberEncoding(
             shape=shape,

@@ -310,7 +310,11 @@ def open_encoding(folder: Path) -> Encoding:
 
 
 def _options(feature: Feature[Any]) -> dict[str, Any]:
-    return {**feature.model_dump(mode="json"), "version": feature.version}
+    return {
+        **feature.model_dump(mode="json"),
+        "is_output": feature.is_predicted,
+        "version": feature.version,
+    }
 
 
 def _parse_table(
@@ -433,7 +437,7 @@ def _with_validation(
     from ordain.data import holdout
 
     classes = next(
-        (c for c, f in required.items() if f.type in CLASS_TYPES and _is_output(f)), None
+        (c for c, f in required.items() if f.type in CLASS_TYPES and f.is_predicted), None
     )
     if (assignment.sets.cast(pl.String) == TRAIN).sum() < 2:  # noqa: PLR2004
         return assignment
@@ -446,10 +450,6 @@ def _with_validation(
     )
 
 
-def _is_output(feature: Feature[Any]) -> bool:
-    return bool(getattr(feature, "as_output", False))
-
-
 def _rows_to_drop(
     table: Table, names: pl.Series, required: Mapping[str, Feature[Any]]
 ) -> dict[str, pl.Series]:
@@ -458,7 +458,7 @@ def _rows_to_drop(
     dropped = {}
     for column, feature in required.items():
         lost = feature.rows_to_drop(table.column(column))
-        if lost is not None and not _is_output(feature):
+        if lost is not None and not feature.is_predicted:
             lost = lost & is_training
         if lost is not None and lost.any():
             dropped[column] = lost

@@ -286,11 +286,12 @@ def load(path: Path | str) -> Model:
 def open_unchecked(folder: Path) -> Model:
     """Return the model of a bundle whose bytes are known to be right."""
     from ordain.config import Config
+    from ordain.config.bind import settle
     from ordain.features.store import load_encodings
     from ordain.store.problem import build_problem
 
     _require_known_types(folder)
-    document = Config.load(folder / "config.yaml").document
+    document, _ = settle(Config.load(folder / "config.yaml").document)
     try:
         encodings = load_encodings(folder)
         problem = build_problem(document, encodings)
