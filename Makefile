@@ -21,10 +21,10 @@ demo: $(READY)  ## train two families on aircraft bird strikes and compare them
 
 test: $(READY)  ## the whole suite
 	bash tests/system-packages.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fast: $(READY)  ## the part of the suite that takes under two minutes
-	$(BIN)/python -m pytest -m "not slow and not service"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not service"
 
 check: $(READY)  ## format, lint, types, import contracts, docs in step
 	$(BIN)/ruff format --check .

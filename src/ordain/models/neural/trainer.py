@@ -56,7 +56,7 @@ class NeuralTrainer(Spec):
 
     type: Literal["trainer"] = "trainer"
     """Ludwig's name of this kind of trainer."""
-    epochs: int | Literal["auto"] = Field("auto")
+    epochs: int | Literal["auto"] | None = Field("auto")
     """Times all rows are seen; 'auto' is a rule on the number of rows and the encoders."""
     train_steps: int | None = Field(None, ge=1)
     """Steps in all; wins over `epochs`."""
