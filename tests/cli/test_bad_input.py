@@ -101,7 +101,7 @@ DOCUMENTS = {
     "tab": ("trainer:\n\tepochs: 3", r"c.yaml:4:1  a tab stands where YAML needs spaces"),
     "wrong type": (
         "model_type: neural\ntrainer: {epochs: many}",
-        r"c.yaml:4:19  `epochs` may not be 'many'.*a whole number or 'auto'",
+        r"c.yaml:4:19  `epochs` may not be 'many'.*a whole number, 'auto' or null",
     ),
     "value for a block": ("trainer: 5", r"`trainer` must be a mapping of keys, not the number 5"),
     "not YAML": ("data: {source: a.csv", r"a `{` that is opened here is not closed"),

@@ -74,7 +74,9 @@ def test_every_architecture_keeps_the_contract(name, check):
     check(Case(ENCODERS, {"type": name, **TINY, **MORE.get(name, {})}, kind))
 
 
-@pytest.mark.parametrize(("case", "check"), all_cases(), ids=str)
+@pytest.mark.parametrize(
+    ("case", "check"), all_cases(), ids=lambda part: getattr(part, "__name__", str(part))
+)
 def test_part_keeps_the_contract(case, check):
     check(case)
     reads_back_what_it_writes(case)
