@@ -113,24 +113,25 @@ def score_rows(
 def temperature(output: Output, scores: Tensor, truth: Tensor, weights: Tensor | None) -> float:
     """Return what logits are divided by so that the log-loss of these rows is least; 1 for numbers.
 
-    Golden-section search of its logarithm; the log-loss has one minimum. It is bounded, so that
-    rows that are all judged rightly do not lead to certainty.
+    Golden-section search of its logarithm; the loss has one minimum. One row's worth of doubt is
+    spread over the classes (Laplace's rule, as in arXiv 2501.19195): few rows that are all judged
+    rightly would lead to certainty otherwise.
     """
     if output.type == "number":
         return 1.0
     logits, truth = _logits(scores), truth.cpu()
     low, high = _LOG_HEATS
     points = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
-    values = [_log_loss(logits / math.exp(p), truth, weights) for p in points]
+    values = [_doubtful_loss(logits / math.exp(p), truth, weights) for p in points]
     for _ in range(_N_TRIES):
         if values[0] <= values[1]:
             high = points[1]
             points, values = [high - _GOLDEN * (high - low), points[0]], [0.0, values[0]]
-            values[0] = _log_loss(logits / math.exp(points[0]), truth, weights)
+            values[0] = _doubtful_loss(logits / math.exp(points[0]), truth, weights)
         else:
             low = points[0]
             points, values = [points[1], low + _GOLDEN * (high - low)], [values[1], 0.0]
-            values[1] = _log_loss(logits / math.exp(points[1]), truth, weights)
+            values[1] = _doubtful_loss(logits / math.exp(points[1]), truth, weights)
     return math.exp((low + high) / 2)
 
 
@@ -213,6 +214,13 @@ def _log_loss(logits: Tensor, truth: Tensor, weights: Tensor | None) -> float:
 def _calibrated(output: Output, scores: Tensor, truth: Tensor, weights: Tensor | None) -> float:
     heat = temperature(output, scores, truth, weights)
     return _log_loss(_logits(scores) / heat, truth, weights)
+
+
+def _doubtful_loss(logits: Tensor, truth: Tensor, weights: Tensor | None) -> float:
+    """Return the log-loss with one row's worth of the truth spread over all classes."""
+    doubt = 1 / (len(truth) + 1)
+    spread = -torch.log_softmax(logits.double(), dim=1).mean(dim=1)
+    return (1 - doubt) * _log_loss(logits, truth, weights) + doubt * _mean(spread, weights)
 
 
 def _mean(values: Tensor, weights: Tensor | None) -> float:
