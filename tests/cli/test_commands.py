@@ -71,7 +71,8 @@ def test_plan_then_train_then_nothing_to_do(written: Path) -> None:
     assert "to compute" in run("plan", str(written)).stdout
     run("train", str(written), "-q")
     assert "Nothing to do: run churn/" in run("plan", str(written)).stdout
-    assert "Nothing has changed" in run("train", str(written), "-q").stdout
+    again = run("train", str(written))
+    assert (again.stdout + again.stderr).lower().count("nothing has changed") == 1
 
 
 def test_runs_are_listed_shown_compared_and_tagged(written: Path) -> None:
@@ -79,11 +80,16 @@ def test_runs_are_listed_shown_compared_and_tagged(written: Path) -> None:
     run("train", str(written), "-q", "-o", "trainer.num_boost_round=3")
     listed = json.loads(run("runs", "list", "--json").stdout)["runs"]
     first, second = (line["run"] for line in listed)
-    assert "churn on the test set" in run("runs", "show", first).stdout
+    shown = run("runs", "show", first).stdout
+    for said in ("churn on the test set", "report.html", "bundle  ", "time    "):
+        assert said in shown
     assert "churn.roc_auc" in run("runs", "compare", first, second).stdout
     assert "trainer.num_boost_round" in run("runs", "diff", first, second).stdout
     run("runs", "tag", first, "best")
     assert len(json.loads(run("runs", "list", "best", "--json").stdout)["runs"]) == 1
+    assert "no tags" in run("runs", "tag", first, "--remove", "best").stdout
+    assert "has no tag 'best'" in run("runs", "tag", first, "--remove", "best", code=2).stderr
+    assert "no tag is given" in run("runs", "tag", first, code=2).stderr
     run("runs", "note", first, "keep this")
     assert "keep this" in run("runs", "show", first).stdout
     run("runs", "compare", first, code=2)
@@ -93,6 +99,9 @@ def test_cache_is_listed_verified_and_cleared(written: Path) -> None:
     run("train", str(written), "-q")
     assert "encode" in run("cache", "list").stdout
     assert "all as written" in run("cache", "verify").stdout
+    unknown = run("cache", "clear", "encod", code=2).stderr
+    assert "Did you mean 'encode'?" in unknown
+    assert "Stages it holds: encode, fit" in unknown
     assert "freed" in run("cache", "clear").stdout
     assert json.loads(run("cache", "list", "--json").stdout) == {"artefacts": []}
 
@@ -133,6 +142,43 @@ def test_predictions_go_to_the_standard_output_with_columns_kept(
     assert len(done.stdout.splitlines()) == 401
 
 
+def test_predictions_in_json_are_one_object(
+    written: Path, frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    run("train", str(written), "-q")
+    data = str(tmp_path / "churn.csv")
+    said = json.loads(run("predict", "latest", "-d", data, "--json", "--keep", "tenure").stdout)
+    assert set(said) == {"predictions", "rows", "warnings"}
+    assert said["rows"] == len(said["predictions"]) == frame.height
+    assert list(said["predictions"][0])[:3] == ["tenure", "churn_prediction", "churn_probability"]
+    many = tmp_path / "many.csv"
+    pl.concat([frame] * 26).write_csv(many)
+    done = run("predict", "latest", "-d", str(many), "--json", code=2)
+    assert "give --output" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_judging_without_any_target_is_an_error(
+    written: Path, frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    run("train", str(written), "-q")
+    bare = tmp_path / "bare.csv"
+    frame.with_columns(churn=pl.lit(None, dtype=pl.String)).write_csv(bare)
+    assert "no row is left to judge" in run("evaluate", "latest", "-d", str(bare), code=1).stderr
+
+
+def test_pandas_column_of_unlike_kinds_is_predicted_as_text(
+    written: Path, frame: pl.DataFrame
+) -> None:
+    import ordain
+
+    pandas = pytest.importorskip("pandas")
+    model = ordain.train(str(written)).model()
+    rows = pandas.DataFrame({name: frame[name].to_list() for name in frame.columns})
+    name = next(name for name in frame.columns if frame[name].dtype == pl.String)
+    rows[name] = [1, "x", 2.5, None] * (len(rows) // 4)
+    assert len(model.predict(rows)) == len(rows)
+
+
 def test_datasets_are_listed() -> None:
     names = [
         line["name"] for line in json.loads(run("datasets", "iris", "--json").stdout)["datasets"]
@@ -143,3 +189,10 @@ def test_datasets_are_listed() -> None:
 def test_missing_file_is_named(written: Path) -> None:
     done = run("train", str(written), "-d", "nowhere.csv", code=1)
     assert "nowhere.csv" in done.stderr
+
+
+def test_search_without_a_data_set_says_so_with_near_names() -> None:
+    assert "No data set has 'zzzz' in its name" in run("datasets", "zzzz").stdout
+    near = run("datasets", "irris").stdout
+    assert "Near names: " in near
+    assert "iris" in near

@@ -185,3 +185,23 @@ def test_profile_of_many_values_is_an_estimate_with_a_spread_sample():
     assert found.n_distinct == pytest.approx(n, rel=0.05)
     assert (found.sample[0], found.sample[-1], len(found.sample)) == (0, n - 1, 1000)
     assert len(found.top) == 20
+
+
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        ("nn", [None, None]),
+        ("coalesce(nn, text)", ["a", None]),
+        ("coalesce(nn, number)", [1.5, 2.0]),
+        ("upper(nn)", [None, None]),
+        ("nn > 'a'", [None, None]),
+        ('"n""n" + number', [None, None]),
+        ("nn IS NULL", [True, True]),
+    ],
+)
+def test_a_column_without_any_value_fits_every_expression(expression, values):
+    frame = pl.DataFrame(
+        {"nn": [None, None], 'n"n': [None, None], "text": ["a", None], "number": [1.5, 2.0]}
+    )
+    assert apply_expressions(frame, columns={"new": expression})["new"].to_list() == values
+    assert apply_expressions(frame, where="nn IS NULL AND number > 1.5").height == 1

@@ -107,13 +107,48 @@ def test_json_object_of_columns(tmp_path):
         ("a.jsonl", "\n", "'a.jsonl' is empty"),
         ("a.parquet", "PAR1 not", "'a.parquet' is not valid Parquet"),
         ("a.arrow", "ARROW1 not", "'a.arrow' is not valid Arrow IPC"),
-        ("a.xlsx", "no workbook", "'a.xlsx' is not a workbook that can be read"),
+        ("a.xlsx", "PK\x03\x04 no workbook", "'a.xlsx' is not a workbook that can be read"),
     ],
 )
 def test_damaged_files_are_named(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
         read(name, root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("a.xlsx", pl.DataFrame.write_csv, "delimited text, not an Excel.*rename it to 'a.csv'"),
+        ("a.parquet", pl.DataFrame.write_csv, "delimited text, not Parquet.*{type: csv, path: a.p"),
+        ("a.csv", pl.DataFrame.write_parquet, "looks like Parquet, not delimited text"),
+        ("a.json", pl.DataFrame.write_ipc, "looks like Arrow IPC, not JSON"),
+        ("a.parquet", pl.DataFrame.write_ndjson, "looks like JSON lines, not Parquet"),
+    ],
+)
+def test_file_of_another_format_than_its_name_is_told(tmp_path, name, write, message):
+    write(FRAME, tmp_path / name)
+    with pytest.raises(DataError, match=f"(?s){message}"):
+        open_source(name, root=tmp_path)
+
+
+def test_way_out_for_a_file_of_another_format_reads_it(tmp_path):
+    FRAME.write_csv(tmp_path / "a.parquet")
+    source = open_source({"type": "csv", "path": "a.parquet"}, root=tmp_path)
+    assert source.scan()[1].n_rows == 3
+
+
+def test_zip_archive_named_csv_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.csv", "w") as archive:
+        archive.writestr("rows.csv", "a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"(?s)looks like a zip archive.*unpack it"):
+        open_source("a.csv", root=tmp_path)
+
+
+def test_workbook_named_csv_is_told(tmp_path):
+    workbook(tmp_path / "a.csv", {"one": [["a"], [1]]})
+    with pytest.raises(DataError, match="looks like an Excel or OpenDocument file, not delimited"):
+        open_source("a.csv", root=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])

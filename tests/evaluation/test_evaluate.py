@@ -6,7 +6,7 @@ import pytest
 from judged_runs import binary_scores, category_scores, number_scores
 from sklearn import metrics as sk
 
-from ordain.core.errors import UsageError
+from ordain.core.errors import DataError, UsageError
 from ordain.evaluation.evaluate import (
     MISSING,
     UNSEEN,
@@ -15,7 +15,8 @@ from ordain.evaluation.evaluate import (
     evaluate_output,
     judge_output,
 )
-from ordain.evaluation.judgement import Judgement, OutputSummary
+from ordain.evaluation.judgement import Judgement, OutputSummary, require_rows
+from ordain.evaluation.verdict import reservation
 
 
 def test_judgement_has_every_metric_and_reads_back():
@@ -238,6 +239,29 @@ def test_verdict_admits_where_a_baseline_is_ahead():
     found = judge_output("number", {"test": SetScores(truth, scores, {"rule": outlier})})
     expected = "But `rule` is ahead by mae, median_absolute_error and mape."
     assert found.verdict.endswith(expected)
+
+
+def test_model_that_is_worse_names_where_it_leads():
+    truth, scores = number_scores(500)
+    outlier = truth.copy()
+    outlier[0] += 1000
+    found = judge_output("number", {"test": SetScores(truth, outlier, {"rule": scores})})
+    difference = found.differences["test"][0].model_copy(update={"verdict": "worse"})
+    said = reservation(
+        found.sets["test"],
+        {"rule": found.baselines["rule"]["test"]},
+        differences=[difference],
+        metrics=["mae", "r2"],
+        is_higher_better={"mae": False, "r2": True},
+    )
+    assert said == "But this model leads by mae."
+
+
+def test_judgements_on_no_row_at_all_are_refused():
+    empty = Judgement(type="binary", n_rows=0, n_missing=3)
+    with pytest.raises(DataError, match="no row is left to judge, `y`: 3 missing"):
+        require_rows({"y": empty})
+    require_rows({"y": empty, "z": Judgement(type="number", n_rows=1)})
 
 
 def test_output_without_any_set_is_refused():

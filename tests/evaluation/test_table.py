@@ -59,3 +59,27 @@ def test_summary_reads_back_from_its_json(summary):
 )
 def test_values_are_shown_with_four_digits(value, text):
     assert format_value(value) == text
+
+
+def test_metric_without_a_value_for_any_model_is_left_out(summary):
+    churn = summary.outputs["churn"]
+
+    def blank(judged):
+        return judged.model_copy(update={"metrics": {**judged.metrics, "log_loss": None}})
+
+    emptied = churn.model_copy(
+        update={
+            "sets": {name: blank(judged) for name, judged in churn.sets.items()},
+            "baselines": {
+                name: {where: blank(judged) for where, judged in sets.items()}
+                for name, sets in churn.baselines.items()
+            },
+        }
+    )
+    changed = summary.model_copy(update={"outputs": {"churn": emptied}})
+    assert "log_loss" in render_table(summary, "churn").header
+    assert "log_loss" not in render_table(changed, "churn").header
+
+
+def test_verdict_has_a_line_for_each_output(summary):
+    assert len(summary.verdict.splitlines()) == len(summary.outputs)

@@ -197,3 +197,61 @@ def test_failed_run_says_so_in_its_status(
 
 def _events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def test_exact_copy_of_the_target_is_warned_of(config: Config, frame: pl.DataFrame) -> None:
+    keys = {**config, "evaluation": {"baselines": True}}
+    keys["input_features"] = {**config["input_features"], "left": "category"}
+    result = ordain.train(keys, frame.with_columns(pl.col("churn").alias("left")))
+    assert any("`left` alone predicts `churn`" in warning for warning in result.warnings)
+
+
+def test_folds_leave_a_given_test_file_alone(config: Config, frame: pl.DataFrame) -> None:
+    keys = {**config, "preprocessing": {"split": {"type": "random", "k_fold": 3}}}
+    result = ordain.train(keys, training_set=frame[:300], test_set=frame[300:])
+    folds = [
+        json.loads(path.read_text())["sizes"]
+        for path in result.run.folder.parents[2].glob("cache/split/*/split.json")
+    ]
+    assert max(sum(sizes.values()) for sizes in folds if sizes["test"] != 100) == 300
+
+
+def test_types_are_not_inferred_from_the_test_file(config: Config, frame: pl.DataFrame) -> None:
+    flags = frame.with_columns((pl.int_range(pl.len()) % 2).alias("flag"))
+    test = flags[300:].with_columns(pl.lit(2).cast(pl.Int64).alias("flag"))
+    keys = {**config, "input_features": ["tenure", "flag"]}
+    keys["input_features"] = [{"name": "tenure", "type": "number"}, {"name": "flag"}]
+    result = ordain.train(keys, training_set=flags[:300], test_set=test)
+    types = {f.name: f.type for f in result.model().document.inputs}
+    assert types["flag"] == "binary"
+
+
+def test_outliers_of_the_target_stay_in_the_test_set(config: Config, frame: pl.DataFrame) -> None:
+    wild = frame.with_columns(
+        pl.when(pl.int_range(pl.len()) % 20 == 0).then(9e5).otherwise(pl.col("tenure")).alias("y")
+    )
+    output = {"name": "y", "type": "number", "preprocessing": {"outlier_strategy": "drop_row"}}
+    keys = {**config, "input_features": {"charges": "number"}, "output_features": [output]}
+    assert ordain.train(keys, wild).metrics["test"]["y"]["rmse"] > 1e5
+
+
+def test_filling_forward_crosses_no_set(
+    config: Config, frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    options = {"type": "number", "preprocessing": {"missing_value_strategy": "ffill"}}
+    keys = {**config, "input_features": {"charges": options}}
+    first = ordain.train(keys, training_set=frame[:300], test_set=frame[300:], home=tmp_path / "a")
+    other = frame[300:].with_columns(pl.col("charges") + 500)
+    second = ordain.train(keys, training_set=frame[:300], test_set=other, home=tmp_path / "b")
+    files = [result.bundle / "model" / "0.txt" for result in (first, second)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_result_answers_for_its_model(config: Config, frame: pl.DataFrame, tmp_path: Path) -> None:
+    result = ordain.train(config, frame)
+    assert result.predict(frame).height == frame.height
+    assert "churn_prediction" in result.predict_row({"tenure": 3})
+    assert result.evaluate(frame)["churn"]["roc_auc"] > 0.6
+    assert ordain.load(result.save(tmp_path / "kept")).predict(frame).height == frame.height
+    assert ordain.load("latest").path == result.bundle
+    assert len(repr(result)) < 300

@@ -9,6 +9,8 @@ import typer
 
 from ordain.cli.console import print_json, print_table, size
 from ordain.cli.options import Home, Json
+from ordain.core.diagnostics import nearest
+from ordain.core.errors import UsageError
 
 app = typer.Typer(
     no_args_is_help=True, help="See, check and empty the cache of stages.", rich_markup_mode=None
@@ -46,7 +48,10 @@ def clear(
     json: Json = False,
 ) -> None:
     """Delete artefacts; runs and bundles are not touched."""
-    freed = _cache(home).clear(stage)
+    cache = _cache(home)
+    if stage is not None:
+        _require_stage(stage, [entry.stage for entry in cache.entries()])
+    freed = cache.clear(stage)
     print_json({"freed_bytes": freed}) if json else typer.echo(f"freed {size(freed)}")
 
 
@@ -68,6 +73,18 @@ def verify(home: Home = None, *, json: Json = False) -> None:
         if faults:
             typer.echo("Fix: ordain cache clear", err=True)
     raise typer.Exit(1 if faults else 0)
+
+
+def _require_stage(stage: str, present: list[str]) -> None:
+    stages = list(dict.fromkeys(present))
+    if stage in stages:
+        return
+    close = nearest(stage, stages)
+    hint = f" Did you mean '{close}'?" if close else ""
+    raise UsageError(
+        f"the cache holds nothing of a stage '{stage}'.{hint}\n"
+        f"  Stages it holds: {', '.join(sorted(stages)) or 'none, it is empty'}"
+    )
 
 
 def _cache(home: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202

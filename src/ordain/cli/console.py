@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,16 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+WIDEST = 10_000
+"""Characters of the widest table."""
+
 
 def console(*, err: bool = False) -> Console:
-    """Return a console that wraps nothing where the output is not a terminal."""
+    """Return a console; where the output is not a terminal, `COLUMNS` wide or wide enough."""
     from rich.console import Console
 
     made = Console(stderr=err, highlight=False, soft_wrap=True)
-    if not made.is_terminal:
+    if not made.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         made = Console(stderr=err, highlight=False, width=200, soft_wrap=True)
     return made
 
@@ -46,7 +50,10 @@ def print_table(
     title: str | None = None,
     bold: Sequence[int] = (),
 ) -> None:
-    """Print a table; numbers are aligned to the right; rows at `bold` stand out."""
+    """Print a table; numbers are aligned to the right; rows at `bold` stand out.
+
+    No word is broken, so that an id can be copied: a table that is too wide runs over the edge.
+    """
     from rich import box
     from rich.table import Table
 
@@ -54,11 +61,26 @@ def print_table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold"
     )
     for index, column in enumerate(columns):
-        is_number = any(isinstance(row[index], int | float) for row in rows)
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        is_first = index == 0
+        table.add_column(
+            column,
+            justify="right" if _is_numeric([row[index] for row in rows]) else "left",
+            no_wrap=is_first,
+            min_width=max((len(cell(row[0])) for row in rows), default=0) if is_first else None,
+        )
     for position, row in enumerate(rows):
         table.add_row(*(cell(value) for value in row), style="bold" if position in bold else None)
-    console().print(table)
+    screen = console()
+    room = screen.options.update(max_width=WIDEST)
+    screen.width = max(screen.width, screen.measure(table, options=room).minimum)
+    screen.print(table)
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    present = [value for value in values if value is not None]
+    return bool(present) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in present
+    )
 
 
 def cell(value: Any) -> str:
@@ -77,7 +99,7 @@ def cell(value: Any) -> str:
 def number(value: float) -> str:
     """Return a number with four significant digits, without an exponent where it is readable."""
     if value == 0 or 1e-3 <= abs(value) < 1e6:  # noqa: PLR2004
-        digits = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
+        digits = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 4
         return f"{value:,.{min(digits, 4)}f}"
     return f"{value:.3g}"
 

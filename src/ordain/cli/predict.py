@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ordain.cli.console import print_json, seconds
 from ordain.cli.options import Json
+from ordain.core.errors import UsageError
+
+MOST_ROWS_PRINTED = 10_000
+"""Rows that are printed as one JSON object."""
 
 
 def predict(
@@ -20,7 +26,8 @@ def predict(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", help="A .csv, .jsonl or .parquet file; printed as CSV by default."
+            "--output",
+            help="A .csv, .jsonl or .parquet file; printed as CSV (or JSON) by default.",
         ),
     ] = None,
     keep: Annotated[
@@ -33,6 +40,9 @@ def predict(
     """Write one prediction row for each row given, in their order."""
     from ordain.pipeline.predict import predict as run_predict
 
+    if json and output is None:
+        print_json(_as_object(bundle, dataset, keep or ()))
+        return
     done = run_predict(bundle, dataset, output, keep=keep or ())
     if json:
         print_json(done.to_json())
@@ -40,3 +50,23 @@ def predict(
         typer.echo(f"wrote {done.rows} rows to {output} in {seconds(done.seconds)}")
     for warning in done.warnings:
         typer.echo(f"warning: {warning}", err=True)
+
+
+def _as_object(bundle: str, dataset: str, keep: Sequence[str]) -> dict[str, Any]:
+    import polars as pl
+
+    from ordain.data import open_source, read_table
+    from ordain.pipeline.predict import predict as run_predict
+
+    source = open_source(dataset)
+    n_rows = read_table(source).n_rows
+    if n_rows > MOST_ROWS_PRINTED:
+        raise UsageError(
+            f"{n_rows:,} rows are too many to print as one JSON object; "
+            f"at most {MOST_ROWS_PRINTED:,} are\n  Fix: give --output FILE.jsonl"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "predictions.parquet"
+        done = run_predict(bundle, source, output, keep=keep)
+        rows = pl.read_parquet(output).to_dicts()
+    return {"predictions": rows, "rows": done.rows, "warnings": list(done.warnings)}

@@ -11,6 +11,9 @@ from ordain.core.events import Event, Listener
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+TOLD_AT_THE_END = "nothing has changed"
+"""Start of a note that `train` prints with its result."""
+
 
 @contextlib.contextmanager
 def progress(*, quiet: bool) -> Iterator[Listener]:
@@ -59,7 +62,7 @@ class Bars:
         elif event.kind == "stage_started":
             name = f"{event.data['stage']} {event.data['subject']}".strip()
             self._update("stages", done=len(self._tasks), total=None, note=name)
-        elif event.kind == "note":
+        elif event.kind == "note" and not event.data["message"].startswith(TOLD_AT_THE_END):
             self._bars.console.print(event.data["message"])
 
     def _advance(self, data: dict[str, Any]) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ordain.cli.console import seconds
+
 Table = tuple[str, list[str], list[list[Any]], list[int]]
+SHORTEST_SHOWN = 0.005
+"""Seconds a stage must have taken to be listed."""
 
 
 def comparison(
     metrics: Mapping[str, Any], baselines: Mapping[str, Any], *, title: str | None = None
 ) -> Iterator[Table]:
     """Yield for each output: a title, columns, rows, and the row of the model.
+
+    A metric without a value in any row is left out.
 
     Args:
         metrics: by set, output and metric; of the test set, else of the first.
@@ -28,11 +34,15 @@ def comparison(
             (names for names in LEAD.values() if names[0] in values and names[1] in values),
             tuple(values),
         )
-        columns = [name for name in lead if name in values] or list(values)[:6]
-        rows = [["this model", *(values.get(name) for name in columns)]]
+        models = {"this model": values}
         for name, judged in baselines.items():
-            found = judged.get(shown, {}).get(output, {})
-            rows.append([name, *(found.get(column) for column in columns)])
+            models[name] = judged.get(shown, {}).get(output, {})
+        columns = [name for name in lead if name in values] or list(values)[:6]
+        known = [name for name in columns if any(m.get(name) is not None for m in models.values())]
+        columns = known or columns[:1]
+        rows = [
+            [name, *(found.get(column) for column in columns)] for name, found in models.items()
+        ]
         where = title or f"the {shown} set"
         yield f"{output} on {where}", ["", *columns], rows, [0]
 
@@ -43,3 +53,11 @@ def folds(cross_validation: Mapping[str, Any]) -> Iterator[tuple[str, list[str],
         n_folds = max(len(spread["folds"]) for spread in metrics.values())
         rows = [[name, spread["mean"], spread["sd"]] for name, spread in metrics.items()]
         yield f"{output} over {n_folds} folds", ["", "mean", "sd"], rows
+
+
+def time_spent(by_stage: Mapping[str, float]) -> str:
+    """Return the wall time of each stage that took any, on one line."""
+    shown = [
+        f"{name} {seconds(value)}" for name, value in by_stage.items() if value >= SHORTEST_SHOWN
+    ]
+    return ", ".join(shown) or "none"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ordain.cli.console import plain, print_json, print_table, seconds
 from ordain.cli.options import Home, Json
 from ordain.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ordain.store.runs import Run
 
 app = typer.Typer(
     invoke_without_command=True, help="List, show, compare and tag runs.", rich_markup_mode=None
@@ -64,8 +67,6 @@ def list_(
 @app.command()
 def show(run: RunArgument, home: Home = None, *, json: Json = False) -> None:
     """Show one run: metrics beside baselines, time, warnings, where its files are."""
-    from ordain.cli.results import comparison
-
     found = _runs(home).find(run)
     status, metrics = found.status, found.metrics
     if json:
@@ -80,16 +81,15 @@ def show(run: RunArgument, home: Home = None, *, json: Json = False) -> None:
         )
         return
     typer.echo(f"{found.reference}  {status['state']}  {status.get('model', '')}")
-    for title, columns, rows, best in comparison(
-        metrics.get("metrics", {}), metrics.get("baselines", {})
-    ):
-        print_table(columns, rows, title=title, bold=best)
+    _print_metrics(metrics)
     for line in (status.get("verdict"), status.get("error"), status.get("note")):
         if line:
             typer.echo(line)
     for warning in status.get("warnings", []):
         typer.echo(f"warning: {warning}")
-    typer.echo(f"folder  {found.folder}")
+    if status["state"] == "interrupted":
+        typer.echo(f"go on with: ordain train --resume {found.reference}")
+    _print_places(found)
 
 
 @app.command()
@@ -141,15 +141,28 @@ def diff(before: RunArgument, after: RunArgument, home: Home = None, *, json: Js
 def tag(
     run: RunArgument,
     tags: Annotated[
-        list[str], typer.Argument(help="Tags to add; -TAG takes one away.", metavar="TAG ...")
-    ],
+        list[str] | None, typer.Argument(help="Tags to add.", metavar="[TAG ...]")
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", help="A tag to take away; may be repeated.", metavar="TAG"),
+    ] = None,
     home: Home = None,
 ) -> None:
     """Add tags to a run, or take them away."""
     found = _runs(home).find(run)
-    kept = set(found.status.get("tags", []))
-    for name in tags:
-        kept = kept - {name[1:]} if name.startswith("-") else kept | {name}
+    if not tags and not remove:
+        raise UsageError(
+            "no tag is given\n  Fix: ordain runs tag RUN TAG, or ordain runs tag RUN --remove TAG"
+        )
+    before = set(found.status.get("tags", []))
+    absent = [name for name in remove or () if name not in before]
+    if absent:
+        raise UsageError(
+            f"{found.reference} has no tag '{absent[0]}'; "
+            f"its tags: {', '.join(sorted(before)) or 'none'}"
+        )
+    kept = (before | set(tags or ())) - set(remove or ())
     found.update(tags=sorted(kept))
     typer.echo(f"{found.reference}: {', '.join(sorted(kept)) or 'no tags'}")
 
@@ -169,6 +182,29 @@ def _runs(home: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
     from ordain.store.runs import Runs
 
     return Runs(work_folder(home))
+
+
+def _print_metrics(metrics: dict[str, Any]) -> None:
+    from ordain.cli.results import comparison, folds
+
+    for title, columns, rows, best in comparison(
+        metrics.get("metrics", {}), metrics.get("baselines", {})
+    ):
+        print_table(columns, rows, title=title, bold=best)
+    for title, columns, rows in folds(metrics.get("cross_validation", {})):
+        print_table(columns, rows, title=title)
+
+
+def _print_places(found: Run) -> None:
+    from ordain.cli.results import time_spent
+
+    typer.echo(f"folder  {found.folder}")
+    report = found.folder / "report.html"
+    for name, path in (("bundle", found.bundle), ("report", report)):
+        if path.exists():
+            typer.echo(f"{name}  {path}")
+    if by_stage := found.status.get("seconds"):
+        typer.echo(f"time    {time_spent(by_stage)}")
 
 
 def _headline(metrics: dict[str, Any]) -> str:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ordain.cli.console import print_json, print_table, seconds
+from ordain.cli.console import print_json, print_table
 from ordain.cli.options import Dataset, Home, Json, Overrides, TestSet, TrainingSet, ValidationSet
 from ordain.core.errors import UsageError
 
 if TYPE_CHECKING:
     from ordain.pipeline.result import Result
 
-SHORTEST_SHOWN = 0.005
-"""Seconds a stage must have taken to be listed."""
+INTERRUPTED_EXIT = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def train(
@@ -67,11 +67,13 @@ def train(
         print_json(result.to_json())
     else:
         show(result)
+    if is_interrupted(result):
+        raise typer.Exit(INTERRUPTED_EXIT)
 
 
 def show(result: Result) -> None:
     """Print what a person wants to know of a training."""
-    from ordain.cli.results import comparison, folds
+    from ordain.cli.results import comparison, folds, time_spent
 
     if result.is_reused:
         typer.echo(
@@ -86,17 +88,17 @@ def show(result: Result) -> None:
         typer.echo(result.verdict)
     for warning in result.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    if result.facts.get("stop_reason") == "interrupted":
+    if is_interrupted(result):
         typer.echo(
             "Interrupted: these are the best weights so far. Go on with "
             f"`ordain train --resume {result.run.reference}`."
         )
-    spent = ", ".join(
-        f"{name} {seconds(value)}"
-        for name, value in result.seconds.items()
-        if value >= SHORTEST_SHOWN
-    )
     typer.echo(f"\nrun     {result.run.reference}")
     typer.echo(f"bundle  {result.bundle}")
     typer.echo(f"report  {result.report}")
-    typer.echo(f"time    {spent or 'none'}")
+    typer.echo(f"time    {time_spent(result.seconds)}")
+
+
+def is_interrupted(result: Result) -> bool:
+    """Return whether the training was broken off and ended with what it had."""
+    return bool(result.facts.get("stop_reason") == "interrupted")

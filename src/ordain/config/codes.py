@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "E311": "Options stand on a feature whose type is left open.",
     "E312": "A metric does not fit any output.",
     "E313": "Class weights stand on an output without classes.",
+    "E314": "A missing target is to become what is no target.",
     "E401": "A column is not in the data.",
     "E402": "A column's values are not of the declared type.",
     "E403": "The target column is not in the data.",

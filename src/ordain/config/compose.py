@@ -57,8 +57,10 @@ def read_origin(source: str | Path | Mapping[str, object] | Node) -> Origin:
     )
 
 
-def compose(origin: Origin, env: Mapping[str, str]) -> Node:
+def compose(origin: Origin, env: Mapping[str, str] | None) -> Node:
     """Return the tree with variables replaced and includes laid under it.
+
+    Without `env` the tree is sealed: variables stay text, and `include` is refused.
 
     Raises:
         ConfigError: an unset variable, an include that is missing or circular.
@@ -66,13 +68,20 @@ def compose(origin: Origin, env: Mapping[str, str]) -> Node:
     return _expand(origin.tree, origin.folder, env, ())
 
 
-def _expand(tree: Node, folder: Path, env: Mapping[str, str], seen: tuple[Path, ...]) -> Node:
+def _expand(
+    tree: Node, folder: Path, env: Mapping[str, str] | None, seen: tuple[Path, ...]
+) -> Node:
     faults = substitute(tree, env)
     if faults:
         raise ConfigError.of(faults)
     entry = tree.entries.pop("include", None) if tree.is_mapping else None
     if entry is None:
         return tree
+    if env is None:
+        message = "a sealed document may not include files"
+        mark = entry.mark or entry.node.mark
+        fix = "write what the file says into the document"
+        raise ConfigError.of([fault("E113", message, ("include",), mark, fix=fix)])
     merged: Node | None = None
     for node in entry.node.items or [entry.node]:
         part = _included(node, folder, env, seen)
@@ -176,8 +185,11 @@ def _named(name: str, entry: Entry) -> Node:
     return Node({"name": Entry(entry.mark, Node(name, entry.mark)), **rest}, entry.mark)
 
 
-def substitute(tree: Node, env: Mapping[str, str]) -> list[Diagnostic]:
-    """Replace `${NAME}` in every text of a tree, in place; `$${` stands for `${`."""
+def substitute(tree: Node, env: Mapping[str, str] | None) -> list[Diagnostic]:
+    """Replace `${NAME}` in every text of a tree, in place; `$${` stands for `${`.
+
+    Without `env` all but `$${` stays as it is.
+    """
     faults: list[Diagnostic] = []
     seen: set[int] = set()
     for path, node in tree.walk():
@@ -188,13 +200,18 @@ def substitute(tree: Node, env: Mapping[str, str]) -> list[Diagnostic]:
 
 
 def _fill(
-    node: Node, path: tuple[str | int, ...], env: Mapping[str, str], faults: list[Diagnostic]
+    node: Node,
+    path: tuple[str | int, ...],
+    env: Mapping[str, str] | None,
+    faults: list[Diagnostic],
 ) -> None:
     raw = str(node.value)
 
     def value(match: re.Match[str]) -> str:
         if match["escape"]:
             return "$"
+        if env is None:
+            return match[0]
         if match["bad"]:
             faults.append(_malformed(match["bad"], path, node.mark))
             return ""
@@ -204,7 +221,8 @@ def _fill(
         return found if found is not None else match["default"] or ""
 
     text = _VARIABLE.sub(value, raw)
-    node.raw = raw
+    # In a sealed tree nothing stands for the environment.
+    node.raw = None if env is None else raw
     node.value = yaml.resolve(text) if node.is_plain else text
 
 

@@ -18,6 +18,7 @@ from ordain.config.migrate import bring_up
 from ordain.config.overrides import apply_overrides
 from ordain.config.read import read
 from ordain.config.rules import check_rules
+from ordain.core.component import sealed
 from ordain.core.diagnostics import Diagnostic, Place
 from ordain.core.errors import ConfigError
 
@@ -44,7 +45,12 @@ class Config:
 
     @classmethod
     def load(
-        cls, source: Source, *, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None
+        cls,
+        source: Source,
+        *,
+        overrides: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        is_sealed: bool = False,
     ) -> Self:
         """Read a config.
 
@@ -53,18 +59,25 @@ class Config:
                 a mapping; or a document.
             overrides: texts such as ``trainer.epochs=3``, laid over the document in order.
             env: what `${NAME}` is read from; the process's environment by default.
+            is_sealed: for a document that is not to be trusted, such as that of a bundle:
+                `${NAME}` stays text, `include` and ``module:Class`` are refused.
 
         Raises:
             ConfigError: with every fault of the document in `diagnostics`, in file order.
         """
-        draft, config = cls.attempt(source, overrides=overrides, env=env)
+        draft, config = cls.attempt(source, overrides=overrides, env=env, is_sealed=is_sealed)
         if draft.faults:
             raise ConfigError.of(draft.faults)
         return config
 
     @classmethod
     def attempt(
-        cls, source: Source, *, overrides: Sequence[str], env: Mapping[str, str] | None
+        cls,
+        source: Source,
+        *,
+        overrides: Sequence[str],
+        env: Mapping[str, str] | None,
+        is_sealed: bool = False,
     ) -> tuple[Draft, Self]:
         """Return the draft with its faults, and the config of what has none.
 
@@ -74,9 +87,22 @@ class Config:
         Raises:
             ConfigError: the text is not a document at all (`E1xx`).
         """
-        env = os.environ if env is None else env
         if isinstance(source, Document):
             source = dumped.to_plain(source)
+        if is_sealed:
+            with sealed():
+                return cls._attempt(source, overrides=overrides, env=None)
+        return cls._attempt(source, overrides=overrides, env=os.environ if env is None else env)
+
+    @classmethod
+    def _attempt(
+        cls,
+        source: str | FilePath | Mapping[str, Any] | Node,
+        *,
+        overrides: Sequence[str],
+        env: Mapping[str, str] | None,
+    ) -> tuple[Draft, Self]:
+        """Return what `attempt` does; without `env` the document reads nothing from outside."""
         origin = read_origin(source)
         written = compose(origin, env)
         apply_overrides(written, overrides, env)
@@ -98,10 +124,11 @@ class Config:
     def to_dict(self, *, filled: bool = True) -> dict[str, Any]:
         """Return plain data: every default written out, or as written by the user.
 
-        Values from the environment appear as the `${NAME}` they were written as.
+        Values from the environment appear as the `${NAME}` they were written as; `${` that is
+        text is written as `$${`.
         """
         if not filled:
-            return dict(self.written.written())
+            return dict(self.written.written(is_escaped=True))
         return dumped.to_plain(self.document, secrets=dumped.secrets_of(self.tree))
 
     def to_yaml(self, *, filled: bool = True) -> str:

@@ -31,7 +31,7 @@ AUTO = "auto"
 
 Share = Annotated[float, Field(gt=0, le=1)]
 AnySource = Annotated[Source, OneOf(lambda: SOURCES)]
-AnySplitter = Annotated[Splitter, OneOf(lambda: SPLITTERS)]
+AnySplitter = Annotated[Splitter, OneOf(lambda: SPLITTERS, default="random")]
 AnyFeature = Annotated[Feature[Any], OneOf(lambda: FEATURES)]
 AnyFamily = Annotated[Family, OneOf(lambda: FAMILIES)]
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, Undecided
-from ordain.config.located import Node, Path
+from ordain.config.located import Node, Path, escaped
 from ordain.core.component import Component, Spec
 
 Secrets = Mapping[Path, str]
@@ -16,7 +16,7 @@ _CHOICES = {"encoder", "decoder", "loss", "combiner"}
 
 
 def to_plain(document: Document, *, secrets: Secrets | None = None) -> dict[str, Any]:
-    """Return the filled document as plain data that loads back to an equal one.
+    """Return the filled document as plain data that loads back to an equal one; `$${` is `${`.
 
     Args:
         document: what to write out.
@@ -33,6 +33,7 @@ def to_plain(document: Document, *, secrets: Secrets | None = None) -> dict[str,
             plain[name] = _family(value)
         else:
             plain[name] = AUTO if value is None and name in _CHOICES else spec_to_plain(value)
+    plain = escaped(plain)
     for path, raw in (secrets or {}).items():
         _hide(plain, path, raw)
     return plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -233,8 +234,8 @@ class _Fault:
         """Return the fix that writes the value in the type asked for, where that is plain."""
         if not isinstance(self.full[-1], str):
             return None
-        kinds = {str(part.get("type")) for part in words.branches(schema)}
-        text = _as_text(self.value, kinds)
+        parts = [part for part in words.branches(schema) if not {"const", "enum"} & part.keys()]
+        text = _as_text(self.value, {str(part.get("type")) for part in parts})
         return f"{self._key()}: {text}" if text is not None else None
 
     def _component(self, error: Error) -> list[Diagnostic]:
@@ -289,17 +290,25 @@ def _as_text(value: object, kinds: set[str]) -> str | None:
         is_number = isinstance(read, int | float) and not isinstance(read, bool)
         if "boolean" in kinds and value.lower() in _SPOKEN:
             text = _SPOKEN[value.lower()]
+        elif isinstance(read, float) and "integer" in kinds and "number" not in kinds:
+            text = _whole(read)
         elif (is_number and kinds & {"integer", "number"}) or (
             isinstance(read, bool) and "boolean" in kinds
         ):
             text = value.strip()
-    elif isinstance(value, float) and value.is_integer() and "integer" in kinds:
-        text = str(int(value))
+    elif isinstance(value, float) and "integer" in kinds:
+        text = _whole(value)
     elif isinstance(value, int | float) and "string" in kinds:
         text = f"'{emit.show(value)}'"
     if text is None and "array" in kinds and isinstance(value, str | int | float):
         text = f"[{emit.show(value)}]"
     return text
+
+
+def _whole(value: float) -> str | None:
+    """Return the nearest whole number; None for none, and for 0, which no count may be."""
+    whole = math.floor(value + 0.5) if math.isfinite(value) else 0
+    return str(whole) if whole or not value else None
 
 
 def unknown_component(

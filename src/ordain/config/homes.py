@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ from ordain.models.neural.component import COMBINERS, DECODERS, ENCODERS, LOSSES
 
 SURE = 0.8
 """Similarity from which a name of the same block is taken before an equal one elsewhere."""
+
+_MOST_LISTED = 14
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class Homes:
                 allowed=_sentence(unsupported),
                 fix="remove this key",
             )
-        if close := nearest(key, free, cutoff=SURE):
+        meant = ludwig.MEANT.get(_block(parent), {}).get(key)
+        if close := meant if meant in free else nearest(key, free, cutoff=SURE):
             return self._misspelled(key, path, root, names, close)
         if home := self._elsewhere(key, parent):
             return self._misplaced(key, path, root, home, names)
@@ -88,7 +92,7 @@ class Homes:
             f"unknown key `{key}`{where}",
             path,
             root.mark_of_key(path),
-            allowed=f"It may have: {', '.join(names)}." if names else "It has no keys.",
+            allowed=f"It may have: {_listed(names, key)}." if names else "It has no keys.",
             fix=f"{close}: {_shown(root, path)}" if close else None,
         )
 
@@ -105,7 +109,7 @@ class Homes:
             root.mark_of_key(path),
             allowed=f"It belongs to {home.says(right)}.",
             fix=fix,
-            notes=(f"Keys here: {', '.join(names)}.",) if names else (),
+            notes=(f"Keys here: {_listed(names, right)}.",) if names else (),
         )
 
     def _elsewhere(self, key: str, parent: Path) -> Home | None:
@@ -200,6 +204,15 @@ def _nested(block: str, key: str, value: str) -> str:
     return "\n".join(
         "  " * depth + (line if ":" in line else f"{line}:") for depth, line in enumerate(lines)
     )
+
+
+def _listed(names: Sequence[str], key: str) -> str:
+    """Return the keys of a block, or of many those nearest to a key, in their own order."""
+    if len(names) <= _MOST_LISTED:
+        return ", ".join(names)
+    near = sorted(names, key=lambda name: -difflib.SequenceMatcher(None, key, name).ratio())
+    kept = [name for name in names if name in near[:_MOST_LISTED]]
+    return f"{', '.join(kept)} ... ({len(names) - len(kept)} more; `ordain render` shows all)"
 
 
 def _sentence(text: str) -> str:

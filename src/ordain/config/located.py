@@ -110,13 +110,22 @@ class Node:
             return [item.plain() for item in self.value]
         return self.value
 
-    def written(self) -> Any:
-        """Return plain data in which variables stand as they were written."""
+    def written(self, *, is_escaped: bool = False) -> Any:
+        """Return plain data in which variables stand as they were written.
+
+        Args:
+            is_escaped: whether other text gets `$${` for `${`: for a tree whose variables have
+                been read.
+        """
         if isinstance(self.value, dict):
-            return {key: entry.node.written() for key, entry in self.value.items()}
+            return {
+                key: entry.node.written(is_escaped=is_escaped) for key, entry in self.value.items()
+            }
         if isinstance(self.value, list):
-            return [item.written() for item in self.value]
-        return self.value if self.raw is None else self.raw
+            return [item.written(is_escaped=is_escaped) for item in self.value]
+        if self.raw is not None:
+            return self.raw
+        return escaped(self.value) if is_escaped else self.value
 
     def at(self, path: Path) -> Node | None:
         """Return the node a path leads to, or None."""
@@ -209,6 +218,16 @@ def _written_keys(spec: BaseModel) -> dict[str, Any]:
         # The options of a feature do not repeat its type.
         keys["preprocessing"] = {k: v for k, v in _written_keys(options).items() if k != "type"}
     return {**keys, **(spec.model_extra or {})}
+
+
+def escaped(value: Any) -> Any:
+    """Return plain data in which no text is read as a variable: `$${` stands for `${`."""
+    if isinstance(value, dict):
+        return {key: escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [escaped(item) for item in value]
+    # Each `$$` of a text with `${` is read as `$`, so that all of them are doubled.
+    return value.replace("$", "$$") if isinstance(value, str) and "${" in value else value
 
 
 def dotted(path: Path) -> str:

@@ -22,6 +22,8 @@ TYPE_ALIASES: dict[str, str] = _TABLES["types"]
 """Column types: older name to today's."""
 DEFAULT_PARTS: dict[str, dict[str, str]] = _TABLES["default_parts"]
 """`encoder`, `decoder`, `loss` without a type: what it means for a column type."""
+MEANT: dict[str, dict[str, str]] = _TABLES["meant"]
+"""Keys of a block that are refused: other name to the key that was meant."""
 RENAMED: dict[str, dict[str, str]] = _TABLES["renamed"]
 """Keys of a block: older name to today's."""
 RENAMED_INSIDE: dict[str, dict[str, str]] = _TABLES["renamed_inside"]

@@ -19,7 +19,7 @@ from ordain.core.errors import ConfigError
 _STEP = re.compile(r"\.?([^.\[\]]+|\[\d+\]|\['[^']*'\])")
 
 
-def apply_overrides(tree: Node, overrides: Sequence[str], env: Mapping[str, str]) -> None:
+def apply_overrides(tree: Node, overrides: Sequence[str], env: Mapping[str, str] | None) -> None:
     """Set every `path=value` in a tree, in place, in the order given.
 
     Raises:
@@ -34,7 +34,7 @@ def apply_overrides(tree: Node, overrides: Sequence[str], env: Mapping[str, str]
         raise ConfigError.of(faults)
 
 
-def _apply(tree: Node, text: str, env: Mapping[str, str]) -> Diagnostic | None:
+def _apply(tree: Node, text: str, env: Mapping[str, str] | None) -> Diagnostic | None:
     path_text, sign, value_text = text.partition("=")
     lines = Text.of(text, "-o")
     steps = _steps(path_text.strip())

@@ -224,6 +224,53 @@ def _weights_need_classes(draft: Draft) -> Iterator[Diagnostic]:
             )
 
 
+def _targets_are_truths(draft: Draft) -> Iterator[Diagnostic]:
+    """A missing target may be dropped or become a value that can be predicted, nothing else."""
+    outputs = {output.name: output for output in draft.outputs or []}
+    defaults: Any = draft.blocks.get("defaults") or {}
+    for path, name, _ in _paths(draft, "output_features"):
+        output = outputs.get(name)
+        if output is None or output.type == AUTO:
+            continue
+        options: Any = output.preprocessing
+        place: Path = (*path, "preprocessing")
+        if "missing_value_strategy" not in options.model_fields_set and output.type in defaults:
+            options = defaults[output.type].preprocessing
+            place = ("defaults", output.type, "preprocessing")
+        strategy = getattr(options, "missing_value_strategy", None)
+        becomes = _no_target(output.type, strategy, getattr(options, "fill_value", None))
+        if becomes:
+            place = (*place, "missing_value_strategy")
+            yield fault(
+                "E314",
+                f"`missing_value_strategy` may not be '{strategy}' for the output `{name}`",
+                place,
+                draft.root.mark_of(place),
+                allowed=f"A missing target would become {becomes}.",
+                fix=f"missing_value_strategy: drop_row, in `output_features.{name}.preprocessing`"
+                if place[0] == "defaults"
+                else "missing_value_strategy: drop_row",
+            )
+
+
+def _no_target(type_name: str, strategy: str | None, fill_value: object) -> str | None:
+    """Return what a missing target becomes that no model can learn; None if it is a target."""
+    if strategy == "keep":
+        return "no value, and a row without truth teaches nothing"
+    if type_name == "binary" and (
+        strategy == "fill_with_mean" or (strategy == "fill_with_const" and _is_between(fill_value))
+    ):
+        return "a number between false and true"
+    if type_name == "category" and strategy == "fill_with_const" and fill_value == "<UNK>":
+        return "'<UNK>', which is no class; `fill_value` must name one"
+    return None
+
+
+def _is_between(fill_value: object) -> bool:
+    is_number = isinstance(fill_value, int | float) and not isinstance(fill_value, bool)
+    return fill_value is None or (is_number and 0 < float(fill_value) < 1)  # type: ignore[arg-type]
+
+
 def _metrics_fit(draft: Draft) -> Iterator[Diagnostic]:
     block: Any = draft.blocks.get("evaluation")
     if (
@@ -244,5 +291,6 @@ _RULES: tuple[Rule, ...] = (
     _shares_add_up,
     _balancing_is_one_way,
     _weights_need_classes,
+    _targets_are_truths,
     _metrics_fit,
 )

@@ -59,6 +59,7 @@ BEYOND: dict[str, str] = {
     "E310": "balancing needs one output with classes",
     "E312": "a metric fits an output",
     "E313": "class weights need classes",
+    "E314": "a missing target becomes no other thing than a target",
     "E4xx": "the data",
     "older forms": "a document without `version` may use the older forms that `migrate` lists",
     "options of a source": "which options `data.source` takes beside it depends on the file's name",

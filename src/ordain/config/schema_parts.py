@@ -50,9 +50,11 @@ class Parts:
             if registry is None:
                 return {"type": ["object", "string"]}
             rest = {
-                key: value for key, value in schema.items() if key not in {"x-component", "type"}
+                key: value
+                for key, value in schema.items()
+                if key not in {"x-component", "x-default", "type"}
             }
-            return {**self.component(registry), **rest}
+            return {**self.component(registry, default=schema.get("x-default")), **rest}
         return {key: self.filled(value) for key, value in schema.items()}
 
     def component(

@@ -31,6 +31,8 @@ import pkgutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import (
@@ -45,6 +47,21 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import UsageError
+
+_IS_SEALED: ContextVar[bool] = ContextVar("is_sealed", default=False)
+
+
+@contextmanager
+def sealed() -> Iterator[None]:
+    """Refuse ``module:Class`` in every registry while it lasts, for documents not to be trusted.
+
+    Components that are built in, installed, or named by ORDAIN_PLUGINS are found by plain name.
+    """
+    token = _IS_SEALED.set(True)
+    try:
+        yield
+    finally:
+        _IS_SEALED.reset(token)
 
 
 class Spec(BaseModel):
@@ -155,7 +172,8 @@ class Registry(Generic[C]):
         """Return the class of a type name, an alias, or ``module:Class``.
 
         Raises:
-            UsageError: no such component; the message has the nearest name and all names.
+            UsageError: no such component; the message has the nearest name and all names. Or
+                ``module:Class`` while `sealed`.
         """
         if ":" in name:
             return self._import(name)
@@ -230,6 +248,11 @@ class Registry(Generic[C]):
             _import_plugins()
 
     def _import(self, name: str) -> type[C]:
+        if _IS_SEALED.get():
+            raise UsageError(
+                f"{self.kind} '{name}' names a module, which a sealed document may not: "
+                f"reading it must not import what it says"
+            )
         module_name, _, class_name = name.partition(":")
         try:
             found = getattr(importlib.import_module(module_name), class_name)
@@ -271,7 +294,8 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"type": ["object", "string"], "x-component": self.registry().kind}
+        made = {"type": ["object", "string"], "x-component": self.registry().kind}
+        return made if self.default is None else {**made, "x-default": self.default}
 
     def _validate(self, value: object, info: ValidationInfo) -> Component:
         registry = self.registry()

@@ -142,6 +142,18 @@ def lock(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold an exclusive lock between processes while the block runs; gives whether it was free."""
+    with store_errors(path), path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+@contextlib.contextmanager
 def store_errors(path: Path) -> Iterator[None]:
     """Turn a failure of the file system inside the block into a `StoreError` that says what to do.
 

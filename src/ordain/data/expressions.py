@@ -168,7 +168,8 @@ def _run(connection: Any, rows: pl.DataFrame, expression: str, *, key: str) -> p
 
     connection.register("rows", ArrowStream(_plain_types(rows)))
     try:
-        relation = connection.sql(f"SELECT ({expression}\n) AS value FROM rows")  # noqa: S608
+        table = _with_nulls(rows)
+        relation = connection.sql(f"SELECT ({expression}\n) AS value FROM {table}")  # noqa: S608
         values = pl.DataFrame(ArrowStream(relation)).to_series()
     except duckdb.Error as error:
         raise DataError(_explain(key, expression, error, rows.columns)) from error
@@ -312,8 +313,18 @@ def _engine() -> Iterator[Any]:
 
 def _plain_types(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the frame with categories as text, so that every block has the same types."""
-    names = [n for n, t in frame.schema.items() if t.base_type() in (pl.Categorical, pl.Enum)]
-    return frame.with_columns(pl.col(name).cast(pl.String) for name in names) if names else frame
+    kinds = {pl.Categorical: pl.String, pl.Enum: pl.String, pl.Null: pl.Int32}
+    casts = {n: kinds[k] for n, t in frame.schema.items() if (k := t.base_type()) in kinds}
+    return frame.cast(casts) if casts else frame  # type: ignore[arg-type]
+
+
+def _with_nulls(frame: pl.DataFrame) -> str:
+    """Return the table to read from: a column of no type is NULL, which fits every function."""
+    names = [name.replace('"', '""') for name, dtype in frame.schema.items() if dtype == pl.Null()]
+    if not names:
+        return "rows"
+    nulls = ", ".join(f'NULL AS "{name}"' for name in names)
+    return f"(SELECT * REPLACE ({nulls}) FROM rows) AS rows"  # noqa: S608
 
 
 def _with_column(frame: pl.LazyFrame, values: pl.Series) -> pl.LazyFrame:

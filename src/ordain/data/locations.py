@@ -105,7 +105,7 @@ def format_of(path: Path) -> str:
     if suffixes and suffixes[-1] in _FORMATS:
         return _FORMATS[suffixes[-1]]
     with path.open("rb") as file:
-        return _format_of_bytes(file.read(512), path)
+        return format_of_bytes(file.read(512), path)
 
 
 def compression_of(path: Path) -> str:
@@ -130,7 +130,12 @@ def _missing(reference: str, path: Path) -> str:
     return f"the file '{reference}' is not there (looked in '{parent.resolve()}').{hint}"
 
 
-def _format_of_bytes(head: bytes, path: Path) -> str:
+def format_of_bytes(head: bytes, path: Path) -> str:
+    """Return the format that the first bytes of a file tell.
+
+    Raises:
+        DataError: the file is a database.
+    """
     if head[:4] == b"PAR1":
         return "parquet"
     if head[:6] == b"ARROW1":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,35 @@ from typing import Any
 from pydantic import ValidationError
 
 from ordain.core.diagnostics import nearest
-from ordain.core.errors import UsageError
-from ordain.data.locations import find_files, format_of, is_remote, redact, scheme_of
+from ordain.core.errors import DataError, UsageError
+from ordain.data.locations import (
+    find_files,
+    format_of,
+    format_of_bytes,
+    is_remote,
+    redact,
+    scheme_of,
+)
 from ordain.data.source import SOURCES, Source
+
+TEXTS = frozenset({"csv", "json", "jsonl"})
+WORDS = {
+    "csv": "delimited text",
+    "json": "JSON",
+    "jsonl": "JSON lines",
+    "parquet": "Parquet",
+    "excel": "an Excel or OpenDocument file",
+    "arrow": "Arrow IPC",
+    "zip": "a zip archive",
+}
+SUFFIXES = {
+    "csv": ".csv",
+    "json": ".json",
+    "jsonl": ".jsonl",
+    "parquet": ".parquet",
+    "excel": ".xlsx",
+    "arrow": ".arrow",
+}
 
 
 def open_source(reference: Any, *, root: Path | None = None, **options: Any) -> Source:
@@ -71,8 +98,52 @@ def _open_text(reference: str, *, root: Path, options: dict[str, Any]) -> Source
         return _build("remote", {**shared, "options": keys}, root=root)
     if scheme_of(reference):
         return _build("sql", {"url": reference, **options}, root=root)
-    kind = declared or format_of(find_files(reference, root=root)[0])
+    files = find_files(reference, root=root)
+    kind = declared or format_of(files[0])
+    for file in files:
+        check_format(file, str(kind), reference=reference)
     return _build(str(kind), {"path": reference, **options}, root=root)
+
+
+def check_format(path: Path, kind: str, *, reference: str) -> None:
+    """Refuse a file whose first bytes tell another format than the one it is to be read as.
+
+    Raises:
+        DataError: says what the file looks like, and how to read it as that.
+    """
+    with path.open("rb") as file:
+        head = file.read(512)
+    found = _told_by(head, path)
+    # Delimited text and JSON tell each other apart only by parsing; their readers do that.
+    if kind not in WORDS or found is None or found == kind or {found, kind} <= TEXTS:
+        return
+    start = f"'{path.name}' looks like {WORDS[found]}, not {WORDS[kind]}"
+    if found == "zip":
+        raise DataError(f"{start}\n  Fix: unpack it and name the file inside")
+    raise DataError(
+        f"{start}\n  Fix: rename it to '{path.with_suffix(SUFFIXES[found]).name}', "
+        f"or write source: {{type: {found}, path: {reference}}}"
+    )
+
+
+def _told_by(head: bytes, path: Path) -> str | None:
+    """Return the format that the first bytes tell, None where they tell nothing."""
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        return "excel"
+    found = format_of_bytes(head, path)
+    if found == "excel":
+        return _kind_of_zip(path)
+    is_text = b"\0" not in head and not head.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
+    return found if found not in TEXTS or (head.strip() and is_text) else None
+
+
+def _kind_of_zip(path: Path) -> str | None:
+    try:
+        names = zipfile.ZipFile(path).namelist()
+    except (zipfile.BadZipFile, OSError):
+        return "excel"
+    is_book = any(name.startswith("xl/") or name == "content.xml" for name in names)
+    return "excel" if is_book else "zip"
 
 
 def _build(kind: str, keys: dict[str, Any], *, root: Path) -> Source:

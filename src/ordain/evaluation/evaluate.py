@@ -132,6 +132,7 @@ def judge_output(
         reservation(
             first.judgement,
             first.baselines,
+            differences=first.differences,
             metrics=[name for name in LEAD[type_name] if name in is_higher_better],
             is_higher_better=is_higher_better,
         ),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from ordain.core.errors import DataError
 
 Verdict = Literal["better", "worse", "cannot tell"]
 
@@ -61,6 +64,24 @@ class Judgement(Record):
     for a number residuals, scatter, by_size."""
     warnings: tuple[str, ...] = ()
     """What was left out or looks wrong, in words."""
+
+
+def require_rows(judgements: Mapping[str, Judgement]) -> None:
+    """Refuse judgements, by output, that rest on no row at all.
+
+    Raises:
+        DataError: the truth of every row is missing, or a label that training has not seen.
+    """
+    if any(judged.n_rows for judged in judgements.values()):
+        return
+    counts = ", ".join(
+        f"`{name}`: {judged.n_missing:,} missing, {judged.n_unseen:,} not seen in training"
+        for name, judged in judgements.items()
+    )
+    raise DataError(
+        f"no row is left to judge, {counts}\n"
+        "  Fix: give rows whose target is there, written as in the training rows"
+    )
 
 
 class Difference(Record):

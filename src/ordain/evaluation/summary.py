@@ -55,10 +55,10 @@ class RunSummary(Record):
 
     @property
     def verdict(self) -> str:
-        """The verdict over all outputs, in words."""
+        """The verdict in words, a line for each output."""
         if len(self.outputs) == 1:
             return next(iter(self.outputs.values())).verdict
-        return " ".join(f"`{name}`: {output.verdict}" for name, output in self.outputs.items())
+        return "\n".join(f"`{name}`: {output.verdict}" for name, output in self.outputs.items())
 
     @property
     def all_warnings(self) -> tuple[str, ...]:

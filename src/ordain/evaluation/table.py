@@ -129,10 +129,18 @@ def comparison_rows(
 
 
 def lead_metrics(output: OutputSummary, set_name: str) -> list[str]:
-    """Return the metrics to show first, the headline before all; all where a user chose few."""
+    """Return the metrics to show first, the headline before all; all where a user chose few.
+
+    A metric without a value for any model is left out, unless it is the headline.
+    """
     computed = list(output.sets[set_name].metrics)
-    lead = [name for name in LEAD.get(output.type, ()) if name in computed]
-    shown = lead if len(lead) > 2 else computed[:8]  # noqa: PLR2004 - a user's own choice
+    judged = [
+        output.sets[set_name],
+        *(by[set_name] for by in output.baselines.values() if set_name in by),
+    ]
+    known = [name for name in computed if any(one.metrics.get(name) is not None for one in judged)]
+    lead = [name for name in LEAD.get(output.type, ()) if name in known]
+    shown = lead if len(lead) > 2 else known[:8]  # noqa: PLR2004 - a user's own choice
     return [output.headline, *(name for name in shown if name != output.headline)]
 
 

@@ -38,14 +38,13 @@ def verdict_sentence(
         if not judgement.n_rows and judgement.n_unseen:
             reason = "none of its rows has a label that occurred in training"
         return f"No verdict: {judgement.headline} has no value on `{set_name}`, because {reason}."
-    known = [difference for difference in differences if difference.gain is not None]
     start = f"{judgement.headline} {format_value(value)}"
     if judgement.n_unseen:
         count = "1 row" if judgement.n_unseen == 1 else f"{judgement.n_unseen:,} rows"
         start = f"Without {count} whose label did not occur in training: {start}"
-    if not known:
+    hardest = _hardest(differences)
+    if hardest is None:
         return f"{start} on `{set_name}`; no baseline to compare with."
-    hardest = min(known, key=lambda difference: difference.gain or 0.0)
     against = f"{format_value(hardest.other)} for `{hardest.against}` on `{set_name}`"
     return f"{start} against {against}: {_outcome(hardest)}."
 
@@ -54,14 +53,28 @@ def reservation(
     judgement: Judgement,
     baselines: Mapping[str, Judgement],
     *,
+    differences: Sequence[Difference] = (),
     metrics: Sequence[str],
     is_higher_better: Mapping[str, bool],
 ) -> str:
-    """Return a sentence on the metrics by which a baseline has the better value, or no text.
+    """Return a sentence on the metrics that speak against the verdict, or no text.
+
+    These are the ones by which a baseline has the better value; or after the verdict 'worse' those
+    by which this model leads the best baseline.
 
     The headline metric is left out, as the verdict is about it; differences that do not show in
     a printed value do not count.
     """
+    hardest = _hardest(differences)
+    if hardest is not None and hardest.verdict == "worse" and hardest.against in baselines:
+        best = baselines[hardest.against]
+        leads = [
+            metric
+            for metric in metrics
+            if metric != judgement.headline
+            and _is_ahead(best, judgement, metric, is_higher_better=is_higher_better[metric])
+        ]
+        return f"But this model leads by {_listed(leads)}." if leads else ""
     found = []
     for name, other in baselines.items():
         ahead = [
@@ -73,6 +86,12 @@ def reservation(
         if ahead:
             found.append(f"`{name}` is ahead by {_listed(ahead)}")
     return f"But {', '.join(found)}." if found else ""
+
+
+def _hardest(differences: Sequence[Difference]) -> Difference | None:
+    """Return the difference to the best baseline: the one that leaves the least gain."""
+    known = [difference for difference in differences if difference.gain is not None]
+    return min(known, key=lambda difference: difference.gain or 0.0, default=None)
 
 
 def _listed(names: Sequence[str]) -> str:

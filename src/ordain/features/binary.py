@@ -7,7 +7,8 @@
 
 Which label is true: the label of `fallback_true_label`; else the words that mean true and false
 (yes/no, y/n, true/false, t/f, 1/0, on/off, positive/negative ...), any case; else the label that
-sorts last, as in scikit-learn. The choice stands in the facts.
+sorts last, as in scikit-learn. The choice stands in the facts. Where the labels are such words, all
+of them are read: a column trained on true and false reads `1`, `yes` and `F` as well.
 """
 
 from __future__ import annotations
@@ -121,14 +122,14 @@ class BinaryFeature(Feature[BinaryEncoding]):
 
     def fit(self, column: pl.Series, *, seed: int) -> BinaryEncoding:  # noqa: ARG002 - nothing is drawn
         """Return which labels are false and true."""
-        if not is_readable(column.dtype):
-            raise wrong_kind(column, type_name="binary", fix="derive a label from it first")
+        _require_readable(column)
         counts, n_missing = count_labels(column)
         by_label = dict(zip(counts["label"].to_list(), counts["count"].to_list(), strict=True))
         values, reason = _assign(by_label, self.fallback_true_label, column.name)
         labels = _name_sides(by_label, values, column.dtype)
         # Where training saw one side only, the usual name of the other is read all the same.
         values = {labels[0].lower(): 0.0, labels[1].lower(): 1.0, **values}
+        values = {**_other_words(values), **values}
         facts: dict[str, Any] = {"n_rows": len(column), "n_missing": n_missing}
         facts |= {"negative": labels[0], "positive": labels[1], "reason": reason}
         present = sum(by_label.values())
@@ -195,14 +196,19 @@ class BinaryFeature(Feature[BinaryEncoding]):
         return read_quickly
 
     def rows_to_drop(
-        self, column: pl.Series, encoding: BinaryEncoding | None = None
+        self,
+        column: pl.Series,
+        encoding: BinaryEncoding | None = None,
+        *,
+        only_missing: bool = False,
     ) -> pl.Series | None:
         """Return True where the value is missing or neither of the two."""
         if self.missing_value_strategy != "drop_row":
             return None
-        return (
-            read_labels(column).is_null() if encoding is None else _read(column, encoding).is_null()
-        )
+        _require_readable(column)
+        if encoding is None or only_missing:
+            return read_labels(column).is_null()
+        return _read(column, encoding).is_null()
 
     def inspect(self, column: pl.Series, encoding: BinaryEncoding) -> dict[str, Any]:
         """Return counts of missing and unknown cells."""
@@ -265,6 +271,11 @@ class BinaryFeature(Feature[BinaryEncoding]):
         return values.get(value.lower(), 1.0 if value.lower() in TRUE_WORDS else 0.0)
 
 
+def _require_readable(column: pl.Series) -> None:
+    if not is_readable(column.dtype):
+        raise wrong_kind(column, type_name="binary", fix="derive a label from it first")
+
+
 def _assign(
     counts: dict[str, int], fallback: str | None, name: str
 ) -> tuple[dict[str, float], str]:
@@ -291,6 +302,16 @@ def _assign(
     return {ordered[0]: 0.0, ordered[1]: 1.0}, (
         f"'{ordered[1]}' sorts after '{ordered[0]}'; set `fallback_true_label` to choose"
     )
+
+
+def _other_words(values: dict[str, float]) -> dict[str, float]:
+    """Return all words for true and false, or none where a known label is no such word.
+
+    The same truth is written `true`, `yes` or `1` by different programs.
+    """
+    words = {**dict.fromkeys(FALSE_WORDS, 0.0), **dict.fromkeys(TRUE_WORDS, 1.0)}
+    agrees = all(words.get(label) == value for label, value in values.items())
+    return dict(sorted(words.items())) if agrees else {}
 
 
 def _sort_key(label: str) -> tuple[float, str]:

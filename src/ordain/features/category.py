@@ -111,8 +111,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
 
     def fit(self, column: pl.Series, *, seed: int) -> CategoryEncoding:  # noqa: ARG002 - nothing is drawn
         """Return the labels of the training rows that are frequent enough."""
-        if not is_readable(column.dtype):
-            raise wrong_kind(column, type_name="category", fix="derive a label from it first")
+        _require_readable(column)
         counts, n_missing = count_labels(column, lowercase=self.lowercase, fill=self._fill_label())
         facts: dict[str, Any] = {"n_rows": len(column), "n_missing": n_missing}
         kept = counts.filter(pl.col("count") >= self.min_count)
@@ -179,16 +178,39 @@ class CategoryFeature(Feature[CategoryEncoding]):
 
         return read
 
+    @property
+    def drop_needs_fit(self) -> bool:
+        """Whether an output may hold labels that fitting does not keep."""
+        return self.is_predicted and (self.min_count > 1 or self.most_common is not None)
+
     def rows_to_drop(
-        self, column: pl.Series, encoding: CategoryEncoding | None = None
+        self,
+        column: pl.Series,
+        encoding: CategoryEncoding | None = None,
+        *,
+        only_missing: bool = False,
     ) -> pl.Series | None:
-        """Return True where the label is missing; for an output, also where it was not kept."""
-        if self.missing_value_strategy != "drop_row":
+        """Return True where the label is missing; for an output, where its truth has no id.
+
+        An output's label has no id where it is missing and not filled, or was not kept and
+        `unseen` is not `mode`.
+        """
+        drops_missing = self.missing_value_strategy == "drop_row"
+        if not (self.is_predicted or drops_missing):
             return None
-        if encoding is None or not self.is_predicted:
+        _require_readable(column)
+        if not self.is_predicted or (drops_missing and only_missing):
             return read_labels(column).is_null()
-        ids, _ = _look_up(column, encoding)
-        return ids.is_null()
+        encoding = self.fit(column, seed=0) if encoding is None else encoding
+        lenient = {"on_unseen": "id"}
+        if encoding.on_missing == "error":
+            lenient["on_missing"] = "id"
+        ids = self.encode(column, encoding.model_copy(update=lenient)).values
+        lost = pl.Series(column.name, ids == -1)
+        missing = read_labels(column).is_null()
+        if encoding.on_missing == "error":
+            lost = lost & ~missing
+        return lost & missing if only_missing else lost
 
     def inspect(self, column: pl.Series, encoding: CategoryEncoding) -> dict[str, Any]:
         """Return counts of missing and unseen cells."""
@@ -278,6 +300,11 @@ class CategoryFeature(Feature[CategoryEncoding]):
             on_unseen="error" if self.unseen == "error" else "id",
             unseen_id=mode_id if self.unseen == "mode" else default,
         )
+
+
+def _require_readable(column: pl.Series) -> None:
+    if not is_readable(column.dtype):
+        raise wrong_kind(column, type_name="category", fix="derive a label from it first")
 
 
 def _label_facts(counts: pl.DataFrame, kept: pl.DataFrame) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from ordain.features.instants import (
     instant_reader,
     microseconds,
     read_instants,
+    with_iso,
 )
 from ordain.features.numerals import is_nothing
 from ordain.features.scaling import Method, Scaling, fit_scaling, scale_array, scaler
@@ -69,7 +70,7 @@ class DateEncoding(Encoding):
     type: Literal["date"] = "date"
     """Type name."""
     formats: tuple[str, ...]
-    """How text and numbers are read, in the order tried."""
+    """How text and numbers are read, in the order tried; the forms of ISO 8601 come last."""
     parts: tuple[Part, ...]
     """Which parts are encoded, in order."""
     is_cyclic: bool
@@ -224,11 +225,17 @@ class DateFeature(Feature[DateEncoding]):
         return cell
 
     def rows_to_drop(
-        self, column: pl.Series, encoding: DateEncoding | None = None
+        self,
+        column: pl.Series,
+        encoding: DateEncoding | None = None,
+        *,
+        only_missing: bool = False,  # noqa: ARG002 - nothing else is dropped
     ) -> pl.Series | None:
         """Return True where the date is missing or cannot be read."""
         if self.missing_value_strategy != "drop_row":
             return None
+        if encoding is None:
+            _require_readable(column)
         formats = self._formats(column)[0] if encoding is None else encoding.formats
         return read_instants(column, formats).is_null()
 
@@ -239,9 +246,9 @@ class DateFeature(Feature[DateEncoding]):
     def _formats(self, column: pl.Series) -> tuple[tuple[str, ...], bool]:
         if self.datetime_format is None:
             found = infer_formats(column)
-            return found.formats, found.is_ambiguous
+            return with_iso(found.formats), found.is_ambiguous
         given = self.datetime_format
-        return (given,) if isinstance(given, str) else given, False
+        return with_iso((given,) if isinstance(given, str) else given), False
 
     def _facts(self, column: pl.Series, moments: pl.Series) -> dict[str, Any]:
         missing = moments.is_null()
@@ -278,8 +285,7 @@ class DateFeature(Feature[DateEncoding]):
 
     def _fill(self, times: pl.Series, formats: tuple[str, ...], origin: int) -> int:
         if self.missing_value_strategy == "fill_with_const" and self.fill_value:
-            readable = (*formats, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
-            moment = instant_reader(readable)(self.fill_value)
+            moment = instant_reader(formats)(self.fill_value)
             if moment is None:
                 raise unusable_value(
                     "date",

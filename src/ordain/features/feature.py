@@ -153,15 +153,36 @@ class Feature(Component, Generic[E]):
         """
         return getattr(self, "missing_value_strategy", None) in {"ffill", "bfill"}
 
+    @property
+    def drop_needs_fit(self) -> bool:
+        """Whether `rows_to_drop` depends on fitted state: outliers, labels that are not kept.
+
+        Then fit on the training rows and give that encoding; without one the type fits on the
+        column given, whose rows of validation and test would have a say.
+        """
+        return False
+
     def rows_to_drop(
         self,
         column: pl.Series,  # noqa: ARG002 - types that drop use it
         encoding: E | None = None,  # noqa: ARG002
+        *,
+        only_missing: bool = False,  # noqa: ARG002
     ) -> pl.Series | None:
-        """Return True for each row that `drop_row` takes out of training, or None for no row.
+        """Return True for each row that must be taken out of training, or None for no row.
 
-        `encode` never drops: rows of validation, test and prediction all get a cell. Without an
-        encoding the column is read with the formats inferred from itself.
+        A row goes where its cell is missing and `missing_value_strategy` is `drop_row`, where its
+        number is an outlier and `outlier_strategy` is `drop_row`, and, for an output, where its
+        truth has no class: a missing label that nothing fills, a label that was not kept.
+
+        `encode` never drops: rows of validation, test and prediction all get a cell.
+
+        Args:
+            column: rows of any number.
+            encoding: fitted on training rows; without one the column is read with the formats
+                inferred from itself, and fitted on itself where `drop_needs_fit`.
+            only_missing: take out missing cells only, not outliers or labels that were not kept:
+                the rows without a truth, which validation and test cannot use either.
         """
         return None
 

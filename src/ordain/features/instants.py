@@ -19,11 +19,24 @@ import numpy as np
 import polars as pl
 
 from ordain.core.errors import UsageError
+from ordain.features.facts import unusable_value, wrong_kind
 from ordain.features.fixed_width import Layout, read_fixed
-from ordain.features.labels import BLANKS, naive_utc
+from ordain.features.labels import BLANKS, is_not_a_time, naive_utc
 
 EPOCH_FACTORS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 """Microseconds of one unit."""
+
+ISO_FORMATS = (
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d",
+    *(
+        f"%Y-%m-%d{sign}%H:%M{rest}"
+        for sign in "T "
+        for rest in (":%S%z", ":%S.%f", ":%S.%f%z", "", "%z")
+    ),
+)
+"""What the same instant may be written as by another program than the one that wrote training."""
 
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - instants are UTC without a zone
@@ -93,13 +106,28 @@ def check_format(text: str) -> str:
     return text
 
 
+def with_iso(formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats and, as a last resort, those of ISO 8601.
+
+    Not behind `%Y-%d-%m`, whose unreadable days would be read with day and month swapped.
+    """
+    if any(name.startswith("%Y-%d") for name in formats):
+        return tuple(formats)
+    return (*formats, *(name for name in ISO_FORMATS if name not in formats))
+
+
 def read_instants(column: pl.Series, formats: Sequence[str]) -> pl.Series:
     """Return Datetime("us") [N], null where missing or unparsed; earlier formats win.
+
+    Raises:
+        DataError: the column holds durations or objects, which are no instants.
 
     >>> read_instants(pl.Series(["2019-03-23", "x"]), ["%Y-%m-%d"]).to_list()
     [datetime.datetime(2019, 3, 23, 0, 0), None]
     """
     dtype = column.dtype
+    if isinstance(dtype, pl.Duration) or dtype == pl.Object:
+        raise wrong_kind(column, type_name="date", fix="derive a date from it first")
     if isinstance(dtype, pl.Categorical | pl.Enum):
         column = column.cast(pl.String)
     if column.dtype == pl.String:
@@ -137,10 +165,10 @@ def instant_reader(formats: Sequence[str]) -> Callable[[object], dt.datetime | N
         if isinstance(value, np.datetime64):
             value = value.astype("datetime64[us]").item()
         if isinstance(value, dt.datetime):
-            return value if value.tzinfo is None else _to_utc(value)
+            return value if value.tzinfo is None and not is_not_a_time(value) else _to_utc(value)
         if isinstance(value, dt.date):
             return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001
-        return None
+        return _none_unless_duration(value)
 
     return read
 
@@ -227,7 +255,7 @@ def _read_number(
     epoch: int | None,
     read_text: Callable[[str], dt.datetime | None],
 ) -> dt.datetime | None:
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, bool | np.bool_ | np.timedelta64):
         return None
     if isinstance(value, float | np.floating):
         return _read_float(float(value), epoch, read_text)
@@ -245,11 +273,20 @@ def _read_float(
     return None
 
 
+def _none_unless_duration(value: object) -> None:
+    if isinstance(value, dt.timedelta):
+        raise unusable_value(
+            "date", value, what="is a duration and no date", fix="derive a date from it first"
+        )
+
+
 def _from_microseconds(units: int) -> dt.datetime | None:
     return _EPOCH + dt.timedelta(microseconds=units) if _FIRST <= units <= _LAST else None
 
 
 def _to_utc(value: dt.datetime) -> dt.datetime | None:
+    if is_not_a_time(value):
+        return None
     try:
         return value.astimezone(dt.UTC).replace(tzinfo=None)
     except OverflowError:

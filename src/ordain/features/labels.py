@@ -148,6 +148,11 @@ def naive_utc(column: pl.Series) -> pl.Series:
     return column.cast(pl.Datetime("us"))
 
 
+def is_not_a_time(value: dt.datetime) -> bool:
+    """Return whether a time stamp is pandas' NaT, the one datetime that differs from itself."""
+    return value != value  # noqa: PLR0124
+
+
 def _strip(column: pl.Series) -> pl.Series:
     stripped = column.str.strip_chars(BLANKS)
     empty = stripped.str.len_bytes() == 0
@@ -184,6 +189,8 @@ def _other_text(value: object) -> str | None:
         text = text.rstrip("0").rstrip(".") if "." in text else text
         return "0" if text == "-0" else text
     if isinstance(value, dt.datetime):
+        if is_not_a_time(value):
+            return None
         if value.tzinfo is not None:
             value = value.astimezone(dt.UTC).replace(tzinfo=None)
         return value.isoformat(timespec="microseconds")

@@ -228,15 +228,25 @@ class NumberFeature(Feature[NumberEncoding]):
 
         return cleaned_cell
 
+    @property
+    def drop_needs_fit(self) -> bool:
+        """Whether outliers are dropped."""
+        return self.outlier_strategy == "drop_row"
+
     def rows_to_drop(
-        self, column: pl.Series, encoding: NumberEncoding | None = None
+        self,
+        column: pl.Series,
+        encoding: NumberEncoding | None = None,
+        *,
+        only_missing: bool = False,
     ) -> pl.Series | None:
         """Return True where the cell is missing, or an outlier to be dropped."""
         by_missing = self.missing_value_strategy == "drop_row"
-        by_outlier = self.outlier_strategy == "drop_row"
+        by_outlier = self.drop_needs_fit and not only_missing
         if not (by_missing or by_outlier):
             return None
-        encoding = encoding or self.fit(column, seed=0)
+        if encoding is None:
+            encoding = self.fit(column, seed=0)
         values = read_numbers(column, style=encoding.style)
         drop = np.isnan(values) if by_missing else np.zeros(len(values), dtype=bool)
         if by_outlier:

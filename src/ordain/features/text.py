@@ -239,6 +239,8 @@ class TextFeature(Feature[TextEncoding]):
         self,
         column: pl.Series,
         encoding: TextEncoding | None = None,  # noqa: ARG002 - the contract
+        *,
+        only_missing: bool = False,  # noqa: ARG002 - nothing else is dropped
     ) -> pl.Series | None:
         """Return True where the text is missing."""
         return _read(column).is_null() if self.missing_value_strategy == "drop_row" else None

@@ -68,7 +68,7 @@ def draw(config: Config, bound: Bound, rows: Rows) -> Blueprint:
     documents = {MODEL: document, **baseline_documents(bound.document)}
     required = {
         feature.column: feature.preprocessing
-        for feature in document.features
+        for feature in sorted(document.features, key=lambda feature: feature.column)
         if feature in document.output_features or _drops_rows(feature.preprocessing)
     }
     split = split_request(
@@ -134,3 +134,8 @@ def _drops_rows(feature: Feature[Any]) -> bool:
     return "drop_row" in {
         getattr(feature, key, None) for key in ("missing_value_strategy", "outlier_strategy")
     }
+
+
+def scope_of(name: str, variant: str) -> str:
+    """Return the scope that artefacts of a variant are explained in."""
+    return name if variant == MODEL else f"{name} / {variant}"

@@ -37,11 +37,14 @@ class Request:
         stage: such as ``encode``.
         subject: what it is about within the stage, such as a column name; empty if nothing.
         parts: everything that can change the result, plain JSON, by a name a user understands.
+        scope: of what a miss is explained by: earlier artefacts of the same experiment; no part of
+            the key.
     """
 
     stage: str
     subject: str
     parts: Mapping[str, Any]
+    scope: str = ""
 
     @property
     def key(self) -> str:
@@ -84,6 +87,7 @@ class Cache:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._manifests_read: dict[Path, dict[str, Any]] = {}
+        self._newest: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
 
     def find(self, request: Request) -> Path | None:
         """Return the folder of a finished artefact, or None."""
@@ -110,27 +114,28 @@ class Cache:
                 return Artefact(request, folder, True, "", time.perf_counter() - started)
             with atomic_folder(folder, is_flushed=boot_id() is None) as temporary:
                 build(temporary)
-                write_json(temporary / MANIFEST, _manifest(request, temporary, started))
+                manifest = _manifest(request, temporary, started)
+                write_json(temporary / MANIFEST, manifest)
+        self._newest_of(request.stage)[request.subject, request.scope] = manifest
         return Artefact(request, folder, False, reason, time.perf_counter() - started)
 
     def why_missing(self, request: Request) -> str:
-        """Return which parts differ from the newest artefact of the same stage and subject."""
-        newest: tuple[float, Mapping[str, Any]] | None = None
-        for manifest in self._manifests(request.stage):
-            if manifest["subject"] == request.subject and (
-                newest is None or manifest["created"] > newest[0]
-            ):
-                newest = (manifest["created"], manifest["parts"])
+        """Return which parts differ from the newest artefact of the same subject and scope."""
+        newest = self._newest_of(request.stage).get((request.subject, request.scope))
         if newest is None:
             return "first time"
-        return "changed: " + ", ".join(changed_parts(newest[1], request.parts))
+        return "changed: " + ", ".join(changed_parts(newest["parts"], request.parts))
 
-    def seconds_before(self, stage: str) -> list[tuple[int, float]]:
-        """Return (rows, seconds) of earlier computations of a stage, for estimates."""
-        return [
-            (int(manifest["parts"].get("rows", 0)), float(manifest["seconds"]))
-            for manifest in self._manifests(stage)
-        ]
+    def _newest_of(self, stage: str) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return the newest manifest of each subject; listed once, for a run asks for hundreds."""
+        if stage not in self._newest:
+            newest: dict[tuple[str, str], dict[str, Any]] = {}
+            for _, manifest in self._all(stage):
+                name = (manifest["subject"], manifest.get("scope", ""))
+                if name not in newest or manifest["created"] > newest[name]["created"]:
+                    newest[name] = manifest
+            self._newest[stage] = newest
+        return self._newest[stage]
 
     def entries(self) -> list[Entry]:
         """Return every artefact, oldest first."""
@@ -187,10 +192,6 @@ class Cache:
     def _folder(self, request: Request) -> Path:
         return self.root / request.stage / request.key
 
-    def _manifests(self, stage: str) -> Iterator[dict[str, Any]]:
-        for _, manifest in self._all(stage):
-            yield manifest
-
     def _all(self, stage: str = "*") -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in self.root.glob(f"{stage}/*/{MANIFEST}"):
             if path.parent.name.startswith(TEMPORARY_PREFIX):
@@ -234,6 +235,7 @@ def _manifest(request: Request, folder: Path, started: float) -> dict[str, Any]:
     return {
         "stage": request.stage,
         "subject": request.subject,
+        "scope": request.scope,
         "parts": request.parts,
         "files": {str(path.relative_to(folder)): checksum_file(path) for path in files},
         "boot": boot_id(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -11,9 +11,13 @@ from ordain.core.events import Events
 from ordain.data.problems import describe_problem, is_expected
 from ordain.data.splitter import TRAIN
 from ordain.data.table import ReadReport
+from ordain.evaluation.judgement import OutputSummary
+from ordain.models.family import FittedModel
 from ordain.pipeline.variant import Prepared
 
 UNREAD_CELLS = "W507"
+TOO_GOOD = 0.995
+"""Headline metric of a single column from which on it is suspected of knowing the answer."""
 
 
 def in_one_line(warning: Diagnostic) -> str:
@@ -69,3 +73,28 @@ def warn_of_training_rows(prepared: Prepared, events: Events) -> None:
 
 def _label(labels: tuple[str, ...], values: np.ndarray) -> str:
     return labels[int(values.reshape(-1)[0])]
+
+
+def warn_of_leaks(
+    judged: Mapping[str, OutputSummary], rule: FittedModel | None, events: Events
+) -> None:
+    """Warn of each output that one input column alone predicts all but perfectly.
+
+    Args:
+        judged: by output, with the baseline `per_group` beside the model.
+        rule: that baseline's model, which says which column it used; None where it was not fitted.
+        events: hear of it.
+    """
+    if rule is None:
+        return
+    for name, output in judged.items():
+        sets = output.baselines.get("per_group", {})
+        value = next((j.metrics.get(output.headline) for j in sets.values()), None)
+        column = rule.facts.get("outputs", {}).get(name, {}).get("column")
+        if column is not None and value is not None and value >= TOO_GOOD:
+            events.warn(
+                "W606",
+                f"`{column}` alone predicts `{name}` with {output.headline} {value:.4f}: if it is "
+                f"known only together with the answer, it is a leak. Fix: take `{column}` out of "
+                "`input_features`",
+            )

@@ -93,7 +93,7 @@ def rows_of(config: Config, data: Any) -> Looked | None:
         return None
     stages = Stages(Cache(home() / "cache"), Events())
     rows = read_rows(stages, config, Given(data))
-    profiles = stages.profile(rows.table, rows.table.schema.names())
+    profiles = stages.profile(rows.profiled, rows.table.schema.names())
     return Looked(profiles, rows.table.report)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ordain.evaluation.judgement import require_rows
 from ordain.pipeline.cautions import reading_warnings
 from ordain.store.judge import judge_frame
 from ordain.store.model import Model, load
@@ -33,12 +34,11 @@ def evaluate(bundle: str | Model, data: Any) -> Judged:
         data: a reference or a data frame.
 
     Raises:
-        DataError: a target or an input column is missing.
+        DataError: a target or an input column is missing, or no row has a target to judge by.
     """
     from ordain.data import open_source, read_table
-    from ordain.pipeline.find import bundle_folder
 
-    model = bundle if isinstance(bundle, Model) else load(bundle_folder(bundle))
+    model = bundle if isinstance(bundle, Model) else load(bundle)
     table = read_table(open_source(data))
     model.require(table.schema.names(), with_targets=True)
     columns = [*model.input_columns, *(f.column for f in model.document.output_features)]
@@ -48,6 +48,7 @@ def evaluate(bundle: str | Model, data: Any) -> Judged:
     rows = table.select(present)
     judged = judge_frame(model, rows)
     judgements = {name: output.sets["given"] for name, output in judged.items()}
+    require_rows(judgements)
     notes = [note for judgement in judgements.values() for note in judgement.warnings]
     return Judged(
         metrics={name: dict(judgement.metrics) for name, judgement in judgements.items()},

@@ -22,6 +22,7 @@ from ordain.evaluation.summary import RunSummary, metrics_json
 from ordain.features.store import save_encodings
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
+from ordain.pipeline.cautions import warn_of_leaks
 from ordain.pipeline.result import Result
 from ordain.pipeline.stages import Stages
 from ordain.pipeline.variant import Prepared, score
@@ -52,13 +53,16 @@ def finish(
     main = prepared[MODEL]
     with stages.timed("evaluate"):
         judged = _judge(blueprint, prepared, fitted)
+    warn_of_leaks(judged, fitted.get("per_group"), stages.events)
     reasons = {**blueprint.reasons, **main.reasons}
     golden = _golden_rows(blueprint, main)
     model = Model(
         _portable(main.document),
         main.encodings,
         fitted=fitted[MODEL],
-        input_columns=_source_columns(main.document, golden.schema),
+        input_schema={
+            name: golden.schema[name] for name in _source_columns(main.document, golden.schema)
+        },
     )
     rate = _rows_per_second(main, fitted[MODEL], stages.learning.get(MODEL, 0.0))
     summary = RunSummary(

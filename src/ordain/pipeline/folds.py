@@ -62,6 +62,7 @@ def _fold(blueprint: Blueprint, stages: Stages, *, fold: int, checkpoints: Path)
         document.preprocessing.split,
         seed=document.seed,
         required=blueprint.required,
+        sets=blueprint.rows.sets,
         fold=fold,
     )
     prepared = prepare(stages, table, split, split_key=key, document=document)

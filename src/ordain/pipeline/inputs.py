@@ -46,10 +46,20 @@ class Given:
 
 @dataclass(frozen=True)
 class Rows:
-    """The table of a run, and the set of each row where separate files were given."""
+    """The table of a run, and the set of each row where separate files were given.
+
+    `training` is the training file alone: types are inferred from it, for nothing may be learned
+    from a test file.
+    """
 
     table: Table
     sets: pl.Series | None = None
+    training: Table | None = None
+
+    @property
+    def profiled(self) -> Table:
+        """The table whose columns are looked at."""
+        return self.training or self.table
 
 
 def read_rows(stages: Stages, config: Config, given: Given) -> Rows:
@@ -75,7 +85,7 @@ def read_rows(stages: Stages, config: Config, given: Given) -> Rows:
     from ordain.data import combine_sets
 
     table, sets = combine_sets(tables)
-    return Rows(table, sets)
+    return Rows(table, sets, tables[TRAIN])
 
 
 def misworded(config: Config, error: ExpressionError) -> Diagnostic:

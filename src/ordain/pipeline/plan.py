@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ordain.config import Config
 from ordain.core.events import Events
-from ordain.pipeline.blueprint import MODEL, Blueprint
+from ordain.pipeline.blueprint import MODEL, Blueprint, scope_of
 from ordain.pipeline.cache import Cache, Request
 from ordain.pipeline.inputs import Given
 from ordain.pipeline.stages import Stages
@@ -115,15 +115,18 @@ def plan(
 
 
 def _requests(blueprint: Blueprint) -> Iterator[tuple[Request, str]]:
-    yield blueprint.split, ""
+    name = blueprint.document.name
+    yield replace(blueprint.split, scope=name), ""
     seen: set[str] = set()
-    for name, requests in blueprint.encode.items():
+    for variant, requests in blueprint.encode.items():
+        scope = scope_of(name, variant)
         for feature, request in requests.items():
             if request.key not in seen:
                 seen.add(request.key)
-                yield request, feature if name == MODEL else f"{feature} (for {name})"
-    for name, request in blueprint.fit.items():
-        yield request, name
+                label = feature if variant == MODEL else f"{feature} (baselines)"
+                yield replace(request, scope=scope), label
+    for variant, request in blueprint.fit.items():
+        yield replace(request, scope=scope_of(name, variant)), variant
 
 
 def _step(cache: Cache, blueprint: Blueprint, request: Request, subject: str) -> Step:

@@ -59,11 +59,10 @@ def predict(
         DataError: an input column is missing.
     """
     from ordain.data import open_source, read_table
-    from ordain.pipeline.find import bundle_folder
 
     started = time.perf_counter()
     _check_format(output)
-    model = bundle if isinstance(bundle, Model) else load(bundle_folder(bundle))
+    model = bundle if isinstance(bundle, Model) else load(bundle)
     table = read_table(open_source(data))
     kept = table.schema.names() if list(keep) == ["all"] else list(keep)
     absent = [name for name in kept if name not in table.schema.names()]
@@ -74,7 +73,8 @@ def predict(
     model.require(table.schema.names())
     seen = Unusual(model)
     with _writer(output) as write:
-        for block in _blocks(table.frame, table.n_rows):
+        size = max(1, table.n_rows) if model.depends_on_order else BLOCK_ROWS
+        for block in _blocks(table.frame, table.n_rows, size):
             answers = model.predict(block)
             seen.add(model.with_derived(block))
             write(pl.concat([block.select(kept), answers], how="horizontal") if kept else answers)
@@ -101,9 +101,9 @@ def _check_format(output: Path | None) -> None:
         )
 
 
-def _blocks(frame: pl.LazyFrame, n_rows: int) -> Iterator[pl.DataFrame]:
-    for start in range(0, max(1, n_rows), BLOCK_ROWS):
-        yield frame.slice(start, BLOCK_ROWS).collect()
+def _blocks(frame: pl.LazyFrame, n_rows: int, size: int) -> Iterator[pl.DataFrame]:
+    for start in range(0, max(1, n_rows), size):
+        yield frame.slice(start, size).collect()
 
 
 @contextmanager

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ordain.store.model import Model
+from ordain.store.model import Model, load
 from ordain.store.runs import Run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
-    """A finished training.
+    """A finished training: its numbers, and its model, which it answers for.
 
     Attributes:
         run: the run folder.
@@ -52,11 +53,32 @@ class Result:
         """Path of the HTML report."""
         return self.run.folder / "report.html"
 
-    def model(self) -> Model:
-        """Return the trained model, loaded from its bundle."""
-        from ordain.store.model import load
-
+    @cached_property
+    def _model(self) -> Model:
         return load(self.bundle)
+
+    def model(self) -> Model:
+        """Return the trained model, loaded from its bundle once."""
+        return self._model
+
+    def predict(self, frame: Any) -> Any:
+        """Return the model's predictions for a frame; see `Model.predict`."""
+        return self._model.predict(frame)
+
+    def predict_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the model's predictions for one row; see `Model.predict_row`."""
+        return self._model.predict_row(row)
+
+    def evaluate(self, frame: Any) -> dict[str, dict[str, float | None]]:
+        """Return the model's metrics on rows with targets; see `Model.evaluate`."""
+        return self._model.evaluate(frame)
+
+    def save(self, path: Path | str) -> Path:
+        """Copy the bundle to a new folder; see `Model.save`."""
+        return self._model.save(path)
+
+    def __repr__(self) -> str:
+        return f"Result({self.run.reference}: {self.verdict})"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `train --json` prints on its last line."""

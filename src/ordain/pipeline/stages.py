@@ -28,11 +28,18 @@ from ordain.data.profile import ColumnProfile
 from ordain.data.source import Source
 from ordain.data.splitter import TRAIN, Assignment, Splitter
 from ordain.data.table import ReadReport, Table
-from ordain.features.encoded import EncodedColumn
+from ordain.features.encoded import EncodedColumn, concatenate
 from ordain.features.feature import Encoding, Feature
 from ordain.pipeline.cache import Artefact, Cache, Request
 
 CLASS_TYPES = frozenset({"binary", "category"})
+DROPPING_KEYS = frozenset(
+    {
+        "type", "is_output", "version", "missing_value_strategy", "outlier_strategy",
+        "outlier_threshold", "number_format", "datetime_format", "lowercase", "min_count",
+        "most_common", "fallback_true_label",
+    }
+)  # fmt: skip
 TABLE_FILE = "table.arrow"
 ROWS_IN_MEMORY = 1_000_000
 """Rows of a table that stays in memory once parsed; a longer one is read back by column."""
@@ -87,6 +94,7 @@ class Stages:
     Attributes:
         seconds: wall time by stage, summed over subjects.
         learning: wall time of fitting by variant, those from the cache left out.
+        scope: experiment and variant at work; a miss is explained by earlier artefacts of it.
         artefacts: everything obtained, in order, for the plan and the run.
     """
 
@@ -95,6 +103,7 @@ class Stages:
     stop: threading.Event = field(default_factory=threading.Event)
     seconds: dict[str, float] = field(default_factory=dict)
     learning: dict[str, float] = field(default_factory=dict)
+    scope: str = ""
     artefacts: list[Artefact] = field(default_factory=list)
     _keepers: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
     _keeping: list[Future[Artefact]] = field(default_factory=list)
@@ -112,7 +121,7 @@ class Stages:
     def obtain(self, request: Request, build: Callable[[Path], None]) -> Artefact:
         """Return an artefact from the cache, telling the events whether it was there."""
         self.events.emit("stage_started", stage=request.stage, subject=request.subject)
-        artefact = self.cache.obtain(request, build)
+        artefact = self.cache.obtain(replace(request, scope=self.scope), build)
         self.artefacts.append(artefact)
         self.events.emit(
             "stage_finished",
@@ -281,7 +290,7 @@ def split_request(
         "splitter": splitter.version,
         "seed": seed,
         "version": SPLIT_VERSION,
-        "required": {name: _options(feature) for name, feature in required.items()},
+        "required": {name: _dropping(required[name]) for name in sorted(required)},
     }
     if sets is not None:
         parts["files"] = True
@@ -307,6 +316,12 @@ def open_encoding(folder: Path) -> Encoding:
     from ordain.features.store import load_encodings
 
     return load_encodings(folder)["feature"]
+
+
+def _dropping(feature: Feature[Any]) -> dict[str, Any]:
+    """Return what of a feature decides which rows are left out."""
+    options = _options(feature)
+    return {key: value for key, value in options.items() if key in DROPPING_KEYS}
 
 
 def _options(feature: Feature[Any]) -> dict[str, Any]:
@@ -399,7 +414,10 @@ def _keep_split(
     if fold is not None:
         from ordain.data import fold_assignment
 
-        assignment = fold_assignment(splitter.assign_folds(table, seed=seed), fold)
+        folds = splitter.assign_folds(table, seed=seed)
+        if sets is not None:  # a file that was given to judge is no part of any fold
+            folds = folds.set(sets.cast(pl.String) != TRAIN, None)
+        assignment = fold_assignment(folds, fold)
     else:
         assignment = Assignment(sets) if sets is not None else splitter.assign(table, seed=seed)
     if sets is not None or fold is not None or splitter.type == "fixed":
@@ -453,15 +471,23 @@ def _with_validation(
 def _rows_to_drop(
     table: Table, names: pl.Series, required: Mapping[str, Feature[Any]]
 ) -> dict[str, pl.Series]:
-    """Return by column the rows to leave out: an output's of all sets, an input's of training."""
+    """Return by column the rows to leave out: of training; of all sets where truth is missing."""
     is_training = names == TRAIN
     dropped = {}
-    for column, feature in required.items():
-        lost = feature.rows_to_drop(table.column(column))
-        if lost is not None and not feature.is_predicted:
-            lost = lost & is_training
-        if lost is not None and lost.any():
-            dropped[column] = lost
+    for name, feature in required.items():
+        column = table.column(name)
+        encoding = (
+            feature.fit(column.filter(is_training), seed=0) if feature.drop_needs_fit else None
+        )
+        lost = feature.rows_to_drop(column, encoding)
+        if lost is None:
+            continue
+        lost &= is_training
+        if feature.is_predicted:
+            without_truth = feature.rows_to_drop(column, encoding, only_missing=True)
+            lost = lost if without_truth is None else lost | without_truth
+        if lost.any():
+            dropped[name] = lost
     return dropped
 
 
@@ -517,7 +543,9 @@ def _keep_encoded(
     encoding = feature.fit(ordered.head(split.sizes[TRAIN]), seed=seed)
     save_encodings(folder, {"feature": encoding})
     if feature.depends_on_order:
-        encoded = feature.encode(whole, encoding).take(split.order)
+        # Set by set: a cell must not be filled from a row of another set.
+        sets = [feature.encode(whole[split.rows(name)], encoding) for name in split.sizes]
+        encoded = concatenate(sets)
     else:
         encoded = feature.encode(ordered, encoding)
     encoded.save(folder / "encoded")

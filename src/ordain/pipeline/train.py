@@ -20,10 +20,10 @@ from ordain.config.bind import Bound, bind
 from ordain.config.emit import dump as to_yaml
 from ordain.core.errors import OrdainError, UsageError
 from ordain.core.events import Event, EventLog, Events, Listener
-from ordain.core.files import read_json, write_json, write_text
+from ordain.core.files import read_json, try_lock, write_json, write_text
 from ordain.data.locations import redact
 from ordain.models.family import FittedModel
-from ordain.pipeline.blueprint import MODEL, Blueprint, draw
+from ordain.pipeline.blueprint import MODEL, Blueprint, draw, scope_of
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.cautions import in_one_line, tell_reading, warn_of_training_rows
 from ordain.pipeline.finish import finish
@@ -34,7 +34,7 @@ from ordain.pipeline.stages import Split, Stages
 from ordain.pipeline.variant import Prepared, fit, prepare
 from ordain.store.home import home as work_folder
 from ordain.store.lock import environment_lock
-from ordain.store.runs import FAILED, INTERRUPTED, Run, Runs
+from ordain.store.runs import FAILED, FINISHED, INTERRUPTED, Run, Runs
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,11 @@ def resume(
     """
     folder = work_folder(home)
     run = Runs(folder).find(reference)
+    if run.status["state"] == FINISHED and run.bundle.exists():
+        raise UsageError(
+            f"run {run.reference} is finished; there is nothing to resume\n"
+            f"  Possible: ordain runs show {run.reference}, or ordain train CONFIG --force"
+        )
     config, given = original(run, data)
     options = Options(
         home=folder, force=True, listeners=listeners, handle_interrupt=handle_interrupt, run=run
@@ -170,6 +175,7 @@ def execute(config: Config, given: Given, options: Options) -> Result:
     run = options.run or runs.create(opened.blueprint.document.name, key=opened.blueprint.key)
     check_same_key(run, opened.blueprint)
     with (
+        claimed(run),
         EventLog(run.folder / "events.jsonl") as log,
         recorded(run),
         interruptible(stages.stop, options),
@@ -185,7 +191,8 @@ def execute(config: Config, given: Given, options: Options) -> Result:
 def open_config(stages: Stages, config: Config, given: Given) -> Opened:
     """Return a config bound to its rows; every fault of the config for these rows at once."""
     rows = read_rows(stages, config, given)
-    profiles = stages.profile(rows.table, list(rows.table.schema.names()))
+    stages.scope = config.document.name
+    profiles = stages.profile(rows.profiled, list(rows.table.schema.names()))
     bound = bind(config, profiles)
     for warning in bound.warnings:
         stages.events.warn(warning.code, in_one_line(warning))
@@ -217,6 +224,7 @@ def carry_out(
     split = replace(split, report={**split.report, **report})
     prepared, fitted = _fit_all(run, opened, stages, split=split, split_key=split_key, force=force)
     warn_of_training_rows(prepared[MODEL], stages.events)
+    stages.scope = blueprint.document.name
     folds = cross_validate(blueprint, stages, checkpoints=run.folder / "checkpoints")
     result = finish(
         run,
@@ -237,7 +245,6 @@ def carry_out(
 def reuse(run: Run, stages: Stages) -> Result:
     """Return the result of an earlier run that is the answer already."""
     status, metrics = run.status, run.metrics
-    stages.events.emit("note", message=f"nothing has changed: run {run.reference} is the answer")
     return Result(
         run=run,
         metrics=metrics["metrics"],
@@ -298,6 +305,23 @@ def lock_of(opened: Opened) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
+def claimed(run: Run) -> Iterator[None]:
+    """Hold a run while the block works on it.
+
+    Raises:
+        UsageError: another process is at work on it.
+    """
+    with try_lock(run.folder / "lock") as is_free:
+        if not is_free:
+            raise UsageError(
+                f"run {run.reference} is being trained by another process\n"
+                "  Possible: wait for it, or train anew with: ordain train CONFIG --force"
+            )
+        run.claim()
+        yield
+
+
+@contextlib.contextmanager
 def recorded(run: Run) -> Iterator[None]:
     """Write into the status how the block ended."""
     try:
@@ -340,6 +364,7 @@ def _fit_all(
     for name, document in opened.blueprint.documents.items():
         if stages.stop.is_set() and name != MODEL:
             break
+        stages.scope = scope_of(document.name, name)
         prepared[name] = prepare(
             stages, opened.rows.table, split, split_key=split_key, document=document
         )

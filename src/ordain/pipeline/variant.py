@@ -31,10 +31,12 @@ from ordain.features.feature import Encoding, Scores
 from ordain.models.family import Dataset, FitContext, FittedModel, Output, Problem
 from ordain.pipeline.cache import Request
 from ordain.pipeline.stages import Encoded, Split, Stages
+from ordain.store.lock import package_versions
 from ordain.store.problem import build_problem
 
 FIT_VERSION = 1
 LARGE_ROWS = 4_000_000
+LIBRARIES = ("lightgbm", "numpy", "scipy", "torch", "transformers")
 UNFINISHED = frozenset({"interrupted", "time_budget"})
 """Stop reasons that hang on the clock or a person: such a model is no pure result of its stage."""
 
@@ -147,7 +149,7 @@ def fit_request(document: Document, keys: Mapping[str, str]) -> Request:
     """
     parts = {
         "family": component_key(document.model_type),
-        "trainer": document.trainer.model_dump(mode="json"),
+        "trainer": _trainer_key(document.trainer),
         "combiner": component_key(document.combiner),
         "inputs": {
             f.name: {"encoded": keys[f.name], "encoder": component_key(f.encoder)}
@@ -167,9 +169,10 @@ def fit_request(document: Document, keys: Mapping[str, str]) -> Request:
         "seed": document.seed,
         "backend": document.backend.model_dump(mode="json"),
         "cores": available_cores(),
+        "libraries": _library_key(document),
         "version": FIT_VERSION,
     }
-    return Request("fit", f"{document.name} {document.model_type.type}", parts)
+    return Request("fit", document.model_type.type, parts)
 
 
 def fit(
@@ -265,14 +268,56 @@ def score(
     return fitted.predict(prepared.dataset(name, limit=limit).inputs)
 
 
+def _trainer_key(trainer: Spec) -> dict[str, Any]:
+    """Return the keys of a trainer that can change its result."""
+    idle: frozenset[str] = getattr(trainer, "without_effect", frozenset())
+    plain = trainer.model_dump(mode="json")
+    return {name: value for name, value in plain.items() if name not in idle}
+
+
 def component_key(component: Component | Spec | None) -> dict[str, Any] | None:
-    """Return what of a component decides its output: its options and its version."""
+    """Return what of a component decides its output: its options, and versions inside too."""
     if component is None:
         return None
     # Keys that mean something by being left out are left out here too.
     key: dict[str, Any] = spec_to_plain(component)
-    if isinstance(component, Component):
-        key["version"] = component.version
+    key["versions"] = _versions(component)
+    return key
+
+
+def _versions(spec: Spec) -> dict[str, int]:
+    """Return the version of a component and of those that stand in it, by type."""
+    found = {spec.type: spec.version} if isinstance(spec, Component) else {}
+    for _, value in spec:
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(item, Spec):
+                found |= _versions(item)
+    return found
+
+
+def _library_key(document: Document) -> dict[str, Any]:
+    """Return what outside of the config decides a fitted model's bytes."""
+    family = document.model_type
+    key: dict[str, Any] = {"versions": {n: package_versions().get(n) for n in LIBRARIES}}
+    if family.has_encoders:
+        from ordain.models.neural.component import (
+            COMBINERS,
+            DECODERS,
+            ENCODERS,
+            LOSSES,
+            OPTIMIZERS,
+            SCHEDULES,
+        )
+
+        # What a family chooses by itself is not in the document.
+        parts = (ENCODERS, COMBINERS, DECODERS, LOSSES, OPTIMIZERS, SCHEDULES)
+        raised = {
+            f"{registry.kind} {name}": registry.get(name).version
+            for registry in parts
+            for name in registry.names()
+        }
+        key["parts"] = {name: version for name, version in raised.items() if version != 1}
+        key["has_gpu"] = document.backend.device == "auto" and Path("/dev/nvidiactl").exists()
     return key
 
 

@@ -25,6 +25,7 @@ from ordain.core.files import read_json, write_json
 
 FORMAT = 1
 CHECKSUMS = "checksums.json"
+GOLDEN = "golden.parquet"
 
 
 def seal(folder: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
 
-from ordain.core.errors import UsageError
+from ordain.core.errors import DataError, UsageError
+from ordain.data.sources.frame import to_polars as read_frame
 
 
 def to_polars(frame: Any) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], Any]]:
@@ -15,15 +17,19 @@ def to_polars(frame: Any) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], Any]]:
 
     Takes Polars (eager or lazy), pandas, Arrow tables, a mapping of columns, a list of mappings.
 
+    A pandas column of unlike kinds becomes text, as in training.
+
     Raises:
         UsageError: not a data frame.
+        DataError: a column holds what no column of a table can.
     """
     if isinstance(frame, pl.DataFrame):
         return frame, lambda result: result
     if isinstance(frame, pl.LazyFrame):
         return frame.collect(), lambda result: result
     if isinstance(frame, Mapping | list):
-        return pl.DataFrame(frame, infer_schema_length=None), lambda result: result
+        with _readable():
+            return pl.DataFrame(frame, infer_schema_length=None), lambda result: result
     return _foreign(frame)
 
 
@@ -46,4 +52,16 @@ def _foreign(frame: Any) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], Any]]:
             return lent.to_arrow()
         return result
 
-    return native.to_polars(), back
+    with _readable():
+        return read_frame(frame), back
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            f"the rows cannot be read as a table: {error}\n"
+            "  Fix: give each column one name and values of one kind"
+        ) from error

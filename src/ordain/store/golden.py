@@ -12,9 +12,9 @@ import polars as pl
 
 from ordain.core.errors import BundleError
 from ordain.core.events import Events
+from ordain.store.bundle import GOLDEN
 from ordain.store.model import Model
 
-GOLDEN = "golden.parquet"
 N_ROWS = 16
 TOLERANCE = 1e-4
 _PREFIX = "expected:"

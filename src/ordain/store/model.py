@@ -7,20 +7,21 @@ encodings fitted in training, so that there is no second path to differ from.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ordain.config.document import Document
-from ordain.core.errors import BundleError, DataError, StoreError, UsageError
+from ordain.core.errors import BundleError, ConfigError, DataError, StoreError, UsageError
 from ordain.core.events import Events
 from ordain.core.files import read_json
 from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Encoding, Scores
 from ordain.models.family import FittedModel
 from ordain.store import bundle
+from ordain.store.bundle import GOLDEN
 from ordain.store.frames import to_polars
 
 BLOCK_ROWS = 100_000
@@ -33,7 +34,7 @@ class Model:
         document: the filled config.
         encodings: fitted encoding of each feature, by name.
         fitted: the family's fitted model.
-        input_columns: columns a frame must have, without the derived ones.
+        input_schema: columns a frame must have, without the derived ones, and their types.
         path: folder of the bundle it came from, if any.
     """
 
@@ -43,13 +44,14 @@ class Model:
         encodings: Mapping[str, Encoding],
         *,
         fitted: FittedModel,
-        input_columns: Sequence[str],
+        input_schema: Mapping[str, pl.DataType],
         path: Path | None = None,
     ) -> None:
         self.document = document
         self.encodings = dict(encodings)
         self.fitted = fitted
-        self.input_columns = tuple(input_columns)
+        self.input_schema = dict(input_schema)
+        self.input_columns = tuple(input_schema)
         self.path = path
         self._row: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
@@ -70,6 +72,11 @@ class Model:
             return {}
         found: dict[str, Any] = read_json(self.path / "metrics.json")
         return found
+
+    @property
+    def depends_on_order(self) -> bool:
+        """Whether a row's answer depends on its neighbours, so that rows come as one block."""
+        return any(feature.preprocessing.depends_on_order for feature in self.document.inputs)
 
     def predict(self, frame: Any, *, events: Events | None = None) -> Any:
         """Return the predictions for a frame of rows, one row for one row, in their order.
@@ -181,9 +188,10 @@ class Model:
 
     def _predict(self, rows: pl.DataFrame, events: Events | None) -> pl.DataFrame:
         rows = self.with_derived(rows)
+        size = max(1, rows.height) if self.depends_on_order else BLOCK_ROWS
         blocks = [
-            self._decode(self.scores(rows.slice(start, BLOCK_ROWS)))
-            for start in range(0, max(1, rows.height), BLOCK_ROWS)
+            self._decode(self.scores(rows.slice(start, size)))
+            for start in range(0, max(1, rows.height), size)
         ]
         if events is not None:
             from ordain.store.unusual import Unusual
@@ -201,9 +209,19 @@ class Model:
             columns |= feature.preprocessing.decode(scores[feature.name], encoding, feature.name)
         return pl.DataFrame(columns)
 
+    def _frame_of(self, row: Mapping[str, Any]) -> pl.DataFrame:
+        """Return one row as a frame with the types that training saw, for derived columns."""
+        if not any(name in row for name in self.input_columns):
+            raise _no_inputs(self.input_columns)
+        cells = {
+            name: pl.Series(name, [row.get(name)]).cast(dtype, strict=False)
+            for name, dtype in self.input_schema.items()
+        }
+        return pl.DataFrame(cells)
+
     def _compile_row(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         if self.document.data.columns:
-            return lambda row: self._predict(pl.DataFrame([dict(row)]), None).row(0, named=True)
+            return lambda row: self._predict(self._frame_of(row), None).row(0, named=True)
         cells = [
             (feature.column, feature.preprocessing.row(self.encodings[feature.name]))
             for feature in sorted(self.document.inputs, key=lambda feature: feature.name)
@@ -228,13 +246,17 @@ class Model:
 
         def checked(row: Mapping[str, Any]) -> dict[str, Any]:
             if columns.isdisjoint(row):
-                raise UsageError(
-                    "the row has none of the model's inputs\n"
-                    f"  Fix: give a mapping with some of: {', '.join(sorted(columns))}"
-                )
+                raise _no_inputs(columns)
             return answer(row)
 
         return checked
+
+
+def _no_inputs(columns: Collection[str]) -> UsageError:
+    return UsageError(
+        "the row has none of the model's inputs\n"
+        f"  Fix: give a mapping with some of: {', '.join(sorted(columns))}"
+    )
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str]) -> DataError:
@@ -266,15 +288,19 @@ def _named(missing: Sequence[str], present: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def load(path: Path | str) -> Model:
-    """Return the model of a bundle folder, after checking every byte and its golden rows.
+def load(reference: Path | str) -> Model:
+    """Return the model of a bundle folder or a run, after checking every byte and its golden rows.
+
+    Args:
+        reference: folder of a bundle; a run's folder, name, id, or ``latest``.
 
     Raises:
+        UsageError: neither a bundle nor a run.
         BundleError: damaged, foreign, of another format, or it answers its golden rows otherwise.
     """
-    folder = Path(path)
-    if (folder / "bundle" / bundle.CHECKSUMS).exists():
-        folder = folder / "bundle"
+    from ordain.store.find import bundle_folder
+
+    folder = bundle_folder(reference)
     bundle.verify(folder)
     model = open_unchecked(folder)
     from ordain.store.golden import check_golden
@@ -290,8 +316,14 @@ def open_unchecked(folder: Path) -> Model:
     from ordain.features.store import load_encodings
     from ordain.store.problem import build_problem
 
-    _require_known_types(folder)
-    document, _ = settle(Config.load(folder / "config.yaml").document)
+    try:
+        document, _ = settle(Config.load(folder / "config.yaml", is_sealed=True).document)
+    except ConfigError as error:
+        raise BundleError(
+            f"{folder} cannot be read by this version, or names components that are not "
+            f"registered here\n{error.message}",
+            diagnostics=error.diagnostics,
+        ) from error
     try:
         encodings = load_encodings(folder)
         problem = build_problem(document, encodings)
@@ -301,18 +333,6 @@ def open_unchecked(folder: Path) -> Model:
         ) from error
     fitted = document.model_type.load(folder / "model", problem)
     columns = [column["name"] for column in read_json(folder / "signature.json")["columns"]]
-    return Model(document, encodings, fitted=fitted, input_columns=columns, path=folder)
-
-
-def _require_known_types(folder: Path) -> None:
-    """Refuse a bundle that names a module: loading a model must not import what it says."""
-    from ordain.config import yaml
-
-    tree = yaml.parse((folder / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
-    for path, node in tree.walk():
-        if path and path[-1] == "type" and ":" in str(node.value):
-            raise BundleError(
-                f"{folder}: `type: {node.value}` names a module; a bundle holds only names of "
-                "components that are registered\n"
-                "  Fix: register it in your package, by an entry point or ORDAIN_PLUGINS"
-            )
+    kept = pl.read_parquet_schema(folder / GOLDEN)
+    schema = {name: kept[name] for name in columns}
+    return Model(document, encodings, fitted=fitted, input_schema=schema, path=folder)

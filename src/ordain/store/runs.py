@@ -81,6 +81,10 @@ class Run:
         path = self.folder / "lock.json"
         return read_json(path) if path.exists() else {}
 
+    def claim(self) -> None:
+        """Say that this process is at work on the run."""
+        self.update(state=RUNNING, process=_process(), error=None)
+
     def update(self, **values: Any) -> None:
         """Change entries of the status."""
         path = self.folder / "status.json"

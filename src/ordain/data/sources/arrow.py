@@ -18,6 +18,8 @@ from ordain.data.source import SOURCES, Source
 from ordain.data.stack import stack_frames
 from ordain.data.table import ReadReport
 
+DAMAGED = "\n  Fix: write the file again: it is damaged, or was cut off"
+
 
 @SOURCES.register
 class ArrowSource(Source):
@@ -47,7 +49,7 @@ class ArrowSource(Source):
             stacked = stack_frames(frames)
             n_rows = int(stacked.frame.select(pl.len()).collect().item())
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"'{self.path}' is not valid Arrow IPC: {error}") from error
+            raise DataError(f"'{self.path}' is not valid Arrow IPC: {error}{DAMAGED}") from error
         if not n_rows:
             raise DataError(f"'{self.path}' has no rows")
         report = ReadReport(

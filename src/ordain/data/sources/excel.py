@@ -83,7 +83,10 @@ def _open(path: str, name: str) -> Any:
     try:
         return fastexcel.read_excel(path)
     except fastexcel.FastExcelError as error:
-        raise DataError(f"'{name}' is not a workbook that can be read: {error}") from error
+        raise DataError(
+            f"'{name}' is not a workbook that can be read: {error}\n"
+            "  Fix: save it again as .xlsx, without a password"
+        ) from error
 
 
 def _choose(sheet: str | int | None, sheets: list[str], name: str) -> str:

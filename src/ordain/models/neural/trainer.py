@@ -11,7 +11,7 @@ trainer:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -53,6 +53,9 @@ def _ludwig_schedule(value: object) -> object:
 
 class NeuralTrainer(Spec):
     """How a neural model is trained; keys shared with Ludwig mean the same."""
+
+    without_effect: ClassVar[frozenset[str]] = frozenset({"checkpoint_interval"})
+    """Keys that change no result."""
 
     type: Literal["trainer"] = "trainer"
     """Ludwig's name of this kind of trainer."""
