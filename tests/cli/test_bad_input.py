@@ -263,15 +263,15 @@ def test_one_class_in_training_is_warned_of_and_judged_by_both(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_one_training_row_gives_a_warned_model(
+def test_one_training_row_is_an_error_before_work(
     family: str, frame: pl.DataFrame, command: Command
 ) -> None:
     frame.head(1).write_csv("train.csv")
     frame.tail(50).write_csv("test.csv")
     declare(family)
     sets = ("--training-set", "train.csv", "--test-set", "test.csv")
-    text = command("train", "c.yaml", "-q", *sets)
-    assert said("the one training row has '(Yes|No)' as `churn`", text)
+    text = command("train", "c.yaml", "-q", *sets, code=2)
+    assert "E408" in text
 
 
 @pytest.mark.parametrize("family", FAMILIES)

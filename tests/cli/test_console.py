@@ -25,7 +25,9 @@ def test_run_ids_are_not_broken(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     print_table(["run", "model", "started"], [[RUN, "neural", "2026-01-01 12:00"]])
-    assert RUN in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert RUN in said
+    assert "2026-01-01" in said
     print_table(["metric", RUN, RUN], [["churn.roc_auc", 0.5, 0.6]])
     assert capsys.readouterr().out.count(RUN) == 2
 

@@ -61,8 +61,8 @@ def test_date_reads_iso_and_time_stamps_whatever_it_was_trained_on(stored):
         assert read(value) == (2020, 3, 1, 0, 0), value
         assert_row_equal(feature, encoding, read, value)
     mixed = pl.Series("x", [text for text in ISO_MOMENTS if isinstance(text, str)])
-    cells = feature.encode(mixed, encoding).values
-    assert (cells == np.array([2020, 3, 1, 5, 0], dtype=np.float32)).all()
+    encoded = feature.encode(mixed, encoding)
+    assert (encoded.values == np.array([2020, 3, 1, 5, 0], dtype=np.float32)).all()
 
 
 def test_own_format_wins_over_iso_and_swapped_days_are_not_guessed():
@@ -139,8 +139,8 @@ def test_truth_words_stand_for_each_other(column, form):
             assert read(value) == expected, value
             assert_row_equal(feature, encoding, read, value)
     words = pl.Series("x", sorted(TRUE_WORDS | FALSE_WORDS))
-    cells = feature.encode(words, encoding).values[:, 0]
-    assert cells.tolist() == [float(word in TRUE_WORDS) for word in words]
+    encoded = feature.encode(words, encoding)
+    assert encoded.values[:, 0].tolist() == [float(word in TRUE_WORDS) for word in words]
 
 
 def test_truth_words_do_not_overrule_the_labels():

@@ -61,12 +61,15 @@ def print_table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold"
     )
     for index, column in enumerate(columns):
+        values = [row[index] for row in rows]
         is_first = index == 0
+        texts = [cell(value) for value in values]
+        words = texts if is_first else [word for text in texts for word in text.split()]
         table.add_column(
             column,
-            justify="right" if _is_numeric([row[index] for row in rows]) else "left",
+            justify="right" if _is_numeric(values) else "left",
             no_wrap=is_first,
-            min_width=max((len(cell(row[0])) for row in rows), default=0) if is_first else None,
+            min_width=max(map(len, [*column.split(), *words]), default=0),
         )
     for position, row in enumerate(rows):
         table.add_row(*(cell(value) for value in row), style="bold" if position in bold else None)

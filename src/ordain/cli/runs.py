@@ -110,6 +110,7 @@ def compare(
         return
     names = list(dict.fromkeys(name for line in lines for name in line["metrics"]))
     rows = [[name, *(line["metrics"].get(name) for line in lines)] for name in names]
+    rows = [row for row in rows if any(value is not None for value in row[1:])]
     print_table(["metric", *(line["run"] for line in lines)], rows)
 
 
@@ -140,9 +141,7 @@ def diff(before: RunArgument, after: RunArgument, home: Home = None, *, json: Js
 @app.command()
 def tag(
     run: RunArgument,
-    tags: Annotated[
-        list[str] | None, typer.Argument(help="Tags to add.", metavar="[TAG ...]")
-    ] = None,
+    tags: Annotated[list[str] | None, typer.Argument(help="Tags to add.", metavar="TAG")] = None,
     remove: Annotated[
         list[str] | None,
         typer.Option("--remove", help="A tag to take away; may be repeated.", metavar="TAG"),

@@ -154,7 +154,8 @@ class DateFeature(Feature[DateEncoding]):
     def fit(self, column: pl.Series, *, seed: int) -> DateEncoding:  # noqa: ARG002 - nothing is drawn
         """Return formats, parts and origin of the training rows."""
         _require_readable(column)
-        formats, is_ambiguous = self._formats(column)
+        own_formats, is_ambiguous = self._formats(column)
+        formats = with_iso(own_formats)
         moments = read_instants(column, formats)
         facts = self._facts(column, moments)
         bad = moments.is_null() & ~is_nothing(column)
@@ -165,7 +166,7 @@ class DateFeature(Feature[DateEncoding]):
                 what="cannot be read as dates",
                 fix='set `datetime_format`, such as "%d.%m.%Y %H:%M"',
             )
-        facts["formats"] = list(formats)
+        facts["formats"] = list(own_formats)
         if is_ambiguous:
             facts["ambiguous_format"] = f"day and month could be swapped; read as {formats[0]}"
         present = moments.drop_nulls()
@@ -236,7 +237,7 @@ class DateFeature(Feature[DateEncoding]):
             return None
         if encoding is None:
             _require_readable(column)
-        formats = self._formats(column)[0] if encoding is None else encoding.formats
+        formats = with_iso(self._formats(column)[0]) if encoding is None else encoding.formats
         return read_instants(column, formats).is_null()
 
     def inspect(self, column: pl.Series, encoding: DateEncoding) -> dict[str, Any]:
@@ -246,9 +247,9 @@ class DateFeature(Feature[DateEncoding]):
     def _formats(self, column: pl.Series) -> tuple[tuple[str, ...], bool]:
         if self.datetime_format is None:
             found = infer_formats(column)
-            return with_iso(found.formats), found.is_ambiguous
+            return found.formats, found.is_ambiguous
         given = self.datetime_format
-        return with_iso((given,) if isinstance(given, str) else given), False
+        return (given,) if isinstance(given, str) else given, False
 
     def _facts(self, column: pl.Series, moments: pl.Series) -> dict[str, Any]:
         missing = moments.is_null()

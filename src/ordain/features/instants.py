@@ -168,7 +168,8 @@ def instant_reader(formats: Sequence[str]) -> Callable[[object], dt.datetime | N
             return value if value.tzinfo is None and not is_not_a_time(value) else _to_utc(value)
         if isinstance(value, dt.date):
             return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001
-        return _none_unless_duration(value)
+        _refuse_duration(value)
+        return None
 
     return read
 
@@ -273,7 +274,7 @@ def _read_float(
     return None
 
 
-def _none_unless_duration(value: object) -> None:
+def _refuse_duration(value: object) -> None:
     if isinstance(value, dt.timedelta):
         raise unusable_value(
             "date", value, what="is a duration and no date", fix="derive a date from it first"

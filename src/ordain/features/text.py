@@ -169,8 +169,7 @@ class TextFeature(Feature[TextEncoding]):
 
     def fit(self, column: pl.Series, *, seed: int) -> TextEncoding:
         """Return vocabulary or terms of the training rows."""
-        if not is_readable(column.dtype):
-            raise wrong_kind(column, type_name="text", fix="derive a text from it first")
+        _require_readable(column)
         raw = _read(column)
         facts = reading_facts(column, missing=raw.is_null())
         strategy = self.missing_value_strategy
@@ -243,7 +242,10 @@ class TextFeature(Feature[TextEncoding]):
         only_missing: bool = False,  # noqa: ARG002 - nothing else is dropped
     ) -> pl.Series | None:
         """Return True where the text is missing."""
-        return _read(column).is_null() if self.missing_value_strategy == "drop_row" else None
+        if self.missing_value_strategy != "drop_row":
+            return None
+        _require_readable(column)
+        return _read(column).is_null()
 
     def inspect(
         self,
@@ -343,6 +345,11 @@ class TextFeature(Feature[TextEncoding]):
             shape = Shape(kind=Kind.VECTOR, width=arrays["components"].shape[1])
         fitted = encoding.model_copy(update={"facts": facts, "shape": shape})
         return fitted.with_arrays(arrays)
+
+
+def _require_readable(column: pl.Series) -> None:
+    if not is_readable(column.dtype):
+        raise wrong_kind(column, type_name="text", fix="derive a text from it first")
 
 
 def _read(column: pl.Series) -> pl.Series:
