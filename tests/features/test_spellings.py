@@ -3,7 +3,6 @@
 import datetime as dt
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import pytest
 
@@ -15,6 +14,8 @@ from ordain.features.feature import Form
 from ordain.features.number import NumberFeature
 from ordain.features.text import TextFeature
 from ordain.testing.features import assert_row_equal
+
+pd = pytest.importorskip("pandas")
 
 MOMENT = dt.datetime(2020, 3, 1, 5)  # noqa: DTZ001
 SECOND = 1_583_038_800
