@@ -7,7 +7,8 @@ import polars as pl
 from ordain.core.events import Events
 from ordain.data import open_source
 from ordain.pipeline.cache import Cache
-from ordain.pipeline.stages import TABLE_FILE, Stages
+from ordain.pipeline.stages import Stages
+from ordain.pipeline.tables import TABLE_FILE
 
 
 def read(root: Path, path: Path) -> tuple[Stages, pl.DataFrame]:

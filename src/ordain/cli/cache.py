@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from ordain.cli.console import print_json, print_table, size
 from ordain.cli.options import Home, Json
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ordain.pipeline.cache import Cache
 
 app = typer.Typer(
     no_args_is_help=True, help="See, check and empty the cache of stages.", rich_markup_mode=None
@@ -87,7 +90,7 @@ def _require_stage(stage: str, present: list[str]) -> None:
     )
 
 
-def _cache(home: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _cache(home: str | None) -> Cache:
     from ordain.pipeline.cache import Cache
     from ordain.store.home import home as work_folder
 

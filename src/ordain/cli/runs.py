@@ -14,6 +14,9 @@ from ordain.core.errors import UsageError
 if TYPE_CHECKING:
     from ordain.store.runs import Run
 
+if TYPE_CHECKING:
+    from ordain.store.runs import Runs
+
 app = typer.Typer(
     invoke_without_command=True, help="List, show, compare and tag runs.", rich_markup_mode=None
 )
@@ -176,7 +179,7 @@ def note(
     typer.echo(f"{found.reference}: {text}")
 
 
-def _runs(home: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _runs(home: str | None) -> Runs:
     from ordain.store.home import home as work_folder
     from ordain.store.runs import Runs
 

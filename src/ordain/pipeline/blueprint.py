@@ -17,7 +17,7 @@ from ordain.core.hashing import digest_json
 from ordain.features.feature import Feature
 from ordain.pipeline.cache import Request
 from ordain.pipeline.inputs import Rows
-from ordain.pipeline.stages import encode_request, split_request
+from ordain.pipeline.requests import encode_request, split_request
 from ordain.pipeline.variant import fit_request
 
 MODEL = "model"

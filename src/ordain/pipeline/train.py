@@ -30,7 +30,8 @@ from ordain.pipeline.finish import finish
 from ordain.pipeline.folds import cross_validate
 from ordain.pipeline.inputs import Given, Rows, read_rows
 from ordain.pipeline.result import Result
-from ordain.pipeline.stages import Split, Stages
+from ordain.pipeline.splits import Split
+from ordain.pipeline.stages import Stages
 from ordain.pipeline.variant import Prepared, fit, prepare
 from ordain.store.home import home as work_folder
 from ordain.store.lock import environment_lock

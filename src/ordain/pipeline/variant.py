@@ -30,7 +30,8 @@ from ordain.features.encoded import EncodedColumn, Kind
 from ordain.features.feature import Encoding, Scores
 from ordain.models.family import Dataset, FitContext, FittedModel, Output, Problem
 from ordain.pipeline.cache import Request
-from ordain.pipeline.stages import Encoded, Split, Stages
+from ordain.pipeline.splits import Split
+from ordain.pipeline.stages import Encoded, Stages
 from ordain.store.lock import package_versions
 from ordain.store.problem import build_problem
 
