@@ -13,6 +13,7 @@ import yaml
 
 import ordain
 from ordain.core.errors import UsageError
+from ordain.core.files import try_lock
 from ordain.store import bundle
 from ordain.store.runs import Runs
 
@@ -132,3 +133,16 @@ def _wait_for_epochs(n_epochs: int, process: subprocess.Popen[Any], home: Path) 
             break
         time.sleep(0.01)
     assert process.poll() is None, "the run was over before it could be stopped"
+
+
+def test_run_at_work_is_not_resumed_twice(
+    config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    frame.write_csv(tmp_path / "rows.csv")
+    run = ordain.train(config, tmp_path / "rows.csv").run
+    with pytest.raises(UsageError, match="is finished; there is nothing to resume"):
+        ordain.resume(run.reference)
+    run.update(state="interrupted")
+    with try_lock(run.folder / "lock"), pytest.raises(UsageError, match="by another process"):
+        ordain.resume(run.reference)
+    assert ordain.resume(run.reference).run.status["state"] == "finished"

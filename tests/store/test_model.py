@@ -105,3 +105,19 @@ def test_rows_outside_where_are_predicted_and_told(
     answers = model.predict(frame, events=Events(lambda event: heard.append(event.data["message"])))
     assert answers.height == frame.height
     assert "do not satisfy `where: tenure > 10`" in heard[0]
+
+
+def test_row_of_derived_columns_takes_gaps_and_text(
+    config: dict[str, Any], frame: pl.DataFrame
+) -> None:
+    keys = {
+        **config,
+        "data": {"columns": {"total": "tenure * charges"}},
+        "input_features": {"tenure": "number", "total": "number"},
+    }
+    model = ordain.train(keys, frame).model()
+    gap = model.predict_row({"tenure": 3})
+    assert gap == model.predict_row({"tenure": 3, "charges": None})
+    assert model.predict_row({"tenure": "3", "charges": "20.5"}) == model.predict_row(
+        {"tenure": 3, "charges": 20.5}
+    )

@@ -10,6 +10,7 @@ made; see `evaluate.py`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,7 +116,7 @@ class Sample:
         return copy
 
 
-class ClassSample(Sample):
+class ClassSample(Sample, ABC):
     """What binary and category samples share: a predicted class and counts by class."""
 
     _weighted = frozenset({"counts", "ranking"})
@@ -127,19 +128,19 @@ class ClassSample(Sample):
         return self.truth
 
     @property
+    @abstractmethod
     def predicted(self) -> Array:
         """Class predicted for each row [N]."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def confidence(self) -> Array:
         """Probability that calibration judges [N]: of the positive, or of the predicted class."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def is_hit(self) -> npt.NDArray[np.bool_]:
         """Whether what `confidence` is about came true [N]."""
-        raise NotImplementedError
 
     @cached_property
     def is_correct(self) -> npt.NDArray[np.bool_]:
