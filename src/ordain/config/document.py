@@ -12,13 +12,12 @@ Blocks that depend on another key (`trainer` on `model_type`, `preprocessing` of
 
 from __future__ import annotations
 
-import importlib
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny
 
-from ordain.core.component import OneOf, Registry, Spec
-from ordain.core.errors import UsageError
+from ordain.config.evaluation import Evaluation
+from ordain.core.component import OneOf, Spec
 from ordain.data.source import SOURCES, Source
 from ordain.data.splitter import SPLITTERS, Splitter
 from ordain.features.encoded import Kind, Shape
@@ -140,34 +139,6 @@ class OutputFeature(Spec):
     """Weight of each class by label; `balanced` weighs classes by the inverse of their share."""
 
 
-class Evaluation(Spec):
-    """How the model is judged."""
-
-    metrics: tuple[str | dict[str, Any], ...] | None = None
-    """Metrics to compute, by name; all that fit the output by default."""
-    baselines: bool | tuple[str, ...] = True
-    """Simple models to judge beside this one: all, none, or those named."""
-
-    @field_validator("metrics", mode="after")
-    @classmethod
-    def _by_type_name(cls, metrics: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-        """Write a metric named as ``module:Class`` by its type, as all components are kept."""
-        return None if metrics is None else tuple(_by_type_name(metric) for metric in metrics)
-
-
-def _by_type_name(metric: str | dict[str, Any]) -> str | dict[str, Any]:
-    name = metric if isinstance(metric, str) else str(metric.get("type"))
-    if ":" not in name:
-        return metric
-    # Metrics live in a room above this one; see `config/metrics.py`.
-    registry: Registry[Any] = importlib.import_module("ordain.evaluation.metric").METRICS
-    try:
-        plain = registry.get(name).type_name()
-    except UsageError:
-        return metric  # `check_metrics` says so with its place
-    return plain if isinstance(metric, str) else {**metric, "type": plain}
-
-
 class Head(Spec):
     """The keys at the top that hold one value each."""
 
@@ -199,7 +170,7 @@ class Document(Head):
     trainer: SerializeAsAny[Spec] = Field(default_factory=Spec)
     """How the model learns; the keys are those of the family."""
     evaluation: Evaluation = Field(default_factory=Evaluation)
-    """Metrics and baselines."""
+    """How the model is judged, and what it must meet."""
     backend: Backend = Field(default_factory=Backend)
     """Device, precision, threads."""
 

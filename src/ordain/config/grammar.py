@@ -4,6 +4,7 @@
     input_features: [tenure, age]                -> the same, types inferred
     encoder: embed                               -> encoder: {type: embed}
     data: {source: a.csv, separator: ";"}        -> source: {type: csv, path: a.csv, separator: ";"}
+    slices: [contract, "tenure < 6"]             -> [{column: contract}, {where: tenure < 6}]
 
 Nothing is judged here: what does not fit is left as it is for the reader to report.
 """
@@ -44,6 +45,7 @@ def canonical(tree: Node) -> Node:
         _replace(root, section, _features)
     _replace(root, "defaults", _defaults)
     _replace(root, "data", _data)
+    _replace(root, "evaluation", _evaluation)
     return root
 
 
@@ -105,6 +107,23 @@ def _defaults(node: Node) -> Node:
         name: Entry(entry.mark, _open_parts(entry.node)) for name, entry in node.entries.items()
     }
     return Node(types, node.mark)
+
+
+def _evaluation(node: Node) -> Node:
+    entry = node.entries.get("slices")
+    if entry is None:
+        return node
+    slices = [entry.node] if isinstance(entry.node.value, str) else entry.node.items
+    opened_ = Node([_slice(item) for item in slices], entry.node.mark)
+    return Node({**node.entries, "slices": Entry(entry.mark, opened_)}, node.mark)
+
+
+def _slice(node: Node) -> Node:
+    """A word is a column, anything more is a condition."""
+    if not isinstance(node.value, str) or node.value == AUTO:
+        return node
+    key = "column" if node.value.isidentifier() else "where"
+    return Node({key: Entry(node.mark, node)}, node.mark)
 
 
 def _data(node: Node) -> Node:

@@ -20,6 +20,7 @@ from ordain.core.component import Component, Registry, Spec
 from ordain.core.events import Events
 from ordain.features.encoded import EncodedColumn, RowValue, Shape
 from ordain.features.feature import Form, Scores
+from ordain.models.attribution import Attribution
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,14 @@ class FittedModel(ABC):
 
         A score is a float, or a sequence of C floats for a category; within 1e-6 of `predict`.
         """
+
+    def attribute(self, inputs: Mapping[str, EncodedColumn], output: str) -> Attribution | None:
+        """Return what each input adds to an output's score; None where the family has no way.
+
+        The rows are independent. Sampled Shapley values stand in where it is None.
+        """
+        del inputs, output
+        return None
 
     @abstractmethod
     def save(self, folder: Path) -> None:
