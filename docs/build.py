@@ -22,7 +22,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ordain.cli.main import app
-from ordain.config import document, emit, words
+from ordain.config import document, emit, stub, words
+from ordain.config.budget import Budget
 from ordain.config.codes import CODES
 from ordain.core.component import Component, Registry, Spec
 from ordain.data.source import SOURCES
@@ -74,6 +75,8 @@ BLOCKS: dict[type[Spec], tuple[str, str]] = {
     document.TypeDefaults: ("defaults", "Each type under `defaults`."),
     document.Evaluation: ("evaluation", ""),
     Backend: ("backend", ""),
+    Budget: ("budget", ""),
+    document.Budget: ("budget", ""),
 }
 """Blocks of the document with their headings."""
 
@@ -93,8 +96,11 @@ def main() -> int:
         REFERENCE.mkdir(parents=True, exist_ok=True)
         for name, text in made.items():
             (REFERENCE / name).write_text(text, encoding="utf-8")
+        stub.FILE.write_text(stub.stub(), encoding="utf-8")
         return 0
     stale = stale_pages(made)
+    if stub.FILE.read_text(encoding="utf-8") != stub.stub():
+        stale.append(stub.FILE)
     for path in stale:
         print(f"{path} is not in step with the code; run: make docs")
     return 1 if stale else 0

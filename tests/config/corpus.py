@@ -312,6 +312,8 @@ def _wrong_types() -> Iterator[Broken]:
                 is_block = not isinstance(value, pyyaml.ScalarNode)
                 if is_block != (kind == "scalar"):
                     continue
+                if kind == "list" and _dotted(path) == "preprocessing.split.column":
+                    continue  # it may be a list
                 new = written[kind] + ("\n" if is_block and value.flow_style is not True else "")
                 text = _swap(base, value, new)
                 place = _place(value)

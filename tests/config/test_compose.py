@@ -2,7 +2,7 @@
 
 import pytest
 
-from ordain.config import yaml
+from ordain.config import check, yaml
 from ordain.config.compose import compose, read_origin
 from ordain.config.overrides import apply_overrides
 from ordain.core.errors import ConfigError
@@ -143,7 +143,7 @@ def test_an_override_of_an_unknown_feature_has_the_nearest_name():
         overridden("input_features: {tenure: number}\n", "input_features.tenur.type=text")
     fault = caught.value.diagnostics[0]
     assert (fault.code, fault.fix) == ("E118", "-o input_features.tenure=...")
-    assert (fault.place.file, fault.place.column) == ("-o", 1)
+    assert (fault.place.file, fault.place.column) == ("-o", 16)
 
 
 @pytest.mark.parametrize("text", ["trainer.epochs", "=3", "a..b=1", "a[x=1"])
@@ -157,6 +157,88 @@ def test_a_fault_in_an_override_points_into_its_text():
     apply_overrides(tree, ["trainer.epochs=ten"], {})
     mark = tree.mark_of(("trainer", "epochs"))
     assert (mark.text.name, mark.text.lines[0], mark.column) == ("-o", "trainer.epochs=ten", 16)
+
+
+@pytest.mark.parametrize(
+    ("override", "code", "column", "length"),
+    [
+        ("trainer.epohs=3", "E201", 9, 5),
+        ("trainer.epochs=ten", "E205", 16, 3),
+        ("preprocessing.split.type=group", "E207", 15, 5),
+        ("input_features.a.type=numbr", "E204", 23, 5),
+        ("input_features.b.encoder.foo=3", "E201", 26, 3),
+        ("data.sampel=0.1", "E201", 6, 6),
+        ("a[x=1", "E117", 1, 5),
+    ],
+)
+def test_a_fault_in_an_override_is_underlined_in_its_text(override, code, column, length):
+    text = (
+        "input_features: {a: number, b: {type: text, encoder: embed}}\n"
+        "output_features: {y: binary}\ntrainer: {epochs: 3}\n"
+    )
+    found = check(text, overrides=[override], env={})
+    assert [(d.code, d.place.file, d.place.column, d.place.length) for d in found] == [
+        (code, "-o", column, length)
+    ]
+
+
+def test_a_family_that_an_override_chose_is_named_where_it_has_no_use_for_a_block():
+    text = "input_features: {a: {type: text, encoder: embed}}\noutput_features: {y: binary}\n"
+    found = check(text, overrides=["model_type=gbm"], env={})
+    assert [(d.code, d.notes) for d in found] == [
+        ("E308", ("`-o model_type=gbm` chose the family.",))
+    ]
+
+
+def test_a_block_of_another_type_replaces_the_one_under_it(tmp_path):
+    main = write(
+        tmp_path,
+        main="""include: base.yaml
+input_features:
+  a: {type: category}
+  b: {encoder: {type: lstm}}
+trainer: null
+""",
+        base="""input_features:
+  a: {type: number, column: aa, preprocessing: {normalization: zscore}}
+  b: {type: text, encoder: {type: embed, dropout: 0.1}}
+trainer: {epochs: 3}
+""",
+    )
+    assert composed(main).plain() == {
+        "input_features": [
+            {"name": "a", "type": "category", "column": "aa"},
+            {"name": "b", "type": "text", "encoder": {"type": "lstm"}},
+        ],
+        "trainer": None,
+    }
+
+
+def test_includes_are_looked_for_beside_the_file_that_names_them(tmp_path):
+    (tmp_path / "parts").mkdir()
+    write(tmp_path / "parts", deep="b: 2\n", base="include: deep.yaml\na: 1\n")
+    main = write(tmp_path, main="include: parts/base.yaml\nc: 3\n")
+    assert composed(main).plain() == {"b": 2, "a": 1, "c": 3}
+
+
+def test_one_file_may_be_included_twice_on_separate_ways(tmp_path):
+    main = write(
+        tmp_path,
+        main="include: [a.yaml, b.yaml]\n",
+        a="include: c.yaml\n",
+        b="include: c.yaml\n",
+        c="x: 1\n",
+    )
+    assert composed(main).plain() == {"x": 1}
+
+
+def test_a_variable_in_json_stands_for_any_scalar_as_in_yaml():
+    tree = composed('{"seed": "${SEED}", "name": "n${SEED}", "text": "3"}', {"SEED": "3"})
+    assert tree.plain() == {"seed": 3, "name": "n3", "text": "3"}
+
+
+def test_a_variable_in_a_mapping_stands_for_any_scalar_as_in_yaml():
+    assert composed({"seed": "${SEED}"}, {"SEED": "3"}).plain() == {"seed": 3}
 
 
 def test_overrides_of_one_alias_leave_the_other():

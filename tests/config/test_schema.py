@@ -215,3 +215,155 @@ def test_every_key_has_a_description_for_hovering():
     for name, schema in SCHEMA["$defs"].items():
         for key, value in schema.get("properties", {}).items():
             assert key == "type" or value.get("description") or "$ref" in value, (name, key)
+
+
+def sections(schema):
+    """Yield every mapping of keys that a definition has, with its required keys."""
+    yield schema.get("properties", {}), schema.get("required", [])
+    for part in (*schema.get("allOf", ()), *schema.get("anyOf", ())):
+        yield from sections(part)
+
+
+def test_every_key_that_may_be_left_out_shows_its_default():
+    silent = []
+    for kind, registry in registries().items():
+        for name in registry.names():
+            found = SCHEMA["$defs"].get(f"{kind.replace(' ', '_')}.{name}")
+            found = found or SCHEMA["$defs"][f"options.{name}"]
+            for key, info in registry.get(name).model_fields.items():
+                if key != "type" and not info.is_required():
+                    told = found["properties"][key]
+                    silent += [(kind, name, key)] if "default" not in told else []
+    assert silent == []
+
+
+def test_keys_with_a_choice_list_it_for_completion():
+    trainer = SCHEMA["$defs"]["options.number"]["properties"]["normalization"]
+    assert {"zscore", "minmax"} <= set(words_in(trainer))
+    assert {"gbm", "linear", "neural"} <= set(words_in(SCHEMA["$defs"]["model_family"]))
+    blocks = SCHEMA["else"]["properties"]
+    assert all(block.get("description") for key, block in blocks.items() if key != "trainer")
+
+
+def words_in(schema):
+    if isinstance(schema, dict):
+        yield from schema.get("enum", [])
+        for value in schema.values():
+            yield from words_in(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from words_in(value)
+
+
+def leaves(document):
+    """Return the paths of scalars that are values of keys, but for `version`."""
+    return [
+        path
+        for path in paths(document)
+        if path and not isinstance(at(document, path), dict | list) and path != ("version",)
+    ]
+
+
+def as_text(value):
+    return "" if value is None else json.dumps(value) if not isinstance(value, str) else value
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_variable_may_stand_for_any_scalar(data):
+    document = copy.deepcopy(data.draw(st.sampled_from(PLAIN)))
+    path = data.draw(st.sampled_from(sorted(leaves(document), key=str)))
+    held = at(document, path)
+    at(document, path[:-1])[path[-1]] = "${HELD}"
+    accepted = not {f.code for f in check(document, env={"HELD": as_text(held)})} & STRUCTURAL
+    is_type_of_text = isinstance(held, str) and not isinstance(yaml.resolve(held), str)
+    assert accepted or is_type_of_text
+    assert [error.message for error in VALIDATOR.iter_errors(document)] == []
+
+
+SCALARS = ["", "true", "1", "0.5", "auto", "all", "random", "number", "gbm", "x", "2000000000"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_variable_may_not_stand_where_no_scalar_may(data):
+    document = copy.deepcopy(data.draw(st.sampled_from(PLAIN)))
+    blocks = [path for path in paths(document) if isinstance(at(document, path), dict | list)]
+    path = data.draw(st.sampled_from(sorted(blocks[1:], key=str)))
+    at(document, path[:-1])[path[-1]] = "${HELD}"
+    held = (check(document, env={"HELD": text}) for text in SCALARS)
+    by_language = any(not {f.code for f in faults} & STRUCTURAL for faults in held)
+    assert VALIDATOR.is_valid(document) == by_language
+
+
+@pytest.mark.parametrize("text", ["$${SEED}", "${a b}", "$", "${", "$$$${X}"])
+def test_what_is_no_variable_is_no_number(text):
+    document = {**PLAIN[2], "seed": text}
+    assert not VALIDATOR.is_valid(document)
+    assert check(document, env={"X": "1", "SEED": "1"})
+
+
+def parted(draw, document):
+    """Return two documents that merge to one: each value of a mapping goes to either."""
+    under, over = {}, {}
+    for key, value in document.items():
+        where = draw(st.sampled_from(["under", "over", "both"]))
+        if isinstance(value, dict) and where == "both" and key != "class_weights":
+            under[key], over[key] = parted(draw, value)
+        else:
+            (under if where == "under" else over)[key] = value
+    return under, over
+
+
+def named(document):
+    """Return a document whose features are mappings by name."""
+    named = copy.deepcopy(document)
+    for section in ("input_features", "output_features"):
+        if isinstance(named[section], list):
+            named[section] = {
+                f if isinstance(f, str) else f["name"]: None
+                if isinstance(f, str)
+                else {key: value for key, value in f.items() if key != "name"} or None
+                for f in named[section]
+            }
+    return named
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_piece_of_a_sound_document_is_accepted_beside_an_include(data):
+    document = named(data.draw(st.sampled_from(PLAIN)))
+    _, over = parted(data.draw, document)
+    assert [e.message[:200] for e in VALIDATOR.iter_errors({**over, "include": "base.yaml"})] == []
+    over.pop("version", None)
+    whole = {**document, "environments": {"prod": over, "dev": None}}
+    assert [e.message[:200] for e in VALIDATOR.iter_errors(whole)] == []
+    assert not {f.code for f in check(whole, environment="prod", env={})} & STRUCTURAL
+
+
+@settings(max_examples=200, deadline=None)
+@given(mutated())
+def test_what_the_schema_refuses_in_an_environment_the_language_refuses(document):
+    if is_beyond(document):
+        return
+    environment = {key: value for key, value in document.items() if key != "version"}
+    base = PLAIN[3]
+    whole = {**base, "environments": {"prod": environment}}
+    if not VALIDATOR.is_valid(whole):
+        faults = check(whole, environment="prod", env={})
+        if not {fault.code for fault in faults} & STRUCTURAL:
+            raise AssertionError(environment)
+
+
+def test_pieces_are_held_to_the_names_of_the_language():
+    for piece in (
+        {"trainer": {"epohs": 3}},
+        {"trainer": {"epochs": 3, "num_leaves": 3}},
+        {"model_type": "gbm", "trainer": {"epochs": 3}},
+        {"input_features": {"a": {"preprocessing": {"normalisation": "zscore"}}}},
+        {"output_features": {"y": {"los": None}}},
+        {"nonsense": 1},
+        {"preprocessing": {"split": {"type": "random", "column": "a"}}},
+    ):
+        assert not VALIDATOR.is_valid({"include": "base.yaml", **piece}), piece
+        assert not VALIDATOR.is_valid({**PLAIN[2], "environments": {"prod": piece}}), piece

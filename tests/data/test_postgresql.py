@@ -131,3 +131,36 @@ def test_wrong_table_and_wrong_query_are_explained(url):
         read_table(open_source(url, table="ordres"))
     with pytest.raises(DataError, match='column "nope" does not exist'):
         read_table(open_source(url, query="SELECT nope FROM orders"))
+
+
+def test_rows_come_by_adbc_as_they_come_by_sqlalchemy(url):
+    order = "SELECT * FROM orders ORDER BY id"
+    by_adbc = read_table(open_source(f"adbc+{url}", query=order)).frame.collect()
+    by_sqlalchemy = read_table(open_source(url, query=order)).frame.collect()
+    documents = [name for name in by_sqlalchemy.columns if name.startswith("note")]
+    assert by_adbc.drop("note").equals(by_sqlalchemy.drop(documents))
+    assert by_adbc.height == 60_000
+    assert by_adbc.schema["price"] == pl.Float64()
+
+
+def test_adbc_reads_types_of_its_own_and_names_those_it_cannot(url):
+    query = "SELECT 'a0f0b5b2-0000-0000-0000-00000000000c'::uuid AS u, 12.50::numeric AS n, '{}'::jsonb AS j"  # noqa: E501
+    found = read_table(open_source(f"adbc+{url}", query=query)).frame.collect()
+    assert found.rows() == [("a0f0b5b2-0000-0000-0000-00000000000c", 12.5, "{}")]
+    with pytest.raises(DataError, match="`i`: intervals cannot be read\n  Fix: a `query` with EXT"):
+        read_table(open_source(f"adbc+{url}", query="SELECT interval '1 day' AS i"))
+
+
+def test_adbc_faults_say_why_and_keep_the_password(url):
+    with pytest.raises(DataError, match=r"has no table 'order'. Did you mean 'orders'"):
+        read_table(open_source(f"adbc+{url}", table="order"))
+    with pytest.raises(DataError, match='syntax error at or near "SELCT"'):
+        read_table(open_source(f"adbc+{url}", query="SELCT 1"))
+    wrong = f"adbc+{url}".replace("w0rd", "word")
+    with pytest.raises(
+        DataError, match=r"(?s)ordain:\*\*\*@127.*password authentication failed"
+    ) as found:
+        read_table(open_source(wrong, table="orders"))
+    assert "pa:ss" not in str(found.value)
+    assert "pa%3Ass" not in str(found.value)
+    assert read_table(open_source(f"adbc+{url}", table="shop.small")).n_rows == 1

@@ -360,7 +360,7 @@ def test_http_url_is_read_like_a_file_and_keeps_its_token_secret(tmp_path, serve
 
 
 def test_unreachable_urls_say_what_is_wrong(server):
-    with pytest.raises(DataError, match=r"nothing.csv answered 404"):
+    with pytest.raises(DataError, match=r"nothing.csv is not there \(404\)"):
         read(f"{server}/nothing.csv")
     with pytest.raises(
         DataError, match=r"the host '127.0.0.1:1' of http:.* cannot be reached: .*refused"

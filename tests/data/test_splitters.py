@@ -395,7 +395,15 @@ def test_split_report_finds_shared_groups_and_duplicates():
     assert report["shares"] == {"train": 0.5, "test": 0.5}
     assert report["balance"]["train"] == {"p": 0.5, "q": 0.5}
     assert report["shared_groups"] == {"count": 1, "examples": ["a"]}
-    assert report["duplicates"] == {"test": 1}
+    example = {"row": 3, "training_row": 1}
+    assert report["duplicates"] == {
+        "sets": {
+            "test": {
+                "rows": 1, "same_target": 0, "other_target": 1, "example": example, "share": 0.5
+            }
+        },
+        "distinct_in_train": 1.0,
+    }  # fmt: skip
     assert report["times"]["test"] == ["2024-01-03 00:00:00", "2024-01-04 00:00:00"]
 
 
@@ -409,3 +417,172 @@ def test_split_report_of_a_number_compares_mean_and_spread():
 def test_sets_may_be_compared_with_any_standard_name():
     found = assign(table(a=[1]), "random")
     assert (found.sets == "validation").to_list() == [False]
+
+
+def deviations(codes: np.ndarray, sets: pl.Series, share: dict[str, float]) -> float:
+    """Return the most rows by which a label is off its share of a set."""
+    names = sets.cast(pl.String).to_numpy()
+    return max(
+        abs(np.sum((codes == label) & (names == name)) - part * np.sum(codes == label))
+        for label in np.unique(codes)
+        for name, part in share.items()
+    )
+
+
+SHARE = {"train": 0.7, "validation": 0.1, "test": 0.2}
+
+
+@pytest.mark.parametrize(
+    "spec", [{"type": "random", "stratify": ["a", "b", "c"]},
+             {"type": "stratify", "column": ["a", "b", "c"]}]
+)  # fmt: skip
+def test_several_columns_are_each_balanced(spec):
+    draw = np.random.default_rng(0)
+    columns = {
+        "a": (draw.random(3000) < 0.01).astype(int),
+        "b": draw.integers(0, 12, 3000),
+        "c": draw.choice(["x", "y", "z"], 3000, p=[0.9, 0.08, 0.02]),
+    }
+    found = assign(table(**columns), spec)
+    assert all(deviations(column, found.sets, SHARE) <= 2 for column in columns.values())
+    assert all(abs(sizes(found)[name] - 3000 * part) <= 2 for name, part in SHARE.items())
+    assert found.facts["columns"]["b"]["n_classes"] == 12
+
+
+def test_labels_that_never_agree_are_balanced_all_the_same():
+    draw = np.random.default_rng(1)
+    columns = {f"c{i}": draw.integers(0, 10, 4000) for i in range(6)}
+    found = assign(table(**columns), {"type": "random", "stratify": list(columns)})
+    assert max(deviations(column, found.sets, SHARE) for column in columns.values()) <= 5
+
+
+def test_numbers_among_several_columns_are_cut_into_bins():
+    draw = np.random.default_rng(2)
+    price, kind = draw.lognormal(size=2000), draw.choice(["x", "y"], 2000)
+    spec = {"type": "stratify", "column": ["price", "kind"], "bins": 5}
+    found = assign(table(price=price, kind=kind), spec)
+    bins = np.searchsorted(np.quantile(price, [0.2, 0.4, 0.6, 0.8]), price, side="right")
+    assert deviations(bins, found.sets, SHARE) <= 2
+    assert deviations(kind, found.sets, SHARE) <= 2
+
+
+def test_folds_are_balanced_on_each_of_several_columns():
+    draw = np.random.default_rng(3)
+    columns = {"a": draw.integers(0, 2, 1000), "b": draw.integers(0, 9, 1000)}
+    spec = {"type": "random", "stratify": ["a", "b"], "k_fold": 5}
+    folds = SPLITTERS.build(spec).assign_folds(table(**columns), seed=0)
+    share = {str(fold): 0.2 for fold in range(5)}
+    assert all(deviations(c, folds.cast(pl.String), share) <= 2 for c in columns.values())
+
+
+@quick
+@given(
+    rows=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), min_size=1, max_size=60),
+    share=shares,
+    seed=st.integers(0, 5),
+)
+def test_split_by_several_columns_is_complete(rows, share, seed):
+    kinds, numbers = zip(*rows, strict=True)
+    spec = {"type": "random", "stratify": ["k", "n"], "probabilities": share}
+    found = assign(table(k=kinds, n=numbers), spec, seed)
+    assert found.sets.null_count() == 0
+    if len(rows) >= 3:
+        assert set(found.names) == {name for name, s in zip(SETS, share, strict=True) if s > 0}
+
+
+def test_one_column_in_a_list_splits_as_the_column_itself():
+    column = list("abcab" * 30)
+    alone = assign(table(c=column), {"type": "random", "stratify": "c"})
+    listed = assign(table(c=column), {"type": "random", "stratify": ["c"]})
+    assert alone.sets.equals(listed.sets)
+
+
+@pytest.mark.parametrize(
+    "spec", [{"type": "random"}, {"type": "group", "column": "g"}, {"type": "hash", "column": "g"}]
+)
+def test_sets_of_any_name_stand_beside_the_three(spec):
+    wanted = {"train": 0.6, "validation": 0.1, "test": 0.1, "gold": 0.1, "canary": 0.1}
+    rows = table(g=[i // 2 for i in range(4000)])
+    found = assign(rows, {**spec, "sets": wanted})
+    assert found.names == ["train", "validation", "test", "gold", "canary"]
+    for name, part in wanted.items():
+        assert sizes(found)[name] == pytest.approx(part * 4000, rel=0.25)
+
+
+def test_sets_of_any_name_come_from_a_column():
+    rows = table(part=["train", "gold", "shift", "test", None])
+    found = assign(rows, {"type": "fixed", "column": "part", "sets": ["gold", "shift"]})
+    assert found.sets.to_list() == ["train", "gold", "shift", "test", None]
+    assert found.facts["rows_without_set"] == 1
+
+
+def grouped(n_groups: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return groups of unlike size, and a class that leans to one side in each group."""
+    draw = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(n_groups), draw.integers(1, 20, n_groups))
+    lean = draw.beta(0.5, 2.0, n_groups)
+    return groups, np.where(draw.random(len(groups)) < lean[groups], "ill", "well")
+
+
+@pytest.mark.parametrize("stratify", ["y", ["y", "z"]])
+def test_stratified_group_split_keeps_groups_whole_and_classes_even(stratify):
+    groups, classes = grouped(300)
+    rows = table(g=groups, y=classes, z=np.char.add(classes, "!"))
+    found = assign(rows, {"type": "group", "column": "g", "stratify": stratify})
+    frame = pl.DataFrame({"g": groups, "s": found.sets.cast(pl.String)})
+    assert frame.group_by("g").agg(pl.col("s").n_unique())["s"].max() == 1
+    assert deviations(classes, found.sets, SHARE) <= 6
+    plain = assign(rows, {"type": "group", "column": "g"})
+    assert deviations(classes, plain.sets, SHARE) > 12
+
+
+def test_stratified_group_folds_keep_groups_whole_and_classes_even():
+    groups, classes = grouped(200, seed=1)
+    spec = {"type": "group", "column": "g", "stratify": "y", "k_fold": 5}
+    folds = SPLITTERS.build(spec).assign_folds(table(g=groups, y=classes), seed=0)
+    frame = pl.DataFrame({"g": groups, "f": folds})
+    assert frame.group_by("g").agg(pl.col("f").n_unique())["f"].max() == 1
+    assert deviations(classes, folds.cast(pl.String), {str(i): 0.2 for i in range(5)}) <= 4
+    order = np.random.default_rng(0).permutation(len(groups))
+    mixed = table(g=groups[order], y=classes[order])
+    again = SPLITTERS.build(spec).assign_folds(mixed, seed=0)
+    assert again.to_list() == folds.gather(order).to_list()
+
+
+@pytest.mark.slow
+def test_stratified_split_of_very_many_groups_is_even():
+    groups, classes = grouped(30_000)
+    found = assign(table(g=groups, y=classes), {"type": "group", "column": "g", "stratify": "y"})
+    frame = pl.DataFrame({"g": groups, "s": found.sets.cast(pl.String)})
+    assert frame.group_by("g").agg(pl.col("s").n_unique())["s"].max() == 1
+    assert deviations(classes, found.sets, SHARE) <= 10
+
+
+def test_folds_in_time_train_on_the_past_and_leave_the_gap():
+    day = [date(2024, 1, 1) + timedelta(days=i) for i in range(60)]
+    spec = {"type": "datetime", "column": "t", "k_fold": 5, "gap": "3d"}
+    splitter = SPLITTERS.build(spec)
+    rows = table(t=day[::-1])
+    folds = splitter.assign_folds(rows, seed=0)
+    assert [(folds == fold).sum() for fold in range(5)] == [10] * 5
+    assert folds.null_count() == 10
+    for fold in range(5):
+        found = splitter.assign_fold(rows, fold, seed=0)
+        train, test = (
+            [d for d, s in zip(day[::-1], found.sets, strict=True) if s == name]
+            for name in ("train", "test")
+        )
+        assert len(test) == 10
+        assert len(train) == 10 * (fold + 1) - 2
+        assert max(train) == min(test) - timedelta(days=3)
+        assert found.facts == {"fold": fold, "rows_in_gap": 2}
+
+
+def test_folds_in_time_need_moments_enough():
+    spec = {"type": "datetime", "column": "t", "k_fold": 5}
+    with pytest.raises(
+        DataError, match="needs at least 6 distinct moments in `t`, and there are 3"
+    ):
+        SPLITTERS.build(spec).assign_folds(table(t=[1, 2, 3] * 9), seed=0)
+    with pytest.raises(DataError, match="too many rows of `t` share one moment for 6 blocks"):
+        SPLITTERS.build(spec).assign_folds(table(t=[1] * 90 + list(range(2, 12))), seed=0)

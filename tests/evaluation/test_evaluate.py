@@ -232,6 +232,84 @@ def test_all_binary_metrics_of_16281_rows_take_little_time():
     assert min(taken) < 0.02
 
 
+def test_eight_binary_models_with_all_intervals_take_little_time():
+    truth, good, poor = binary_scores(16_281)
+    others = {f"model {i}": np.clip(poor + i / 1000, 0, 1) for i in range(7)}
+    sets = {"test": SetScores(truth, good, others)}
+    judge_output("binary", sets)
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        found = judge_output("binary", sets)
+        taken.append(time.perf_counter() - start)
+    assert set(found.sets["test"].intervals) == set(found.sets["test"].metrics)
+    assert min(taken) < 0.6
+
+
+def test_every_metric_of_model_and_baseline_has_its_interval():
+    truth, scores = category_scores(300, 4)
+    found = judge_output("category", {"test": SetScores(truth, scores, {"twin": scores})})
+    for judgement in (found.sets["test"], found.baselines["twin"]["test"]):
+        assert set(judgement.intervals) == set(judgement.metrics)
+    own = found.sets["test"]
+    assert own.interval == own.intervals[own.headline]
+
+
+def test_level_is_that_asked_for():
+    truth, scores, _ = binary_scores(300)
+    found = evaluate_output("binary", truth, scores, level=0.8)
+    assert {interval.level for interval in found.intervals.values()} == {0.8}
+
+
+def test_groups_widen_the_intervals_and_are_counted():
+    truth, scores, _ = binary_scores(300)
+    rows = np.repeat(np.arange(300), 4)
+    alone = evaluate_output("binary", truth[rows], scores[rows])
+    grouped = evaluate_output("binary", truth[rows], scores[rows], groups=rows)
+    assert (alone.n_groups, grouped.n_groups) == (None, 300)
+    widths = [j.interval.high - j.interval.low for j in (alone, grouped)]
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.1)
+
+
+def test_groups_and_bounds_are_left_out_with_their_rows():
+    truth, scores = number_scores(50)
+    truth[:4] = np.nan
+    bounds = np.stack([scores - 1, scores + 1], axis=1)
+    found = evaluate_output(
+        "number", truth, scores, groups=np.arange(50) // 2, bounds=bounds,
+        metrics=["interval_coverage", "interval_width"],
+    )  # fmt: skip
+    assert (found.n_rows, found.n_groups) == (46, 23)
+    assert found.metrics["interval_width"] == pytest.approx(2.0)
+
+
+def test_baselines_may_have_a_threshold_of_their_own():
+    truth, scores, _ = binary_scores(300)
+    sets = {"test": SetScores(truth, scores, {"twin": scores}, threshold=0.2)}
+    shared = judge_output("binary", sets).baselines["twin"]["test"]
+    sets = {
+        "test": SetScores(truth, scores, {"twin": scores}, threshold=0.2, baseline_threshold=0.5)
+    }
+    own = judge_output("binary", sets).baselines["twin"]["test"]
+    assert (shared.threshold, own.threshold) == (0.2, 0.5)
+
+
+def test_reason_of_the_headline_names_what_was_asked_for():
+    truth, scores, _ = binary_scores(300)
+    sets = {"test": SetScores(truth, scores)}
+    assert judge_output("binary", sets).headline_reason.startswith("it needs no threshold")
+    found = judge_output("binary", sets, optimize="f1")
+    assert (found.headline, found.headline_reason) == ("f1", "`evaluation.optimize` names it")
+
+
+def test_gain_curve_equals_the_share_of_positives_on_top():
+    truth, scores, _ = binary_scores(150)
+    curve = evaluate_output("binary", truth, scores).curves["gain"]
+    place = curve["rows"].index(0.1)
+    top = np.argsort(-scores)[:15]
+    assert curve["positives"][place] == pytest.approx(truth[top].sum() / truth.sum(), rel=1e-5)
+
+
 def test_verdict_admits_where_a_baseline_is_ahead():
     truth, scores = number_scores(500)
     outlier = truth.copy()

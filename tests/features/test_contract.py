@@ -58,7 +58,17 @@ STRATEGIES = {
     "text": ["keep", "fill_with_const", "fill_with_mode", "ffill", "bfill", "drop_row", "error"],
 }
 COLUMNS = {"number": NUMBERS, "binary": YES_NO, "category": LABELS, "date": DATES, "text": TEXTS}
-SCALES = ["zscore", "minmax", "iq", "log1p", "robust", "quantile", "yeo_johnson"]
+SCALES = [
+    "zscore",
+    "minmax",
+    "iq",
+    "log1p",
+    "robust",
+    "quantile",
+    "quantile_uniform",
+    "yeo_johnson",
+    "box_cox",
+]
 OUTLIERS = [
     "clip",
     "keep",
@@ -72,6 +82,26 @@ OUTLIERS = [
 
 def case(spec: str, form: Form | None, column: pl.Series) -> FeatureCase:
     return FeatureCase(f"{spec} {form} {column.dtype}", spec, form, column)
+
+
+OTHERS = pl.DataFrame(
+    {
+        "town": ["u", "v", "u", None, "u", "w ", "v", "v", "", "u", "x", "u"],
+        "age": [1.5, None, 3.0, 4.0, -2.0, 9.5, 1e6, 3.0, 2.0, 7.0, 0.0, 1.0],
+        "is_new": ["yes", "no", None, "yes", "no", "no", "yes", "", "no", "yes", "no", "no"],
+        "since": ["2020-01-02", None, "2021-05-06 07:08", "junk", *["2019-11-12"] * 8],
+    }
+)
+MODEL = (
+    "missing_value_strategy: fill_with_model, missing_inputs: "
+    "{town: category, age: number, is_new: binary, since: date}"
+)
+CUTS = (
+    "bins: 3",
+    "bins: 4, bin_form: onehot",
+    "bins: 4, bin_form: ordinal",
+    "spline_knots: 4",
+)
 
 
 def usual_cases() -> list[FeatureCase]:
@@ -108,6 +138,34 @@ def strategy_cases() -> list[FeatureCase]:
     return found
 
 
+def filling_specs(name: str, statistics: list[str]) -> list[str]:
+    groups = [f"missing_value_strategy: fill_with_group_{s}" for s in statistics]
+    specs = [*(f"{group}, missing_group: town" for group in groups), MODEL]
+    if name == "number":
+        specs += [f"{spec}, {cut}" for spec in (specs[0], MODEL) for cut in CUTS]
+        specs.append(f"{MODEL}, outlier_strategy: keep, outlier_threshold: 1")
+    if name == "category":
+        specs += [f"{MODEL}, {more}" for more in ("hash_buckets: 4", "unseen: nearest")]
+    return [f"{{type: {name}, {spec}}}" for spec in specs]
+
+
+def filling_cases() -> list[FeatureCase]:
+    """Every way to fill from other columns, for every type that has it."""
+    statistics = {
+        "number": ["mean", "median", "mode"],
+        "binary": ["mean", "mode"],
+        "category": ["mode"],
+        "date": ["median"],
+    }
+    return [
+        FeatureCase(f"{spec} {form}", spec, form, column, others=OTHERS.head(len(column)))
+        for name, found in statistics.items()
+        for spec in filling_specs(name, found)
+        for form in (Form.DENSE, Form.TREES)
+        for column in [COLUMNS[name]]
+    ]
+
+
 def number_cases() -> list[FeatureCase]:
     found = []
     for column in (WHOLE, MONEY, NUMBERS.cast(pl.Float32), FLAGS, MONEY.cast(pl.Categorical)):
@@ -119,6 +177,12 @@ def number_cases() -> list[FeatureCase]:
     for outliers in OUTLIERS:
         spec = f"{{type: number, outlier_strategy: {outliers}, outlier_threshold: 1}}"
         found += [case(spec, Form.DENSE, NUMBERS)]
+    for cut in CUTS:
+        for rest in ("keep, cut_places: width", "keep", "fill_with_median", "error"):
+            spec = f"{{type: number, {cut}, missing_value_strategy: {rest}}}"
+            rows = NUMBERS.drop_nulls() if rest == "error" else NUMBERS
+            found.append(case(spec, Form.DENSE, rows))
+    found.append(case("{type: number, spline_knots: 5, spline_degree: 1}", Form.LINEAR, NUMBERS))
     comma = pl.Series("x", ["1,5", "1.234,5", "7", None])
     found.append(case("{type: number, number_format: comma}", Form.TREES, comma))
     found.append(case("{type: number, bins: 3, missing_value_strategy: keep}", Form.DENSE, MONEY))
@@ -135,6 +199,8 @@ def label_cases() -> list[FeatureCase]:
         "min_count: 2",
         "unseen: mode",
         "unseen: error",
+        "unseen: nearest",
+        "unseen: nearest, lowercase: true, min_count: 2",
         "missing_value_strategy: fill_with_const, fill_value: none",
     ):
         found.append(case(f"{{type: category, {options}}}", Form.DENSE, LABELS))
@@ -156,6 +222,7 @@ def date_cases() -> list[FeatureCase]:
         pl.Series("x", [1553372469.5, 1553472469.0, None]),
     ):
         found += [case("type: date", form, column) for form in (Form.TREES, Form.DENSE)]
+    found += place_cases()
     parts = "parts: [year, quarter, week, second, time_of_day]"
     found.append(case(f"{{type: date, {parts}, cyclic: false}}", Form.DENSE, STAMPS))
     found.append(case(f"{{type: date, {parts}, cyclic: true}}", Form.TREES, STAMPS))
@@ -164,11 +231,39 @@ def date_cases() -> list[FeatureCase]:
     return found
 
 
+def place_cases() -> list[FeatureCase]:
+    """Dates on the clock of a zone, with the holidays of a place."""
+    zoned = "type: date, timezone: America/New_York"
+    offsets = pl.Series(
+        "x", ["2021-03-14T01:30:00-05:00", "2021-03-14T07:30:00Z", None, "2021-11-07T05:59:59Z"]
+    )
+    found = [
+        case(f"{{{zoned}}}", form, column)
+        for column in (offsets, STAMPS, STAMPS.dt.replace_time_zone("Europe/Berlin"), DATES)
+        for form in (Form.TREES, Form.DENSE)
+    ]
+    epochs = pl.Series("x", [1553372469, 1553472469, None, 1600000000])
+    found.append(case(f"{{{zoned}, datetime_format: epoch_s}}", Form.TREES, epochs))
+    for place in ("DE/BY", "US"):
+        spec = f"{{type: date, holidays: {place}}}"
+        found += [case(spec, form, column) for form in Form for column in (DATES, SLASHES)]
+    parts = "parts: [days_to_holiday, is_holiday]"
+    spec = f"{{type: date, holidays: DE, timezone: Asia/Tokyo, {parts}}}"
+    return [*found, case(spec, Form.DENSE, offsets)]
+
+
 def text_cases() -> list[FeatureCase]:
     found = []
     for tokenizer in ("space", "word", "characters", "comma", "underscore", "untokenized", "bpe"):
         spec = f"{{type: text, tokenizer: {tokenizer}, max_sequence_length: 5}}"
         found += [case(spec, Form.TOKENS, TEXTS)]
+    for words in (
+        "language: english",
+        "language: german, stop_words: false",
+        "stop_words: [the, cat], strip_accents: true",
+        "language: french, stemming: false, strip_accents: true, ngram_size: 3",
+    ):
+        found += [case(f"{{type: text, {words}}}", form, TEXTS) for form in Form]
     for options in (
         "hash_buckets: 11",
         "char_ngrams: [2, 4]",
@@ -201,7 +296,8 @@ def test_every_feature_keeps(check):
 @pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
-    "cases", [strategy_cases, number_cases, label_cases, date_cases, text_cases]
+    "cases",
+    [strategy_cases, filling_cases, number_cases, label_cases, date_cases, text_cases],
 )
 def test_every_option_keeps(check, cases):
     assert_all(check, cases())

@@ -16,7 +16,17 @@ from ordain.features.number import NumberFeature
 from ordain.features.text import TextFeature
 from ordain.testing.features import assert_row_equal
 
-SCALES = ["zscore", "minmax", "iq", "log1p", "robust", "quantile", "yeo_johnson", None]
+SCALES = [
+    *("zscore", "minmax", "iq", "log1p", "robust", "quantile", "quantile_uniform"),
+    *("yeo_johnson", "box_cox", None),
+]
+CUTS = [
+    {"bins": 3},
+    {"bins": 3, "bin_form": "onehot"},
+    {"bins": 3, "bin_form": "ordinal"},
+    {"spline_knots": 4},
+    {"spline_knots": 3, "cut_places": "width", "spline_degree": 2},
+]
 NUMBERS = pl.Series("x", [0.1, -7.5, 3.0, 1e6, None, 12.0])
 MONEY = pl.Series("x", ["1,234.5", "$3", "12%", "(5)", None])
 DATES = pl.Series("x", ["3/4/2019", "12/25/2019 1:05 PM", "Mar 3, 2019", None])
@@ -41,6 +51,7 @@ def compiled(feature, column, form=Form.DENSE):
 
 
 NUMBER_FEATURES = [compiled(NumberFeature(normalization=scale), NUMBERS) for scale in SCALES]
+NUMBER_FEATURES += [compiled(NumberFeature(**cut), NUMBERS) for cut in CUTS]
 MONEY_FEATURES = [
     compiled(NumberFeature(number_format=style), MONEY, Form.TREES) for style in ("point", "comma")
 ]
@@ -51,15 +62,23 @@ DATE_FEATURES = [
         DateFeature(datetime_format=("%Y-%m-%d %H:%M:%S", "%d/%m/%Y")),
         pl.Series("x", ["2019-01-02 03:04:05"]),
     ),
+    compiled(DateFeature(timezone="America/New_York", holidays="US"), DATES),
+    compiled(
+        DateFeature(timezone="Australia/Lord_Howe", datetime_format="epoch_ms"),
+        pl.Series("x", [1553372469000]),
+    ),
     compiled(DateFeature(datetime_format="epoch_s"), pl.Series("x", [1553372469, 1600000000])),
 ]
 LABEL_FEATURES = [
     compiled(CategoryFeature(lowercase=True), pl.Series("x", ["a", "B", "1", "true"])),
+    compiled(CategoryFeature(unseen="nearest"), pl.Series("x", ["true", "12", "Bern", "été"])),
     compiled(CategoryFeature(hash_buckets=7), pl.Series("x", ["a"])),
     compiled(BinaryFeature(), pl.Series("x", ["yes", "no"])),
 ]
 TEXT_FEATURES = [
     compiled(TextFeature(), TEXTS),
+    compiled(TextFeature(language="english", strip_accents=True), TEXTS),
+    compiled(TextFeature(language="german"), TEXTS, Form.TOKENS),
     compiled(TextFeature(hash_buckets=64), TEXTS, Form.LINEAR),
     compiled(TextFeature(), TEXTS, Form.TOKENS),
 ]
@@ -106,7 +125,10 @@ def test_text_alone_equals_text_in_column(value):
     assert_all_equal(TEXT_FEATURES, value)
 
 
-@pytest.mark.parametrize("name", ["torch", "scipy", "sklearn", "tokenizers", "pandas", "pyarrow"])
+@pytest.mark.parametrize(
+    "name",
+    ["torch", "scipy", "sklearn", "tokenizers", "pandas", "pyarrow", "holidays", "Stemmer"],
+)
 def test_importing_features_loads_nothing_heavy(name):
     code = (
         f"import sys, ordain.features.inference, ordain.features.store; "

@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from ordain.core.errors import DataError
-from ordain.features.binary import FALSE_WORDS, TRUE_WORDS, BinaryFeature
+from ordain.features.binary import BinaryFeature
 from ordain.features.category import CategoryFeature
 from ordain.features.date import DateFeature
 from ordain.features.feature import Form
 from ordain.features.number import NumberFeature
+from ordain.features.sides import FALSE_WORDS, TRUE_WORDS
 from ordain.features.text import TextFeature
 from ordain.testing.features import assert_row_equal
 

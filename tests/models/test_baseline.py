@@ -81,6 +81,26 @@ def test_missing_numbers_are_a_group_of_their_own(per_group, tmp_path):
     assert scores[truth[:, 0] == 0].max() < 0.2
 
 
+@pytest.mark.parametrize("newest", [None, 7])
+def test_last_answers_what_was_true_of_the_newest_row(tmp_path, newest):
+    case = FamilyCase.of("baseline", trainer={"strategy": "last"})
+    rows = replace(case.rows(90), newest=newest)
+    place = 89 if newest is None else newest
+    scores = case.fit(case.problem(), rows, None, folder=tmp_path).predict(rows.inputs)
+    truth = {name: column.values.reshape(90)[place] for name, column in rows.outputs.items()}
+    assert scores["number"].tolist() == [pytest.approx(truth["number"])] * 90
+    assert (scores["binary"][0] > 0.5) == (truth["binary"] == 1)
+    assert scores["category"][0].argmax() == truth["category"]
+    assert scores["category"][0].min() > 0
+
+
+def test_last_keeps_the_contract(tmp_path):
+    case = FamilyCase.of("baseline", trainer={"strategy": "last"})
+    for check in CHECKS:
+        if check.__name__ != "heeds_row_weights":  # one row decides, whatever it weighs
+            check(case, tmp_path / check.__name__)
+
+
 def test_rows_above_the_bound_are_counted(tmp_path):
     case = FamilyCase.of("baseline", trainer={"max_rows": 50})
     facts = case.fit(case.problem(), case.rows(80), None, folder=tmp_path).facts
@@ -95,6 +115,8 @@ def test_suite_names_a_prior_a_rule_and_a_linear_model():
         ("linear", "linear"),
     ]
     assert all(isinstance(trainer, family.Trainer) for _, family, trainer in suite)
+    in_time = [name for name, _, _ in baseline_suite(("number",), is_in_time=True)]
+    assert in_time == ["prior", "per_group", "last", "linear"]
 
 
 def test_no_rows_are_refused(prior, tmp_path):

@@ -5,23 +5,29 @@ from __future__ import annotations
 import typer
 
 from ordain.cli.console import print_json
-from ordain.cli.options import Config, Dataset, Json, Overrides
+from ordain.cli.options import Config, Dataset, Environment, Json, Overrides
 
 UNREADABLE = "E400"
 """Code of data that cannot be read: no fault of the config, so the command ends as `train` does."""
 
 
 def check(
-    config: Config, override: Overrides = None, dataset: Dataset = None, *, json: Json = False
+    config: Config,
+    override: Overrides = None,
+    dataset: Dataset = None,
+    env: Environment = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Report every fault of a config at once, with its line, what is allowed, and the fix.
 
-    With --dataset, or where the config names its data, columns and values are checked too.
+    With --dataset, or where the config names its data, columns and values are checked too. The
+    config is checked in all its environments, the data in the one that counts.
     """
     from ordain.core.diagnostics import format_diagnostics
     from ordain.pipeline.check import check as run_check
 
-    found = run_check(config, dataset, overrides=override or ())
+    found = run_check(config, dataset, overrides=override or (), environment=env)
     errors = [diagnostic for diagnostic in found if diagnostic.severity == "error"]
     if json:
         print_json(

@@ -111,7 +111,8 @@ def size(n_bytes: float) -> str:
     """Return bytes in a readable unit."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(n_bytes) < 1000:  # noqa: PLR2004
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+            is_whole = unit == "B" or abs(n_bytes) >= 100  # noqa: PLR2004 - three digits are enough
+            return f"{n_bytes:.0f} {unit}" if is_whole else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.1f} TB"
 

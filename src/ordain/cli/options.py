@@ -13,6 +13,14 @@ Overrides = Annotated[
         "-o", "--override", help="Change a value, as in -o trainer.epochs=3.", metavar="PATH=VALUE"
     ),
 ]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        help="Which of the config's environments counts; ORDAIN_ENV by default.",
+        metavar="NAME",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Dataset = Annotated[
     str | None,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
 import typer
 
 from ordain.cli.console import number, print_json, print_table, seconds, size
 from ordain.cli.options import (
     Config,
     Dataset,
+    Environment,
     Home,
     Json,
     Overrides,
@@ -15,6 +20,14 @@ from ordain.cli.options import (
     TrainingSet,
     ValidationSet,
 )
+
+if TYPE_CHECKING:
+    from ordain.pipeline.estimate import Estimate
+    from ordain.pipeline.plan import Step
+
+BASELINES = " (baselines)"
+MOST_ALONE = 3
+"""Columns with one fate that are named one by one."""
 
 
 def plan(
@@ -24,6 +37,7 @@ def plan(
     training_set: TrainingSet = None,
     validation_set: ValidationSet = None,
     test_set: TestSet = None,
+    env: Environment = None,
     home: Home = None,
     *,
     json: Json = False,
@@ -32,7 +46,7 @@ def plan(
     from ordain.config import Config as Loaded
     from ordain.pipeline.plan import plan as make_plan
 
-    loaded = Loaded.load(config, overrides=override or ())
+    loaded = Loaded.load(config, overrides=override or (), environment=env)
     made = make_plan(
         loaded,
         dataset,
@@ -49,12 +63,35 @@ def plan(
         return
     print_table(
         ["stage", "of", "action", "because"],
-        [[step.stage, step.subject, step.action, step.reason] for step in made.steps],
+        [list(row) for row in in_short(made.steps)],
     )
     typer.echo(made.summary)
-    if made.estimate.seconds is not None:
-        typer.echo(
-            f"About {seconds(made.estimate.seconds)} and "
-            f"{size(made.estimate.memory_bytes)} of memory "
-            f"for {number(made.estimate.rows)} rows ({made.estimate.basis})."
-        )
+    typer.echo(_estimated(made.estimate))
+    if made.note:
+        typer.echo(made.note)
+
+
+def in_short(steps: Sequence[Step]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield stage, subject, action and reason; many columns with one fate share a row."""
+    for (stage, action, reason), group in groupby(
+        steps, lambda step: (step.stage, step.action, step.reason)
+    ):
+        subjects = [step.subject for step in group]
+        if stage != "encode" or len(subjects) <= MOST_ALONE:
+            yield from ((stage, subject, action, reason) for subject in subjects)
+            continue
+        others = sum(subject.endswith(BASELINES) for subject in subjects)
+        if own := len(subjects) - others:
+            yield stage, f"{own} columns", action, reason
+        if others:
+            yield stage, f"{others} columns{BASELINES}", action, reason
+
+
+def _estimated(estimate: Estimate) -> str:
+    """Return what a training takes in one sentence; only what is known."""
+    memory, disk = size(estimate.memory_bytes), size(estimate.disk_bytes)
+    takes = f"{memory} of memory and {disk} of disk for {estimate.rows:,} rows"
+    if estimate.seconds is None:
+        return f"About {takes}; time is not known ({estimate.basis})."
+    cost = "" if estimate.cost is None else f", a cost of {number(estimate.cost)}"
+    return f"About {seconds(estimate.seconds)}{cost}, {takes} ({estimate.basis})."

@@ -5,11 +5,16 @@ from __future__ import annotations
 import typer
 
 from ordain.cli.console import print_json
-from ordain.cli.options import Config, Dataset, Json, Overrides
+from ordain.cli.options import Config, Dataset, Environment, Json, Overrides
 
 
 def render(
-    config: Config, override: Overrides = None, dataset: Dataset = None, *, json: Json = False
+    config: Config,
+    override: Overrides = None,
+    dataset: Dataset = None,
+    env: Environment = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Print the config with every default written out, and why each inferred value is what it is.
 
@@ -17,7 +22,7 @@ def render(
     """
     from ordain.pipeline.check import render as run_render
 
-    document, reasons, text = run_render(config, dataset, overrides=override or ())
+    document, reasons, text = run_render(config, dataset, overrides=override or (), environment=env)
     if json:
         print_json({"config": document, "reasons": reasons})
     else:

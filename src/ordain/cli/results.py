@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ordain.cli.console import seconds
+from ordain.cli.console import number, seconds
 
 Table = tuple[str, list[str], list[list[Any]], list[int]]
 SHORTEST_SHOWN = 0.005
@@ -48,11 +48,30 @@ def comparison(
 
 
 def folds(cross_validation: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
-    """Yield for each output: a title, columns, and a row a metric."""
+    """Yield for each output: a title, columns, and a row a metric that has a value."""
     for output, metrics in cross_validation.items():
         n_folds = max(len(spread["folds"]) for spread in metrics.values())
-        rows = [[name, spread["mean"], spread["sd"]] for name, spread in metrics.items()]
-        yield f"{output} over {n_folds} folds", ["", "mean", "sd"], rows
+        rows = [
+            [name, spread["mean"], spread["sd"], _between(spread.get("interval"))]
+            for name, spread in metrics.items()
+            if spread["mean"] is not None
+        ]
+        title = f"{output} over {n_folds} trained folds"
+        yield title, ["", "mean", "sd", "95 % interval of the mean"], rows
+
+
+def _between(interval: Sequence[float] | None) -> str:
+    return f"{number(interval[0])} to {number(interval[1])}" if interval else "-"
+
+
+def came_to(account: Mapping[str, Any]) -> str:
+    """Return what a run cost and the energy it took, where they are known; else no text."""
+    parts = []
+    if (cost := account.get("cost")) is not None:
+        parts.append(f"{number(cost)} for {seconds(account['seconds'])}")
+    if (joules := account.get("energy_joules")) is not None:
+        parts.append(f"{number(joules)} J of the processor packages, whoever used them")
+    return ", ".join(parts)
 
 
 def time_spent(by_stage: Mapping[str, float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -108,6 +109,12 @@ def compare(
     if len(run) < 2:  # noqa: PLR2004
         raise UsageError("comparing takes two runs or more\n  Fix: ordain runs compare RUN RUN")
     lines = [summary_line(_runs(home).find(reference)) for reference in run]
+    names = [line["run"] for line in lines]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"{' and '.join(run)} name the run {twice} twice\n  Fix: give two runs of `ordain runs`"
+        )
     if json:
         print_json({"runs": lines})
         return
@@ -179,6 +186,30 @@ def note(
     typer.echo(f"{found.reference}: {text}")
 
 
+@app.command()
+def export(
+    run: RunArgument,
+    folder: Annotated[Path, typer.Argument(help="Where to; made if needed.", metavar="FOLDER")],
+    home: Home = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Write a run as small text files to commit beside the code: config, lock, metrics, card.
+
+    No weights, rows or paths. An earlier export in the folder is replaced, so that version control
+    shows what has changed.
+    """
+    from ordain.store.export import export_run
+
+    found = _runs(home).find(run)
+    written = export_run(found, folder)
+    if json:
+        print_json({"run": found.reference, "files": [str(path) for path in written]})
+        return
+    names = ", ".join(path.name for path in written)
+    typer.echo(f"{found.reference}: wrote {names} to {folder}")
+
+
 def _runs(home: str | None) -> Runs:
     from ordain.store.home import home as work_folder
     from ordain.store.runs import Runs
@@ -198,7 +229,7 @@ def _print_metrics(metrics: dict[str, Any]) -> None:
 
 
 def _print_places(found: Run) -> None:
-    from ordain.cli.results import time_spent
+    from ordain.cli.results import came_to, time_spent
 
     typer.echo(f"folder  {found.folder}")
     report = found.folder / "report.html"
@@ -207,6 +238,8 @@ def _print_places(found: Run) -> None:
             typer.echo(f"{name}  {path}")
     if by_stage := found.status.get("seconds"):
         typer.echo(f"time    {time_spent(by_stage)}")
+    if cost := came_to(found.status.get("account", {})):
+        typer.echo(f"cost    {cost}")
 
 
 def _headline(metrics: dict[str, Any]) -> str:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ordain.cli.console import print_json, print_table
-from ordain.cli.options import Dataset, Home, Json, Overrides, TestSet, TrainingSet, ValidationSet
+from ordain.cli.options import (
+    Dataset,
+    Environment,
+    Home,
+    Json,
+    Overrides,
+    TestSet,
+    TrainingSet,
+    ValidationSet,
+)
 from ordain.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +39,7 @@ def train(
         str | None,
         typer.Option("--resume", help="Go on with a run that was broken off.", metavar="RUN"),
     ] = None,
+    env: Environment = None,
     home: Home = None,
     *,
     force: Annotated[
@@ -57,7 +67,7 @@ def train(
             )
         else:
             result = execute(
-                Loaded.load(config, overrides=override or ()),
+                Loaded.load(config, overrides=override or (), environment=env),
                 Given(dataset, training_set, validation_set, test_set),
                 Options(
                     work_folder(home), force=force, listeners=(listener,), handle_interrupt=True
@@ -73,7 +83,7 @@ def train(
 
 def show(result: Result) -> None:
     """Print what a person wants to know of a training."""
-    from ordain.cli.results import comparison, folds, time_spent
+    from ordain.cli.results import came_to, comparison, folds, time_spent
 
     if result.is_reused:
         typer.echo(
@@ -89,16 +99,24 @@ def show(result: Result) -> None:
     for warning in result.warnings:
         typer.echo(f"warning: {warning}", err=True)
     if is_interrupted(result):
+        has = "all but the rest of the folds is learned"
+        if result.facts.get("stop_reason") == "interrupted":
+            has = "these are the best weights so far"
         typer.echo(
-            "Interrupted: these are the best weights so far. Go on with "
-            f"`ordain train --resume {result.run.reference}`."
+            f"Interrupted: {has}. Go on with `ordain train --resume {result.run.reference}`."
         )
     typer.echo(f"\nrun     {result.run.reference}")
     typer.echo(f"bundle  {result.bundle}")
     typer.echo(f"report  {result.report}")
     typer.echo(f"time    {time_spent(result.seconds)}")
+    if cost := came_to(result.account):
+        typer.echo(f"cost    {cost}")
+    if result.bottleneck and not result.is_reused:
+        typer.echo(result.bottleneck)
 
 
 def is_interrupted(result: Result) -> bool:
     """Return whether the training was broken off and ended with what it had."""
-    return bool(result.facts.get("stop_reason") == "interrupted")
+    from ordain.store.runs import INTERRUPTED
+
+    return bool(result.run.status["state"] == INTERRUPTED)

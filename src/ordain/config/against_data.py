@@ -8,8 +8,10 @@ from typing import Any
 
 from ordain.config.codes import fault
 from ordain.config.config import Config
-from ordain.config.document import Document, InputFeature, OutputFeature
+from ordain.config.document import AUTO, Document, InputFeature, OutputFeature
+from ordain.config.doubts import Doubts
 from ordain.config.located import Path
+from ordain.config.metrics import check_cost_labels
 from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.core.errors import DataError
 from ordain.data.profile import ColumnProfile
@@ -24,30 +26,36 @@ CLASS_TYPES = {"binary", "category"}
 Profiles = Mapping[str, ColumnProfile]
 
 
-def check_columns(config: Config, profiles: Profiles) -> list[Diagnostic]:
+def check_columns(config: Config, profiles: Profiles, doubts: Doubts) -> list[Diagnostic]:
     """Return a fault for every column that is named and not there, and for too few rows."""
     faults = list(_rows(config, profiles))
-    faults += _features(config, profiles, "output_features", "E403")
-    faults += _features(config, profiles, "input_features", "E401")
-    faults += _split_columns(config, profiles)
+    faults += _features(config, profiles, doubts, "output_features", code="E403")
+    faults += _features(config, profiles, doubts, "input_features", code="E401")
+    faults += _split_columns(config, profiles, doubts)
     return faults
 
 
-def check_values(config: Config, document: Document, profiles: Profiles) -> list[Diagnostic]:
-    """Return the faults in the values of a settled document's features."""
+def check_values(
+    config: Config, document: Document, profiles: Profiles, doubts: Doubts
+) -> list[Diagnostic]:
+    """Return the faults in the values of a settled document's features.
+
+    A feature that is in doubt is not in that document: of its column only what does not depend on
+    its type is looked at.
+    """
     faults: list[Diagnostic] = []
-    inputs, outputs = document.input_features, document.output_features
-    assert not isinstance(inputs, str), "`bind` lists the inputs"
-    for target in outputs:
+    inputs, outputs = document.inputs, document.output_features
+    open_inputs, open_outputs = _open(config, document, profiles)
+    for target in (*outputs, *open_outputs):
         faults += _target(config, target, profiles[target.column])
-    for source in inputs:
+    for source in (*inputs, *open_inputs):
         faults += _input(config, source, profiles[source.column])
     features: tuple[InputFeature | OutputFeature, ...] = (*outputs, *inputs)
     for feature in features:
         faults += _readable(config, feature, profiles[feature.column])
-    if not inputs and not any(
-        d.code == "E401" for d in _features(config, profiles, "input_features", "E401")
-    ):
+    for source in inputs:
+        faults += _columns_filled_from(config, source, document, profiles)
+    if not inputs and not doubts.paths and not _named_inputs_are_absent(config, profiles):
         faults.append(
             fault(
                 "E409",
@@ -58,6 +66,29 @@ def check_values(config: Config, document: Document, profiles: Profiles) -> list
             )
         )
     return faults
+
+
+def _open(
+    config: Config, document: Document, profiles: Profiles
+) -> tuple[list[InputFeature], list[OutputFeature]]:
+    """Return the inputs and outputs that were written and are not in a bound document."""
+    written: Any = config.document.input_features
+    known = {feature.name for feature in document.features}
+    return (
+        [f for f in written if f.name not in known and f.column in profiles]
+        if not isinstance(written, str)
+        else [],
+        [
+            output.model_copy(update={"type": AUTO})
+            for output in config.document.output_features
+            if output.name not in known and output.column in profiles
+        ],
+    )
+
+
+def _named_inputs_are_absent(config: Config, profiles: Profiles) -> bool:
+    written = config.document.input_features
+    return not isinstance(written, str) and any(f.column not in profiles for f in written)
 
 
 def _rows(config: Config, profiles: Profiles) -> Iterator[Diagnostic]:
@@ -75,28 +106,66 @@ def _rows(config: Config, profiles: Profiles) -> Iterator[Diagnostic]:
         )
 
 
-def _features(config: Config, profiles: Profiles, section: str, code: str) -> Iterator[Diagnostic]:
+def _features(
+    config: Config, profiles: Profiles, doubts: Doubts, section: str, *, code: str
+) -> Iterator[Diagnostic]:
     features: Any = getattr(config.document, section)
     if isinstance(features, str):
         return
-    for index, feature in enumerate(features):
-        if feature.column not in profiles:
-            path: Path = (section, index, "column")
+    known = {*profiles, *doubts.columns_to_be()}
+    for feature in features:
+        if feature.column not in known:
+            base = place_of(config, section, feature.name)
+            if doubts.about_column(base):
+                continue
+            path: Path = (*base, "column")
             if config.tree.at(path) is None:
-                path = (section, index, "name")
+                path = (*base, "name")
             what = "target" if section == "output_features" else "column"
             yield _absent(config, profiles, path, feature.column, code=code, what=what)
 
 
-def _split_columns(config: Config, profiles: Profiles) -> Iterator[Diagnostic]:
+def _split_columns(config: Config, profiles: Profiles, doubts: Doubts) -> Iterator[Diagnostic]:
     split = config.document.preprocessing.split
+    known = {*profiles, *doubts.columns_to_be()}
     for column in split.columns():
-        if column in profiles:
+        if column in known:
             continue
         base: Path = ("preprocessing", "split")
         keys = [key for key in type(split).model_fields if _names(getattr(split, key), column)]
         path = (*base, keys[0]) if keys else base
         yield _absent(config, profiles, path, column, code="E401", what="column")
+
+
+def _columns_filled_from(
+    config: Config, feature: InputFeature, document: Document, profiles: Profiles
+) -> Iterator[Diagnostic]:
+    """Return a fault for every column a missing cell is filled from that may not be, or is not."""
+    targets = {output.column for output in document.output_features}
+    for column in feature.preprocessing.reads:
+        path = (*place_of(config, "input_features", feature.name), "preprocessing")
+        by_group = column == getattr(feature.preprocessing, "missing_group", None)
+        path = (*path, "missing_group") if by_group else (*path, "missing_inputs", column)
+        if column not in profiles:
+            yield _absent(config, profiles, path, column, code="E401", what="column")
+        elif column in targets:
+            yield fault(
+                "E302",
+                f"`{feature.name}` would be filled from the output '{column}'",
+                path,
+                config.tree.mark_of(path),
+                allowed="A model may not learn from what it is to predict.",
+                fix="name another column",
+            )
+        elif column == feature.column:
+            yield fault(
+                "E309",
+                f"`{feature.name}` would be filled from itself",
+                path,
+                config.tree.mark_of(path),
+                allowed=f"Columns: {_listed(profiles)}.",
+                fix="name another column",
+            )
 
 
 def _names(value: object, column: str) -> bool:
@@ -178,9 +247,11 @@ def _classes(
             allowed="Such a class stands in one set only: it is not learned or not judged.",
             fix=f"data:\n  where: {output.column} <> '{single[0]}'",
         )
+    labels = [label for label, _ in profile.top]
     if isinstance(output.class_weights, dict) and is_whole:
-        labels = [label for label, _ in profile.top]
         yield from _weights(config, output, labels, path)
+    if is_whole and sum(o.type in CLASS_TYPES for o in config.document.output_features) == 1:
+        yield from check_cost_labels(config, output, labels)
 
 
 def _weights(
@@ -203,9 +274,10 @@ def _weights(
 
 def _stratifies(config: Config, column: str) -> bool:
     split = config.document.preprocessing.split
-    return getattr(split, "stratify", None) == column or (
-        split.type == "stratify" and getattr(split, "column", None) == column
-    )
+    named = getattr(split, "stratify", None)
+    if split.type == "stratify":
+        named = getattr(split, "column", None)
+    return column in ((named,) if isinstance(named, str) else named or ())
 
 
 def _input(config: Config, feature: InputFeature, profile: ColumnProfile) -> Iterator[Diagnostic]:

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from ordain.config import against_data, columns
+from ordain.config.abilities import Asked, check_abilities
 from ordain.config.codes import fault
 from ordain.config.config import Config, in_order
 from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, TypeDefaults
+from ordain.config.doubts import Doubts
 from ordain.config.dumped import secrets_of, to_plain
+from ordain.config.rules import check_inferred_targets
 from ordain.core.component import Component
 from ordain.core.diagnostics import Diagnostic
 from ordain.core.errors import ConfigError
 from ordain.data.profile import ColumnProfile
 from ordain.features.feature import FEATURES
+from ordain.features.filling import MODEL, InputType
 from ordain.features.inference import infer_type
 from ordain.models.family import Family
 
@@ -73,9 +77,17 @@ def bind(config: Config, profiles: Mapping[str, ColumnProfile]) -> Bound:
     return bound
 
 
-def check_against(config: Config, profiles: Mapping[str, ColumnProfile]) -> list[Diagnostic]:
-    """Return every way in which document and data disagree, warnings included."""
-    return _bind(config, profiles)[1]
+def check_against(
+    config: Config,
+    profiles: Mapping[str, ColumnProfile],
+    *,
+    faults: Sequence[Diagnostic] = (),
+) -> list[Diagnostic]:
+    """Return every way in which document and data disagree, warnings included.
+
+    With `faults` of the document, only what they leave without doubt is looked at.
+    """
+    return _bind(config, profiles, Doubts.of(faults, config.tree))[1]
 
 
 def settle(document: Document) -> tuple[Document, Reasons]:
@@ -86,15 +98,34 @@ def settle(document: Document) -> tuple[Document, Reasons]:
     assert not isinstance(document.input_features, str), "`bind` lists the inputs"
     for feature in document.input_features:
         asked, because = _asked_by_encoder(feature, family)
+        asked, guessed_from = _asked_by_filling(feature, asked, document)
+        because = {**because, **guessed_from}
         options, why = asked.settle(family.form(feature.type, feature.encoder))
         reasons |= _told(f"input_features.{feature.name}.preprocessing", {**because, **why})
         inputs.append(feature.model_copy(update={"preprocessing": options}))
     for output in document.output_features:
-        options, why = output.preprocessing.settle(None)
-        reasons |= _told(f"output_features.{output.name}.preprocessing", why)
+        asked, because = _asked_by_loss(output, document)
+        options, why = asked.settle(None)
+        reasons |= _told(f"output_features.{output.name}.preprocessing", {**because, **why})
         outputs.append(output.model_copy(update={"preprocessing": options}))
     update = {"input_features": tuple(inputs), "output_features": tuple(outputs)}
     return document.model_copy(update=update), reasons
+
+
+def _asked_by_filling(
+    feature: InputFeature, options: Any, document: Document
+) -> tuple[Any, dict[str, str]]:
+    """Return the options with the columns that a missing cell is predicted from, and why."""
+    fills = getattr(options, "missing_value_strategy", None) == MODEL
+    if not fills or options.missing_inputs is not None:
+        return options, {}
+    types = {
+        other.column: other.type
+        for other in document.inputs
+        if other.column != feature.column and other.type in get_args(InputType)
+    }
+    why = {"missing_inputs": "every other input but texts"}
+    return options.model_copy(update={"missing_inputs": types}), why
 
 
 def _asked_by_encoder(feature: InputFeature, family: Family) -> tuple[Any, dict[str, str]]:
@@ -113,21 +144,39 @@ def _asked_by_encoder(feature: InputFeature, family: Family) -> tuple[Any, dict[
     return options.model_copy(update=wanted), why
 
 
+def _asked_by_loss(output: OutputFeature, document: Document) -> tuple[Any, dict[str, str]]:
+    """Return the options of an output with those that what is minimised needs, and why."""
+    options: Any = output.preprocessing
+    needed = document.model_type.target_options(output.type, output.loss, document.trainer)
+    wanted = {
+        key: value
+        for key, value in needed.items()
+        if key not in options.model_fields_set or getattr(options, key) == AUTO
+    }
+    if not wanted:
+        return options, {}
+    why = {key: reason for key, (_, reason) in wanted.items()}
+    return options.model_copy(update={key: value for key, (value, _) in wanted.items()}), why
+
+
 def _told(path: str, why: Mapping[str, str]) -> Reasons:
     return {f"{path}.{key}": reason for key, reason in why.items()}
 
 
 def _bind(
-    config: Config, profiles: Mapping[str, ColumnProfile]
+    config: Config, profiles: Mapping[str, ColumnProfile], doubts: Doubts | None = None
 ) -> tuple[Bound | None, list[Diagnostic]]:
+    doubts = doubts or Doubts(frozenset(), config.tree)
     document = config.document
     reasons: Reasons = {}
     if "name" not in config.tree.entries and document.name != "model":
         reasons["name"] = "name of the file"
-    faults = against_data.check_columns(config, profiles)
-    if any(found.code == "E408" for found in faults):
+    faults = against_data.check_columns(config, profiles, doubts)
+    if doubts.about_rows() or any(found.code == "E408" for found in faults):
         return None, faults
     inputs, left_out = columns.expand_inputs(config, profiles, reasons)
+    if doubts.about_columns():
+        inputs, left_out = ([] if document.input_features == "all" else inputs), []
     faults += left_out
     declared: dict[str, Sequence[Any]] = {
         "input_features": inputs,
@@ -135,7 +184,11 @@ def _bind(
     }
     update: dict[str, Any] = {"defaults": {}}
     for section, features in declared.items():
-        known = [feature for feature in features if feature.column in profiles]
+        known = [
+            feature
+            for feature in features
+            if feature.column in profiles and not _is_open(config, section, feature, doubts)
+        ]
         typed = [
             _typed(feature, section, document=document, profiles=profiles, reasons=reasons)
             for feature in known
@@ -143,9 +196,42 @@ def _bind(
         update[section] = tuple(feature for feature, _ in typed)
         faults += [_unsure(config, section, f.name, text) for f, texts in typed for text in texts]
     filled = document.model_copy(update=update)
-    faults += against_data.check_values(config, settle(filled)[0], profiles)
+    faults += check_inferred_targets(config.tree, document.output_features, filled.output_features)
+    faults += check_abilities(_inferred(config, filled))
+    faults += against_data.check_values(config, settle(filled)[0], profiles, doubts)
     warnings = tuple(fault for fault in faults if fault.severity == "warning")
     return Bound(config, filled, reasons, (*config.notices, *warnings)), faults
+
+
+def _inferred(config: Config, filled: Document) -> Asked:
+    """Return what features whose type was inferred ask of the family."""
+    document = config.document
+    inputs = () if isinstance(document.input_features, str) else document.input_features
+    features: tuple[InputFeature | OutputFeature, ...] = (*inputs, *document.output_features)
+    is_said = {feature.name for feature in features if feature.type != AUTO}
+    return Asked(
+        config.tree,
+        filled.model_type,
+        filled.trainer,
+        [column for column in filled.inputs if column.name not in is_said],
+        [output for output in filled.output_features if output.name not in is_said],
+        {},
+    )
+
+
+def _is_open(
+    config: Config, section: str, feature: InputFeature | OutputFeature, doubts: Doubts
+) -> bool:
+    """Return whether faults leave it open how a feature is to be read."""
+    if not doubts.paths:
+        return False
+    node = config.tree.get(section)
+    named = [
+        (section, index)
+        for index, item in enumerate(node.items if node else [])
+        if (name := item.get("name")) is not None and name.value == feature.name
+    ]
+    return any(doubts.about_type(path, feature.type) for path in named)
 
 
 def _unsure(config: Config, section: str, name: str, text: str) -> Diagnostic:

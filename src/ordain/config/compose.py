@@ -3,7 +3,8 @@
     include: [base.yaml, env/${ENV:-dev}.yaml]
 
 An included file is read first and the including one is laid over it: mappings merge key by key,
-features merge by name, everything else is replaced. Each node keeps the file it came from.
+features merge by name, everything else is replaced, and so is a block whose `type` is another one.
+Each node keeps the file it came from.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ordain.config import yaml
 from ordain.config.codes import fault
@@ -34,10 +36,13 @@ class Origin:
     name: str
 
 
-def read_origin(source: str | Path | Mapping[str, object] | Node) -> Origin:
+def read_origin(
+    source: str | Path | Mapping[str, object] | Node, *, faults: list[Diagnostic] | None = None
+) -> Origin:
     """Return the tree of a file, a YAML text, or plain Python data.
 
     A string with a line break, or that starts with `{`, is YAML; any other is a file name.
+    With `faults`, those that leave a tree behind them go there.
 
     Raises:
         ConfigError: unreadable, not YAML.
@@ -50,101 +55,118 @@ def read_origin(source: str | Path | Mapping[str, object] | Node) -> Origin:
         except TypeError as error:
             raise ConfigError.of([fault("E203", str(error))]) from error
     if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
-        return Origin(yaml.parse(source, "<text>"), Path(), "")
+        return Origin(yaml.parse(source, "<text>", faults=faults), Path(), "")
     path = Path(source)
-    return Origin(
-        yaml.parse(yaml.decode(_bytes(path), str(source)), str(source)), path.parent, path.stem
-    )
+    return Origin(_parsed(path, str(source), faults), path.parent, path.stem)
 
 
-def compose(origin: Origin, env: Mapping[str, str] | None) -> Node:
+def _parsed(path: Path, name: str, faults: list[Diagnostic] | None) -> Node:
+    return yaml.parse(yaml.decode(_bytes(path), name), name, faults=faults)
+
+
+def compose(
+    origin: Origin,
+    env: Mapping[str, str] | None,
+    *,
+    environment: str | None = None,
+    faults: list[Diagnostic] | None = None,
+) -> Node:
     """Return the tree with variables replaced and includes laid under it.
 
     Without `env` the tree is sealed: variables stay text, and `include` is refused.
 
+    Args:
+        origin: what was read.
+        env: what `${NAME}` is read from.
+        environment: the one that is chosen; variables in the others stay text.
+        faults: takes the faults of variables, whose text then stays, in place of an error.
+
     Raises:
         ConfigError: an unset variable, an include that is missing or circular.
     """
-    return _expand(origin.tree, origin.folder, env, ())
+    found: list[Diagnostic] = []
+    tree = _Composer(env, environment, found).expand(origin.tree, origin.folder, ())
+    if found and faults is None:
+        raise ConfigError.of(found)
+    if faults is not None:
+        faults += found
+    return tree
 
 
-def _expand(
-    tree: Node, folder: Path, env: Mapping[str, str] | None, seen: tuple[Path, ...]
-) -> Node:
-    faults = substitute(tree, env)
-    if faults:
-        raise ConfigError.of(faults)
-    entry = tree.entries.pop("include", None) if tree.is_mapping else None
-    if entry is None:
-        return tree
-    if env is None:
-        message = "a sealed document may not include files"
-        mark = entry.mark or entry.node.mark
-        fix = "write what the file says into the document"
-        raise ConfigError.of([fault("E113", message, ("include",), mark, fix=fix)])
-    merged: Node | None = None
-    for node in entry.node.items or [entry.node]:
-        part = _included(node, folder, env, seen)
-        merged = part if merged is None else merge(merged, part)
-    return tree if merged is None else merge(merged, tree)
+@dataclass(frozen=True)
+class _Composer:
+    """Reads what a document includes; one instance a document."""
+
+    env: Mapping[str, str] | None
+    environment: str | None
+    faults: list[Diagnostic]
+
+    def expand(self, tree: Node, folder: Path, seen: tuple[Path, ...]) -> Node:
+        """Return a tree laid over what it includes."""
+        new = substitute(tree, self.env, environment=self.environment)
+        self.faults.extend(new)
+        entry = tree.entries.pop("include", None) if tree.is_mapping else None
+        if entry is None:
+            return tree
+        if self.env is None:
+            message = "a sealed document may not include files"
+            mark = entry.mark or entry.node.mark
+            fix = "write what the file says into the document"
+            raise ConfigError.of([fault("E113", message, ("include",), mark, fix=fix)])
+        if any(found.path[:1] == ("include",) for found in new):
+            raise ConfigError.of(self.faults)
+        merged: Node | None = None
+        for node in entry.node.items or [entry.node]:
+            part = self._included(node, folder, seen)
+            merged = part if merged is None else merge(merged, part)
+        return tree if merged is None else merge(merged, tree)
+
+    def _included(self, node: Node, folder: Path, seen: tuple[Path, ...]) -> Node:
+        if not isinstance(node.value, str):
+            raise _refused(
+                "E113",
+                "`include` must be a file name or a list of file names",
+                node,
+                fix="include: base.yaml",
+            )
+        path = folder / node.value
+        resolved = path.resolve()
+        if resolved in seen:
+            ring = " -> ".join(p.name for p in (*seen[seen.index(resolved) :], resolved))
+            message = f"files include each other in a circle: {ring}"
+            raise _refused("E114", message, node, fix="remove one of these includes")
+        if not path.is_file():
+            found = (
+                sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+            )
+            raise _refused(
+                "E113",
+                f"the included file '{node.value}' is not there",
+                node,
+                allowed=f"YAML files there: {', '.join(found[:10])}." if found else None,
+                notes=(f"It was looked for in {path.parent}/.",),
+            )
+        part = _parsed(path, str(path), self.faults)
+        return self.expand(part, path.parent, (*seen, resolved))
 
 
-def _included(node: Node, folder: Path, env: Mapping[str, str], seen: tuple[Path, ...]) -> Node:
-    if not isinstance(node.value, str):
-        raise ConfigError.of(
-            [
-                fault(
-                    "E113",
-                    "`include` must be a file name or a list of file names",
-                    ("include",),
-                    node.mark,
-                    fix="include: base.yaml",
-                )
-            ]
-        )
-    path = folder / node.value
-    resolved = path.resolve()
-    if resolved in seen:
-        ring = " -> ".join(p.name for p in (*seen[seen.index(resolved) :], resolved))
-        raise ConfigError.of(
-            [
-                fault(
-                    "E114",
-                    f"files include each other in a circle: {ring}",
-                    ("include",),
-                    node.mark,
-                    fix="remove one of these includes",
-                )
-            ]
-        )
-    if not path.is_file():
-        found = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        allowed = f"YAML files there: {', '.join(found[:10])}." if found else None
-        raise ConfigError.of(
-            [
-                fault(
-                    "E113",
-                    f"the included file '{node.value}' is not there",
-                    ("include",),
-                    node.mark,
-                    allowed=allowed,
-                    notes=(f"It was looked for in {path.parent}/.",),
-                )
-            ]
-        )
-    part = yaml.parse(yaml.decode(_bytes(path), str(path)), str(path))
-    return _expand(part, path.parent, env, (*seen, resolved))
+def _refused(code: str, message: str, node: Node, **more: Any) -> ConfigError:
+    return ConfigError.of([fault(code, message, ("include",), node.mark, **more)])
 
 
 def merge(under: Node, over: Node, *, key: str = "") -> Node:
-    """Return two trees as one; `over` wins."""
+    """Return two trees as one; `over` wins.
+
+    Mappings merge key by key and features by name; a mapping whose `type` is another one replaces
+    what it is laid over, for the keys of one type mean nothing to another.
+    """
     if (
         key in FEATURE_LISTS
-        and not isinstance(under.value, str)
-        and not isinstance(over.value, str)
+        and isinstance(under.value, dict | list)
+        and isinstance(over.value, dict | list)
     ):
         return _merge_features(under, over)
-    if not (under.is_mapping and over.is_mapping):
+    if not (under.is_mapping and over.is_mapping) or _is_other_type(under, over):
         return over
     entries = dict(under.entries)
     for name, entry in over.entries.items():
@@ -154,12 +176,22 @@ def merge(under: Node, over: Node, *, key: str = "") -> Node:
     return Node(entries, over.mark)
 
 
+def _is_other_type(under: Node, over: Node) -> bool:
+    old, new = under.get("type"), over.get("type")
+    return old is not None and new is not None and old.value != new.value
+
+
 def _merge_features(under: Node, over: Node) -> Node:
     known, new = _by_name(under), _by_name(over)
     if known is None or new is None:
         return over
     for name, node in new.items():
-        known[name] = merge(known[name], node) if name in known else node
+        old = known.get(name)
+        if old is not None and _is_other_type(old, node):
+            column = {"column": old.entries["column"]} if "column" in old.entries else {}
+            known[name] = Node({**column, **node.entries}, node.mark)
+        else:
+            known[name] = node if old is None else merge(old, node)
     return Node(list(known.values()), over.mark)
 
 
@@ -169,6 +201,9 @@ def _by_name(features: Node) -> dict[str, Node] | None:
         return {name: _named(name, entry) for name, entry in features.entries.items()}
     named: dict[str, Node] = {}
     for item in features.items:
+        if isinstance(item.value, str):
+            named[item.value] = Node({"name": Entry(item.mark, item)}, item.mark)
+            continue
         name = item.get("name")
         if name is None or str(name.value) in named:
             return None
@@ -185,14 +220,19 @@ def _named(name: str, entry: Entry) -> Node:
     return Node({"name": Entry(entry.mark, Node(name, entry.mark)), **rest}, entry.mark)
 
 
-def substitute(tree: Node, env: Mapping[str, str] | None) -> list[Diagnostic]:
+def substitute(
+    tree: Node, env: Mapping[str, str] | None, *, environment: str | None = None
+) -> list[Diagnostic]:
     """Replace `${NAME}` in every text of a tree, in place; `$${` stands for `${`.
 
-    Without `env` all but `$${` stays as it is.
+    Without `env` all but `$${` stays as it is. What stands in `environments` is left alone, but
+    for the one that is chosen: the others may name variables that are set elsewhere.
     """
     faults: list[Diagnostic] = []
     seen: set[int] = set()
     for path, node in tree.walk():
+        if path[:1] == ("environments",) and path[1:2] not in {(), (environment,)}:
+            continue
         if isinstance(node.value, str) and "${" in node.value and id(node) not in seen:
             seen.add(id(node))
             _fill(node, path, env, faults)
@@ -206,6 +246,7 @@ def _fill(
     faults: list[Diagnostic],
 ) -> None:
     raw = str(node.value)
+    n_before = len(faults)
 
     def value(match: re.Match[str]) -> str:
         if match["escape"]:
@@ -221,6 +262,8 @@ def _fill(
         return found if found is not None else match["default"] or ""
 
     text = _VARIABLE.sub(value, raw)
+    if len(faults) > n_before:
+        return  # the text stays, so that the reader can go on
     # In a sealed tree nothing stands for the environment.
     node.raw = None if env is None else raw
     node.value = yaml.resolve(text) if node.is_plain else text

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ordain.config import emit
 from ordain.config.config import Config
+from ordain.config.effects import effect
 
 _MISSING = object()
+_ORDER = ("read", "split", "encode", "train", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Change:
         kind: ``added``, ``removed`` or ``changed``.
         stage: first stage of a run that is touched: ``read``, ``split``, ``encode <name>``,
             ``train``, ``evaluate``, or ``none`` where no stage is.
+        effect: what the change tends to do, one sentence; empty where nothing is known.
     """
 
     path: str
@@ -29,6 +32,7 @@ class Change:
     after: Any
     kind: str
     stage: str
+    effect: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -55,10 +59,28 @@ def diff(before: Config | Mapping[str, Any], after: Config | Mapping[str, Any]) 
         after: the same.
     """
     old, new = (c.to_dict() if isinstance(c, Config) else dict(c) for c in (before, after))
-    return [
-        Change(".".join(path), _plain(a), _plain(b), _kind(a, b), _stage(path))
-        for path, a, b in _differ(_by_name(old), _by_name(new), ())
-    ]
+    return [_change(path, a, b) for path, a, b in _differ(_by_name(old), _by_name(new), ())]
+
+
+def reruns(changes: Sequence[Change]) -> list[str]:
+    """Return the stages that run again after some changes; the others are reused.
+
+    A change of one column's options encodes that column alone, then all after it runs.
+    """
+    touched = {change.stage for change in changes} - {"none"}
+    first = min((_ORDER.index(stage.split(" ")[0]) for stage in touched), default=len(_ORDER))
+    stages = list(_ORDER[first:])
+    if stages and stages[0] == "encode" and "encode" not in touched:
+        columns = [stage for stage in touched if stage.startswith("encode ")]
+        stages[:1] = sorted(columns)
+    return stages
+
+
+def _change(path: tuple[str, ...], before: Any, after: Any) -> Change:
+    dotted, kind = ".".join(path), _kind(before, after)
+    before, after = _plain(before), _plain(after)
+    told = effect(dotted, before, after, kind)
+    return Change(dotted, before, after, kind, _stage(path), told)
 
 
 def _kind(before: Any, after: Any) -> str:
@@ -110,6 +132,7 @@ _STAGES = {
     "seed": "split",
     "model_type": "encode",
     "evaluation": "evaluate",
+    "budget.price_per_hour": "none",
     "version": "none",
     "name": "none",
 }
@@ -127,4 +150,8 @@ def _feature_stage(path: tuple[str, ...]) -> str:
     if len(path) == 1:
         return "encode"
     name, key = path[1], path[2] if len(path) > 2 else ""  # noqa: PLR2004
-    return "train" if key in {"encoder", "decoder", "loss", "class_weights"} else f"encode {name}"
+    return (
+        "train"
+        if key in {"encoder", "decoder", "loss", "class_weights", "monotone"}
+        else f"encode {name}"
+    )

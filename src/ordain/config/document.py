@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
 from pydantic import Field, SerializeAsAny
 
+from ordain.config.budget import Budget
 from ordain.config.evaluation import Evaluation
 from ordain.core.component import OneOf, Spec
 from ordain.data.source import SOURCES, Source
@@ -118,6 +119,9 @@ class InputFeature(Spec):
     """Options of the type: missing values, scaling, vocabulary ..."""
     encoder: AnyEncoder | None = None
     """How a neural model reads the column; `auto` lets the family choose."""
+    monotone: Literal["increasing", "decreasing"] | None = None
+    """Which way the answer may go as the column grows, all else equal; for `gbm`, on numbers and
+    binaries."""
 
 
 class OutputFeature(Spec):
@@ -134,7 +138,7 @@ class OutputFeature(Spec):
     decoder: AnyDecoder | None = None
     """How a neural model predicts the column; `auto` lets the family choose."""
     loss: AnyLoss | None = None
-    """What a neural model minimises; `auto` lets the family choose."""
+    """What the model minimises, where its family has a choice; `auto` leaves it to the family."""
     class_weights: dict[str, Annotated[float, Field(gt=0)]] | Literal["balanced"] | None = None
     """Weight of each class by label; `balanced` weighs classes by the inverse of their share."""
 
@@ -173,6 +177,8 @@ class Document(Head):
     """How the model is judged, and what it must meet."""
     backend: Backend = Field(default_factory=Backend)
     """Device, precision, threads."""
+    budget: Budget = Field(default_factory=Budget)
+    """Time and money a run may take, and the price of an hour."""
 
     @property
     def inputs(self) -> tuple[InputFeature, ...]:
@@ -198,6 +204,7 @@ KINDS_OF_TYPE: dict[str, frozenset[Kind]] = {
 __all__ = [
     "AUTO",
     "VERSION",
+    "Budget",
     "Data",
     "Document",
     "Evaluation",

@@ -10,10 +10,10 @@ from ordain.config import ludwig, words
 from ordain.config.codes import fault
 from ordain.config.document import Document, InputFeature, OutputFeature
 from ordain.config.explain import read_spec, unknown_component, untyped
-from ordain.config.homes import Homes
+from ordain.config.homes import SURE, Homes
 from ordain.config.located import Node, Path
 from ordain.core.component import Registry, Spec
-from ordain.core.diagnostics import Diagnostic
+from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.core.errors import UsageError
 from ordain.models.family import Family
 
@@ -22,7 +22,9 @@ from ordain.models.family import Family
 class Draft:
     """What could be read, with the faults met on the way.
 
-    A block that has faults is left out of `blocks`; rules between keys then skip it.
+    A block that has faults stands in `blocks` without its faulty keys, or not at all where nothing
+    of it can be read; rules between keys then skip it. `elsewhere`
+    are faults that the document has only in an environment that was not chosen.
     """
 
     root: Node
@@ -31,6 +33,7 @@ class Draft:
     outputs: list[OutputFeature] | None = None
     faults: list[Diagnostic] = field(default_factory=list)
     notices: list[Diagnostic] = field(default_factory=list)
+    elsewhere: list[Diagnostic] = field(default_factory=list)
     homes: Homes = field(default_factory=Homes)
 
     @property
@@ -58,6 +61,18 @@ def _filled(blocks: Mapping[str, Any]) -> dict[str, Any]:
         if not info.is_required()
     }
     return {**filled, **blocks}
+
+
+def salvaged(draft: Draft, spec: type[Spec], path: Path) -> Spec | None:
+    """Return the spec of a block without its faulty keys; None where nothing can be read."""
+    node = draft.root.at(path)
+    n = len(path)
+    inside = [d.path for d in draft.faults if d.path[:n] == path]
+    if node is None or not node.is_mapping or path in inside:
+        return None
+    wrong = {found[n] for found in inside}
+    keys = {key: e.node.plain() for key, e in node.entries.items() if key not in wrong}
+    return read_spec(spec, keys, draft.root, path, draft.homes)[0]
 
 
 def read_spec_at(draft: Draft, spec: type[Spec], path: Path, **extra: object) -> Spec | None:
@@ -151,6 +166,7 @@ def read_component(
     try:
         cls = registry.get(str(name))
     except UsageError as error:
+        _read_as_nearest(draft, registry, path, keys, names=names or registry.names())
         if ":" in str(name):
             draft.faults.append(
                 fault("E204", error.message, path, draft.root.mark_of((*path, "type")))
@@ -173,6 +189,22 @@ def read_component(
     read, faults = read_spec(cls, keys, draft.root, path, draft.homes)
     draft.faults += faults
     return read
+
+
+def _read_as_nearest(
+    draft: Draft,
+    registry: Registry[Any],
+    path: Path,
+    keys: dict[str, Any],
+    *,
+    names: tuple[str, ...],
+) -> None:
+    """Add the faults in the keys of a component whose name has a slip that is plain to see."""
+    meant = nearest(str(keys["type"]), [*names, *_fitting_aliases(registry, names)], cutoff=SURE)
+    if meant is not None:
+        cls = registry.get(meant)
+        rest = {**keys, "type": cls.type_name()}
+        draft.faults += read_spec(cls, rest, draft.root, path, draft.homes)[1]
 
 
 def _fitting_aliases(registry: Registry[Any], names: tuple[str, ...]) -> list[str]:

@@ -25,6 +25,9 @@ from pydantic import Field, field_validator, model_validator
 from ordain.core.component import Registry, Spec
 from ordain.core.errors import UsageError
 
+FIGURES = ("latency_ms", "size_bytes")
+"""What a condition may be about that is no metric of an output."""
+
 Level = Annotated[float, Field(gt=0.5, lt=1)]
 
 
@@ -171,11 +174,35 @@ class Evaluation(Spec):
     importance: bool = True
     """Whether the report says how much each input matters."""
 
+    @property
+    def measured(self) -> tuple[str | dict[str, Any], ...] | None:
+        """The metrics to compute: those asked for, and those that a condition names besides.
+
+        None where all that fit are computed; gates and limits then find theirs among them.
+        """
+        if self.metrics is None:
+            return None
+        known = {_label(metric) for metric in self.metrics}
+        named = [*(gate.metric for gate in self.gates), *(limit.metric for limit in self.satisfy)]
+        more = dict.fromkeys(n for n in named if n and n not in {*known, *FIGURES})
+        return (*self.metrics, *more)
+
+    @property
+    def named_baselines(self) -> tuple[str, ...]:
+        """The baselines that are asked for by name, by gates too."""
+        listed = self.baselines if isinstance(self.baselines, tuple) else ()
+        by_gates = [gate.baseline for gate in self.gates if gate.baseline is not None]
+        return tuple(dict.fromkeys([*listed, *by_gates]))
+
     @field_validator("metrics", mode="after")
     @classmethod
     def _by_type_name(cls, metrics: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         """Write a metric named as ``module:Class`` by its type, as all components are kept."""
         return None if metrics is None else tuple(_by_type_name(metric) for metric in metrics)
+
+
+def _label(metric: str | dict[str, Any]) -> str:
+    return metric if isinstance(metric, str) else str(metric.get("name") or metric.get("type"))
 
 
 def _by_type_name(metric: str | dict[str, Any]) -> str | dict[str, Any]:

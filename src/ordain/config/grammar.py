@@ -19,7 +19,7 @@ from ordain.data.locations import is_remote, scheme_of
 from ordain.data.source import SOURCES
 
 FEATURES_KEYS = ("input_features", "output_features")
-INPUT_KEYS = ("name", "type", "column", "preprocessing", "encoder")
+INPUT_KEYS = ("name", "type", "column", "preprocessing", "encoder", "monotone")
 OUTPUT_KEYS = ("name", "type", "column", "preprocessing", "decoder", "loss", "class_weights")
 PARTS = ("encoder", "decoder", "loss")
 _FORMATS = {

@@ -10,6 +10,7 @@ from typing import Any
 from ordain.config import emit, ludwig
 from ordain.config.codes import fault
 from ordain.config.document import (
+    Budget,
     Data,
     Document,
     Evaluation,
@@ -70,9 +71,18 @@ class Homes:
                 allowed=_sentence(unsupported),
                 fix="remove this key",
             )
+        return self._slip(key, path, root, names, free)
+
+    def _slip(
+        self, key: str, path: Path, root: Node, names: Sequence[str], free: Sequence[str]
+    ) -> Diagnostic:
+        """Return the fault of a key that was misspelled, or belongs to another block."""
+        parent = path[:-1]
         meant = ludwig.MEANT.get(_block(parent), {}).get(key)
         if close := meant if meant in free else nearest(key, free, cutoff=SURE):
             return self._misspelled(key, path, root, names, close)
+        if key not in names and (taken := nearest(key, names, cutoff=SURE)):
+            return self._misspelled(key, path, root, names, None, taken=taken)
         if home := self._elsewhere(key, parent):
             return self._misplaced(key, path, root, home, names)
         if close := nearest(key, free):
@@ -84,7 +94,14 @@ class Homes:
         return self._misspelled(key, path, root, names, None)
 
     def _misspelled(
-        self, key: str, path: Path, root: Node, names: Sequence[str], close: str | None
+        self,
+        key: str,
+        path: Path,
+        root: Node,
+        names: Sequence[str],
+        close: str | None,
+        *,
+        taken: str = "",
     ) -> Diagnostic:
         where = f" in `{_named(path[:-1])}`" if path[:-1] else ""
         return fault(
@@ -94,6 +111,7 @@ class Homes:
             root.mark_of_key(path),
             allowed=f"It may have: {_listed(names, key)}." if names else "It has no keys.",
             fix=f"{close}: {_shown(root, path)}" if close else None,
+            notes=(f"`{taken}` stands in this block already.",) if taken else (),
         )
 
     def _misplaced(
@@ -142,6 +160,7 @@ class Homes:
         yield Home("combiner"), _all(COMBINERS)
         yield Home("evaluation"), _keys(Evaluation)
         yield Home("backend"), _keys(Backend)
+        yield Home("budget"), _keys(Budget)
 
     def _feature_blocks(self, here: str) -> Iterator[tuple[Home, list[str]]]:
         is_output = here.startswith("output_features")

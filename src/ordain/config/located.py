@@ -193,9 +193,12 @@ def from_python(value: object, mark: Mark | None = None) -> Node:
     if isinstance(value, BaseModel):
         value = _written_keys(value)
     if isinstance(value, Mapping):
-        return Node({str(k): Entry(mark, from_python(v, mark)) for k, v in value.items()}, mark)
+        plain = {str(key): _without_type(str(key), item) for key, item in value.items()}
+        return Node({k: Entry(mark, from_python(v, mark)) for k, v in plain.items()}, mark)
     if value is None or isinstance(value, bool | str | int | float):
-        return Node(value, mark)
+        # There are no quotes to tell: a variable stands for any scalar.
+        is_open = isinstance(value, str) and "${" in value
+        return Node(value, mark, is_plain=is_open)
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
         return Node([from_python(item, mark) for item in value], mark)
     if isinstance(value, PathLike):
@@ -213,11 +216,14 @@ def _written_keys(spec: BaseModel) -> dict[str, Any]:
     keys = {name: getattr(spec, name) for name in names}
     if "type" in type(spec).model_fields:
         keys = {"type": getattr(spec, "type"), **keys}  # noqa: B009
-    options = keys.get("preprocessing")
-    if isinstance(options, BaseModel):
-        # The options of a feature do not repeat its type.
-        keys["preprocessing"] = {k: v for k, v in _written_keys(options).items() if k != "type"}
     return {**keys, **(spec.model_extra or {})}
+
+
+def _without_type(key: str, value: object) -> object:
+    """Return the options of a feature without its type, which they do not repeat."""
+    if key == "preprocessing" and isinstance(value, BaseModel):
+        return {k: v for k, v in _written_keys(value).items() if k != "type"}
+    return value
 
 
 def escaped(value: Any) -> Any:

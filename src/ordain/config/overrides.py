@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ordain.config import emit, yaml
 from ordain.config.codes import fault
@@ -19,25 +20,38 @@ from ordain.core.errors import ConfigError
 _STEP = re.compile(r"\.?([^.\[\]]+|\[\d+\]|\['[^']*'\])")
 
 
-def apply_overrides(tree: Node, overrides: Sequence[str], env: Mapping[str, str] | None) -> None:
+def apply_overrides(
+    tree: Node,
+    overrides: Sequence[str],
+    env: Mapping[str, str] | None,
+    *,
+    faults: list[Diagnostic] | None = None,
+) -> None:
     """Set every `path=value` in a tree, in place, in the order given.
+
+    With `faults`, those of overrides go there, and the tree goes without them.
 
     Raises:
         ConfigError: not of the form `path=value`, a place that is not there; all at once.
     """
-    faults: list[Diagnostic] = []
+    found: list[Diagnostic] = []
     for text in overrides:
-        found = _apply(tree, text, env)
-        if found is not None:
-            faults.append(found)
-    if faults:
-        raise ConfigError.of(faults)
+        try:
+            wrong = _apply(tree, text, env)
+        except ConfigError as error:
+            found += error.diagnostics
+        else:
+            found += [] if wrong is None else [wrong]
+    if found and faults is None:
+        raise ConfigError.of(found)
+    if faults is not None:
+        faults += found
 
 
 def _apply(tree: Node, text: str, env: Mapping[str, str] | None) -> Diagnostic | None:
     path_text, sign, value_text = text.partition("=")
     lines = Text.of(text, "-o")
-    steps = _steps(path_text.strip())
+    steps = _steps(path_text, lines)
     if not sign or steps is None:
         return fault(
             "E117",
@@ -52,24 +66,32 @@ def _apply(tree: Node, text: str, env: Mapping[str, str] | None) -> Diagnostic |
     faults = substitute(value, env)
     if faults:
         return faults[0]
-    key_mark = Mark(lines, 1, 1, len(path_text))
-    return _put(tree, steps, value, key_mark)
+    return _put(tree, steps, value)
 
 
-def _steps(text: str) -> list[str | int] | None:
-    steps: list[str | int] = []
-    end = 0
+class _Step(NamedTuple):
+    """One step of a path, and where it stands."""
+
+    key: str | int
+    mark: Mark
+
+
+def _steps(path: str, lines: Text) -> list[_Step] | None:
+    steps: list[_Step] = []
+    text = path.rstrip()
+    end = len(text) - len(text.lstrip())
     while end < len(text):
         match = _STEP.match(text, end)
         if match is None:
             return None
         step, end = match[1], match.end()
+        mark = Mark(lines, 1, match.start(1) + 1, len(step))
         if step.startswith("['"):
-            steps.append(step[2:-2])
+            steps.append(_Step(step[2:-2], mark))
         elif step.startswith("["):
-            steps.append(int(step[1:-1]))
+            steps.append(_Step(int(step[1:-1]), mark))
         else:
-            steps.append(step)
+            steps.append(_Step(step, mark))
     return steps or None
 
 
@@ -95,15 +117,16 @@ def _moved(mark: Mark | None, lines: Text, start: int) -> Mark | None:
     return mark and Mark(lines, 1, max(1, mark.column - len("value: ") + start), mark.length)
 
 
-def _put(tree: Node, steps: list[str | int], value: Node, mark: Mark) -> Diagnostic | None:
+def _put(tree: Node, steps: list[_Step], value: Node) -> Diagnostic | None:
     node = tree
     done: Path = ()
     for step in steps[:-1]:
-        following = _step_into(node, step, mark, done)
+        following = _step_into(node, step.key, step.mark, done)
         if isinstance(following, Diagnostic):
             return following
-        node, done = following, (*done, step)
-    return _set(node, steps[-1], value, mark=mark, done=done)
+        node, done = following, (*done, step.key)
+    last = steps[-1]
+    return _set(node, last.key, value, mark=last.mark, done=done)
 
 
 def _step_into(node: Node, step: str | int, mark: Mark, done: Path) -> Node | Diagnostic:

@@ -9,6 +9,7 @@ from ordain.config.codes import fault
 from ordain.config.document import (
     AUTO,
     VERSION,
+    Budget,
     Data,
     Document,
     Evaluation,
@@ -16,16 +17,23 @@ from ordain.config.document import (
     Preprocessing,
     TypeDefaults,
 )
-from ordain.config.draft import Draft, drop_ignored, not_mapping, read_component, read_spec_at
+from ordain.config.draft import (
+    Draft,
+    drop_ignored,
+    not_mapping,
+    read_component,
+    read_spec_at,
+    salvaged,
+)
 from ordain.config.explain import is_misspelled, read_spec
 from ordain.config.homes import Homes
 from ordain.config.located import Node, Path
 from ordain.config.migrate import REGISTRIES
 from ordain.config.read_features import read_inputs, read_options, read_outputs, read_part
 from ordain.core.component import Spec
-from ordain.core.diagnostics import Diagnostic
+from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.features.feature import FEATURES
-from ordain.models.family import FAMILIES, Backend
+from ordain.models.family import FAMILIES, Backend, Family
 from ordain.models.neural.component import COMBINERS
 
 _HEAD = ("version", "name", "seed")
@@ -42,10 +50,10 @@ def read(root: Node) -> Draft:
         ("preprocessing", Preprocessing),
         ("evaluation", Evaluation),
         ("backend", Backend),
+        ("budget", Budget),
     ):
         _read_block(draft, key, spec)
-    if draft.family is not None:
-        _read_block(draft, "trainer", type(draft.family).Trainer)
+    _read_trainer(draft)
     _read_combiner(draft)
     _read_defaults(draft)
     draft.inputs = read_inputs(draft)
@@ -83,7 +91,8 @@ def _check_top(draft: Draft) -> None:
     drop_ignored(draft, draft.root, (), Document.model_fields)
     for key in draft.root.entries:
         if key not in names:
-            draft.faults.append(draft.homes.unknown_key(key, (), [*names, "include"], draft.root))
+            known = [*names, "include", "environments"]
+            draft.faults.append(draft.homes.unknown_key(key, (), known, draft.root))
     for key in ("input_features", "output_features"):
         if key not in draft.root.entries and not is_misspelled(key, draft.root, names):
             fix = "input_features: all" if key[0] == "i" else "output_features:\n  <column>: <type>"
@@ -124,9 +133,54 @@ def _read_head(draft: Draft) -> None:
 
 
 def _read_block(draft: Draft, key: str, spec: type[Spec]) -> None:
-    read = read_spec_at(draft, spec, (key,))
+    read = read_spec_at(draft, spec, (key,)) or salvaged(draft, spec, (key,))
     if read is not None:
         draft.blocks[key] = read
+
+
+def _read_trainer(draft: Draft) -> None:
+    """Read `trainer` with the keys of the family; of an unknown one, with those of all."""
+    if draft.family is not None:
+        _read_block(draft, "trainer", type(draft.family).Trainer)
+        return
+    node = draft.root.get("trainer")
+    families = _possible_families(draft)
+    if node is None or node.value is None or not families:
+        return
+    if not node.is_mapping:
+        draft.faults.append(not_mapping(draft, ("trainer",), families[0].Trainer))
+        return
+    names = list(dict.fromkeys(key for f in families for key in f.Trainer.model_fields))
+    drop_ignored(draft, node, ("trainer",), names)
+    for key in node.entries:
+        if key not in names:
+            draft.faults.append(draft.homes.unknown_key(key, ("trainer",), names, draft.root))
+        else:
+            draft.faults += _faults_for_all(draft, key, families)
+
+
+def _possible_families(draft: Draft) -> list[type[Family]]:
+    """Return the families a document may be of, the likeliest first; none where it is foreign."""
+    node = draft.root.at(("model_type", "type")) or draft.root.get("model_type")
+    name = node.plain() if node is not None else None
+    if not isinstance(name, str) or ":" in name or name in ludwig.UNSUPPORTED_FAMILIES:
+        return []
+    if FAMILIES.has(name):  # its own keys are wrong
+        return [FAMILIES.get(name)]
+    close = nearest(name, [*FAMILIES.names(), *FAMILIES.aliases()])
+    first = [FAMILIES.get(close)] if close else []
+    return first + [f for n in FAMILIES.names() if (f := FAMILIES.get(n)) not in first]
+
+
+def _faults_for_all(draft: Draft, key: str, families: list[type[Family]]) -> list[Diagnostic]:
+    """Return the faults of a key of `trainer` where every family that has it finds one."""
+    value = {key: draft.root.at(("trainer", key)).plain()}  # type: ignore[union-attr]
+    found: list[list[Diagnostic]] = []
+    for family in families:
+        if key in family.Trainer.model_fields:
+            _, faults = read_spec(family.Trainer, value, draft.root, ("trainer",), draft.homes)
+            found.append([d for d in faults if d.path[1:2] == (key,) and d.code != "E210"])
+    return found[0] if all(found) else []
 
 
 def _read_combiner(draft: Draft) -> None:

@@ -16,10 +16,11 @@ from ordain.config.document import (
 from ordain.config.draft import Draft, drop_ignored, read_component, read_spec_at
 from ordain.config.explain import is_misspelled, unknown_component
 from ordain.config.grammar import INPUT_KEYS, OUTPUT_KEYS
+from ordain.config.homes import SURE
 from ordain.config.located import Node, Path
 from ordain.config.migrate import REGISTRIES, default_component
 from ordain.core.component import Component
-from ordain.core.diagnostics import Diagnostic
+from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.core.errors import UsageError
 from ordain.features.feature import FEATURES
 
@@ -71,8 +72,9 @@ def _read_input(draft: Draft, path: Path) -> InputFeature | None:
     if common is None:
         return None
     type_name = common["type"]
-    if type_name is not None:
-        common["encoder"] = read_part(draft, "encoder", type_name, path)
+    if meant := type_name or _meant_type(draft, path):
+        common["encoder"] = read_part(draft, "encoder", meant, path)
+    common["monotone"] = _monotone(draft, path)
     return InputFeature.model_construct(**{**common, "type": type_name or AUTO})
 
 
@@ -81,9 +83,9 @@ def _read_output(draft: Draft, path: Path) -> OutputFeature | None:
     if common is None:
         return None
     type_name = common["type"]
-    if type_name is not None:
+    if meant := type_name or _meant_type(draft, path):
         for part in ("decoder", "loss"):
-            common[part] = read_part(draft, part, type_name, path)
+            common[part] = read_part(draft, part, meant, path)
     common["class_weights"] = _class_weights(draft, path)
     return OutputFeature.model_construct(**{**common, "type": type_name or AUTO})
 
@@ -111,8 +113,9 @@ def _read_feature(draft: Draft, path: Path, keys: tuple[str, ...]) -> dict[str, 
     column = _text(draft, path, "column", required=False)
     type_name = _feature_type(draft, path, name)
     options = Undecided()
-    if type_name is not None and type_name != AUTO:
-        options = read_options(draft, type_name, (*path, "preprocessing")) or options
+    meant = type_name or _meant_type(draft, path)
+    if meant is not None and meant != AUTO:
+        options = read_options(draft, meant, (*path, "preprocessing")) or options
     if name is None:
         return None
     return {"name": name, "type": type_name, "column": column or name, "preprocessing": options}
@@ -164,6 +167,14 @@ def _feature_type(draft: Draft, path: Path, name: str | None) -> str | None:
             return None
     draft.faults.append(_unknown_type(draft, place, of, node.plain()))
     return None
+
+
+def _meant_type(draft: Draft, path: Path) -> str | None:
+    """Return the type that a misspelled one plainly means, so that its keys can be looked at."""
+    node = draft.root.at((*path, "type"))
+    if node is None or not isinstance(node.value, str) or node.value in ludwig.UNSUPPORTED_TYPES:
+        return None
+    return nearest(node.value, FEATURES.names(), cutoff=SURE)
 
 
 def _unknown_type(draft: Draft, place: Path, of: str, value: object) -> Diagnostic:
@@ -243,6 +254,26 @@ def fitting(part: str, type_name: str) -> tuple[str, ...]:
         return not types or type_name in types
 
     return tuple(name for name in registry.names() if fits(registry.get(name)))
+
+
+def _monotone(draft: Draft, path: Path) -> Any:
+    node = draft.root.at((*path, "monotone"))
+    if node is None or node.value is None or node.value in _WAYS:
+        return node.value if node is not None else None
+    draft.faults.append(
+        fault(
+            "E205",
+            f"`monotone` must be one of {', '.join(_WAYS)}, not {words.found(node.plain())}",
+            (*path, "monotone"),
+            draft.root.mark_of((*path, "monotone")),
+            allowed=f"It may be: {', '.join(_WAYS)}.",
+            fix="monotone: increasing",
+        )
+    )
+    return None
+
+
+_WAYS = ("increasing", "decreasing")
 
 
 def _class_weights(draft: Draft, path: Path) -> Any:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ordain.config.abilities import Asked, check_abilities
 from ordain.config.codes import fault
-from ordain.config.document import AUTO, Evaluation, Preprocessing
+from ordain.config.document import AUTO, Evaluation, OutputFeature, Preprocessing
 from ordain.config.draft import Draft
-from ordain.config.located import Path
-from ordain.config.metrics import check_metrics
+from ordain.config.located import Mark, Node, Path
+from ordain.config.metrics import check_metric_name, check_metrics
 from ordain.core.diagnostics import Diagnostic
 from ordain.features.feature import FEATURES
 
@@ -120,6 +121,8 @@ def _family_uses_blocks(draft: Draft) -> Iterator[Diagnostic]:
     for section, keys in (("input_features", ("encoder",)), ("output_features", ("decoder",))):
         for path, _, _ in _paths(draft, section):
             unused += [(*path, key) for key in keys if _is_written(draft, (*path, key))]  # type: ignore[misc]
+    mark = draft.root.mark_of(("model_type",))
+    by_override = mark is not None and mark.text.name == "-o"
     for path in unused:
         yield fault(
             "E308",
@@ -128,12 +131,29 @@ def _family_uses_blocks(draft: Draft) -> Iterator[Diagnostic]:
             draft.root.mark_of_key(path),
             allowed="Encoders, combiners and decoders are parts of neural models.",
             fix="remove it, or write `model_type: neural`",
+            notes=(f"`-o {mark.text.lines[0]}` chose the family.",) if mark and by_override else (),
         )
 
 
 def _is_written(draft: Draft, path: Path) -> bool:
     node = draft.root.at(path)
     return node is not None and node.value is not None and node.value != AUTO
+
+
+def _family_is_able(draft: Draft) -> Iterator[Diagnostic]:
+    family = draft.family
+    if family is None:
+        return
+    outputs = [output for output in draft.outputs or [] if output.type != AUTO]
+    asked = Asked(
+        draft.root,
+        family,
+        draft.blocks.get("trainer") or family.Trainer(),
+        [column for column in draft.inputs or [] if column.type != AUTO],
+        outputs,
+        draft.blocks.get("defaults") or {},
+    )
+    yield from check_abilities(asked)
 
 
 def _shares_add_up(draft: Draft) -> Iterator[Diagnostic]:
@@ -241,22 +261,58 @@ def _targets_are_truths(draft: Draft) -> Iterator[Diagnostic]:
         becomes = _no_target(output.type, strategy, getattr(options, "fill_value", None))
         if becomes:
             place = (*place, "missing_value_strategy")
-            yield fault(
-                "E314",
-                f"`missing_value_strategy` may not be '{strategy}' for the output `{name}`",
-                place,
-                draft.root.mark_of(place),
-                allowed=f"A missing target would become {becomes}.",
-                fix=f"missing_value_strategy: drop_row, in `output_features.{name}.preprocessing`"
-                if place[0] == "defaults"
-                else "missing_value_strategy: drop_row",
+            mark = draft.root.mark_of(place)
+            yield _untrue_target(
+                strategy, f"the output `{name}`", becomes, place, mark=mark, name=name
             )
+
+
+def check_inferred_targets(
+    tree: Node, written: Sequence[OutputFeature], bound: Sequence[OutputFeature]
+) -> list[Diagnostic]:
+    """Return the faults of outputs whose type was inferred and meets the `defaults` of that type.
+
+    Args:
+        tree: of the document.
+        written: its outputs as written.
+        bound: the same, bound to their data.
+    """
+    faults: list[Diagnostic] = []
+    is_open = {output.name for output in written if output.type == AUTO}
+    for output in bound:
+        options: Any = output.preprocessing
+        strategy = getattr(options, "missing_value_strategy", None)
+        becomes = _no_target(output.type, strategy, getattr(options, "fill_value", None))
+        if becomes and output.name in is_open:
+            place = ("defaults", output.type, "preprocessing", "missing_value_strategy")
+            said = f"the output `{output.name}`, which is inferred to be '{output.type}'"
+            mark = tree.mark_of(place)
+            faults.append(
+                _untrue_target(strategy, said, becomes, place, mark=mark, name=output.name)
+            )
+    return faults
+
+
+def _untrue_target(
+    strategy: str | None, said: str, becomes: str, place: Path, *, mark: Mark | None, name: str
+) -> Diagnostic:
+    inside = f", in `output_features.{name}.preprocessing`" if place[0] == "defaults" else ""
+    return fault(
+        "E314",
+        f"`missing_value_strategy` may not be '{strategy}' for {said}",
+        place,
+        mark,
+        allowed=f"A missing target would become {becomes}.",
+        fix=f"missing_value_strategy: drop_row{inside}",
+    )
 
 
 def _no_target(type_name: str, strategy: str | None, fill_value: object) -> str | None:
     """Return what a missing target becomes that no model can learn; None if it is a target."""
     if strategy == "keep":
         return "no value, and a row without truth teaches nothing"
+    if strategy and strategy.startswith(("fill_with_group_", "fill_with_model")):
+        return "a guess from the inputs, which a model would learn to repeat"
     if type_name == "binary" and (
         strategy == "fill_with_mean" or (strategy == "fill_with_const" and _is_between(fill_value))
     ):
@@ -271,15 +327,30 @@ def _is_between(fill_value: object) -> bool:
     return fill_value is None or (is_number and 0 < float(fill_value) < 1)  # type: ignore[arg-type]
 
 
+def _repeats_need_folds(draft: Draft) -> Iterator[Diagnostic]:
+    block: Any = draft.blocks.get("preprocessing")
+    split = getattr(block, "split", None)
+    if getattr(split, "repeats", 1) == 1 or getattr(split, "k_fold", None) is not None:
+        return
+    path = ("preprocessing", "split", "repeats")
+    yield fault(
+        "E210",
+        "`repeats` has no meaning without `k_fold`",
+        path,
+        draft.root.mark_of_key(path),
+        allowed="It says how often rows are dealt to folds anew.",
+        fix="add `k_fold: 5`",
+    )
+
+
 def _metrics_fit(draft: Draft) -> Iterator[Diagnostic]:
     block: Any = draft.blocks.get("evaluation")
-    if (
-        not isinstance(block, Evaluation)
-        or not block.metrics
-        or _has_fault(draft, ("output_features",))
-    ):
+    if not isinstance(block, Evaluation) or _has_fault(draft, ("output_features",)):
         return
-    yield from check_metrics(draft, block.metrics)
+    yield from check_metrics(draft, block.metrics or ())
+    if block.optimize is not None:
+        place = ("evaluation", "optimize")
+        yield from check_metric_name(draft, block.optimize, place, block.metrics)
 
 
 _RULES: tuple[Rule, ...] = (
@@ -288,9 +359,11 @@ _RULES: tuple[Rule, ...] = (
     _outputs_can_be_predicted,
     _options_need_a_type,
     _family_uses_blocks,
+    _family_is_able,
     _shares_add_up,
     _balancing_is_one_way,
     _weights_need_classes,
     _targets_are_truths,
+    _repeats_need_folds,
     _metrics_fit,
 )

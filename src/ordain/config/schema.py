@@ -10,6 +10,7 @@ from __future__ import annotations
 from ordain.config import words
 from ordain.config.document import (
     AUTO,
+    Budget,
     Data,
     Document,
     Evaluation,
@@ -19,9 +20,10 @@ from ordain.config.document import (
     Preprocessing,
     TypeDefaults,
 )
-from ordain.config.metrics import metric_registry
+from ordain.config.metrics import metric_registry, types_by_key
 from ordain.config.migrate import REGISTRIES
 from ordain.config.schema_parts import PLUGIN, Parts, Schema, aliases_of
+from ordain.config.schema_variables import open_to_variables
 from ordain.data.source import SOURCES
 from ordain.features.feature import FEATURES
 from ordain.models.family import FAMILIES, Backend
@@ -58,13 +60,22 @@ BEYOND: dict[str, str] = {
     "E309": "keys that exclude each other",
     "E310": "balancing needs one output with classes",
     "E312": "a metric fits an output",
+    "E319": "names of metrics are unique",
+    "E320": "a metric's function can be imported and called",
     "E313": "class weights need classes",
     "E314": "a missing target becomes no other thing than a target",
+    "E315": "the family predicts outputs of the type",
+    "E316": "the family minimises the loss",
+    "E317": "the family keeps an input monotone",
+    "E318": "the loss and the scale of a target go together",
     "E4xx": "the data",
     "older forms": "a document without `version` may use the older forms that `migrate` lists",
     "options of a source": "which options `data.source` takes beside it depends on the file's name",
     "schedules": "`learning_rate_scheduler` without `type` is read in Ludwig's way (`decay` ...)",
-    "variables": "`${NAME}` may stand where a number must",
+    "variables": "what a `${NAME}` will hold: whether it fits where a scalar may stand, and which "
+    "keys stand beside a `type` or `model_type` that is one",
+    "pieces": "what a document with `include`, or an environment, is laid over: each of its keys "
+    "must be one of some document, and whether they fit together shows when they are joined",
     "whole numbers": "a whole number is not written with a point: 3, not 3.0",
     "plugins": "the keys of a component named as `module:Class`",
 }
@@ -76,21 +87,65 @@ def json_schema() -> Schema:
     return _Builder().document()
 
 
+def _include() -> Schema:
+    return {
+        "description": "YAML files laid under this one.",
+        "anyOf": [
+            {"type": "string"},
+            {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        ],
+    }
+
+
 class _Builder(Parts):
     """Puts the parts of the document together."""
 
     def document(self) -> Schema:
+        """Return the whole schema."""
+        piece = _Builder(self)
+        whole, laid_over = self.blocks(), piece.blocks()
+        head = {"version": self.spec(Head)["properties"]["version"], "include": _include()}
+        environment = {
+            "type": "object",
+            "properties": laid_over,
+            "additionalProperties": False,
+            "allOf": piece.trainers(),
+        }
+        self.defs["environment"] = environment
+        reference = {"$ref": "#/$defs/environment"}
+        head["environments"] = {
+            "description": "What is laid over this document where it runs under a name: dev, prod.",
+            "anyOf": [
+                {
+                    "type": "object",
+                    "additionalProperties": {"anyOf": [reference, {"type": "null"}]},
+                },
+                {"type": "null"},
+            ],
+        }
+        schema: Schema = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Ordain config",
+            "type": "object",
+            "properties": {**head, **dict.fromkeys(whole, True)},
+            "additionalProperties": False,
+            "if": {"required": ["include"]},
+            "then": {"properties": laid_over, "allOf": piece.trainers()},
+            "else": {
+                "properties": whole,
+                "required": ["input_features", "output_features"],
+                "allOf": self.trainers(),
+            },
+            "$defs": self.defs,
+        }
+        return open_to_variables(schema)
+
+    def blocks(self) -> Schema:
+        """Return the blocks of a document by name, but for what says how documents are joined."""
         head = self.spec(Head)["properties"]
         described = words.schema_of(Document)["properties"]
         blocks: dict[str, Schema] = {
-            **head,
-            "include": {
-                "description": "YAML files laid under this one.",
-                "anyOf": [
-                    {"type": "string"},
-                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                ],
-            },
+            **{key: value for key, value in head.items() if key != "version"},
             "data": self.nullable(self.data()),
             "preprocessing": self.nullable(self.spec(Preprocessing)),
             "defaults": self.nullable(self.defaults()),
@@ -101,20 +156,12 @@ class _Builder(Parts):
             "trainer": {},
             "evaluation": self.nullable(self.evaluation()),
             "backend": self.nullable(self.spec(Backend)),
+            "budget": self.nullable(self.spec(Budget)),
         }
         for key, block in blocks.items():
             if key in described and "description" in described[key]:
                 block["description"] = described[key]["description"]
-        return {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": "Ordain config",
-            "type": "object",
-            "properties": blocks,
-            "required": ["input_features", "output_features"],
-            "additionalProperties": False,
-            "allOf": self.trainers(),
-            "$defs": self.defs,
-        }
+        return blocks
 
     def data(self) -> Schema:
         """Return `data`, with the options of a source beside `source`."""
@@ -131,7 +178,9 @@ class _Builder(Parts):
             if key not in {"type", "path"} and key not in schema["properties"]
         }
         del schema["additionalProperties"]
-        is_file = {"properties": {"source": {"type": "string"}}, "required": ["source"]}
+        is_file: Schema = {"properties": {"source": {"type": "string"}}}
+        if not self.is_piece:
+            is_file["required"] = ["source"]
         return {
             **schema,
             "unevaluatedProperties": False,
@@ -143,7 +192,7 @@ class _Builder(Parts):
         """Return `evaluation`."""
         schema = self.spec(Evaluation)
         described = schema["properties"]["metrics"].get("description", "")
-        items = {"type": "array", "items": self.component(metric_registry())}
+        items = {"type": "array", "items": _metric(self.whole)}
         schema["properties"]["metrics"] = {
             "anyOf": [items, {"type": "null"}],
             "description": described,
@@ -170,7 +219,7 @@ class _Builder(Parts):
         forms: list[Schema] = [
             {
                 "type": "array",
-                "minItems": 1,
+                "minItems": 0 if self.is_piece else 1,
                 "items": {
                     "anyOf": [
                         {"type": "string", "minLength": 1},
@@ -180,7 +229,7 @@ class _Builder(Parts):
             },
             {
                 "type": "object",
-                "minProperties": 1,
+                "minProperties": 0 if self.is_piece else 1,
                 "additionalProperties": {
                     "anyOf": [
                         {"type": "null"},
@@ -191,7 +240,8 @@ class _Builder(Parts):
                 },
             },
         ]
-        return {"anyOf": [{"const": "all"}, *forms] if is_input else forms}
+        short: list[Schema] = [{"const": "all"}] if is_input else []
+        return {"anyOf": [*short, *forms]}
 
     def types(self, *, is_input: bool) -> list[str]:
         """Return the names of types a feature may have."""
@@ -200,7 +250,7 @@ class _Builder(Parts):
 
     def feature(self, *, is_input: bool) -> Schema:
         """Return a reference to one feature as a mapping; `name` is not required here."""
-        key = "input_feature" if is_input else "output_feature"
+        key = self.key("input_feature" if is_input else "output_feature")
         if key not in self.defs:
             self.defs[key] = {}
             self.defs[key] = self._feature(is_input=is_input)
@@ -221,13 +271,17 @@ class _Builder(Parts):
             key: {**value, "description": described[key].get("description", "")}
             for key, value in properties.items()
         }
-        if not is_input:
-            properties["class_weights"] = described["class_weights"]
+        properties |= {
+            key: described[key] for key in (("monotone",) if is_input else ("class_weights",))
+        }
         return {
             "type": "object",
             "properties": properties,
             "additionalProperties": False,
-            "allOf": [*self._by_type(parts, is_input=is_input), self._untyped(parts)],
+            "allOf": [
+                *self._by_type(parts, is_input=is_input),
+                *self._untyped(parts, is_input=is_input),
+            ],
         }
 
     def _by_type(self, parts: tuple[str, ...], *, is_input: bool) -> list[Schema]:
@@ -245,18 +299,31 @@ class _Builder(Parts):
             )
         return conditions
 
-    def _untyped(self, parts: tuple[str, ...]) -> Schema:
-        """Options depend on the type: without one they must be empty or `auto`."""
+    def _untyped(self, parts: tuple[str, ...], *, is_input: bool) -> list[Schema]:
+        """Options depend on the type: without one they must be empty or `auto`.
+
+        A piece takes its type from what it is laid over.
+        """
         empty: Schema = {"enum": [None, AUTO, {}]}
-        return {
-            "if": {
-                "anyOf": [
-                    {"not": {"required": ["type"]}},
-                    {"properties": {"type": {"enum": [None, AUTO]}}},
-                ]
-            },
-            "then": {"properties": {"preprocessing": empty, **dict.fromkeys(parts, empty)}},
+        nothing = {"properties": {"preprocessing": empty, **dict.fromkeys(parts, empty)}}
+        absent: Schema = {"not": {"required": ["type"]}}
+        is_open: Schema = {"required": ["type"], "properties": {"type": {"enum": [None, AUTO]}}}
+        names = [n for n in FEATURES.names() if is_input or FEATURES.get(n).is_output]
+        one_of_them = {
+            "anyOf": [
+                {
+                    "properties": {
+                        "preprocessing": self.options(name),
+                        **{part: self.part(part, name) for part in parts},
+                    }
+                }
+                for name in names
+            ]
         }
+        return [
+            {"if": is_open, "then": nothing},
+            {"if": absent, "then": one_of_them if self.is_piece else nothing},
+        ]
 
     def trainers(self) -> list[Schema]:
         """Return one condition a family: the keys of its trainer."""
@@ -279,7 +346,7 @@ class _Builder(Parts):
                 },
                 "required": ["model_type"],
             }
-            if name == default:
+            if name == default and not self.is_piece:
                 absent = {
                     "anyOf": [
                         {"not": {"required": ["model_type"]}},
@@ -289,12 +356,49 @@ class _Builder(Parts):
                 named = {"anyOf": [named, absent]}
             trainer = self.nullable(self.trainer(name))
             conditions.append({"if": named, "then": {"properties": {"trainer": trainer}}})
+        if self.is_piece:
+            conditions.append(self._any_trainer())
         return conditions
+
+    def _any_trainer(self) -> Schema:
+        """Return the condition of a piece that does not say which family it is of."""
+        has_type = {"required": ["type"]}
+        untyped = {"properties": {"model_type": {"type": "object", "not": has_type}}}
+        either = [{"$ref": self.trainer(name)["$ref"]} for name in FAMILIES.names()]
+        return {
+            "if": {"anyOf": [{"not": {"required": ["model_type"]}}, untyped]},
+            "then": {"properties": {"trainer": {"anyOf": [*either, {"type": "null"}]}}},
+        }
 
     def trainer(self, family: str) -> Schema:
         """Return a reference to the keys of a family's trainer."""
-        key = f"trainer.{family}"
+        key = self.key(f"trainer.{family}")
         if key not in self.defs:
             self.defs[key] = {}
             self.defs[key] = self.spec(FAMILIES.get(family).Trainer)
         return {"$ref": f"#/$defs/{key}"}
+
+
+def _metric(parts: Parts) -> Schema:
+    """Return one metric; its `type` may be told by a key or by its name instead."""
+    registry = metric_registry()
+    untyped: Schema = {"not": {"required": ["type"]}}
+    by_key: list[Schema] = [
+        {"allOf": [parts.definition(registry, name), {**untyped, "required": [key]}]}
+        for key, name in types_by_key().items()
+    ]
+    words_of = {name: [name, *aliases_of(registry, name)] for name in registry.names()}
+    by_name: Schema = {
+        "type": "object",
+        "properties": {"name": {"enum": [word for known in words_of.values() for word in known]}},
+        "required": ["name"],
+        **untyped,
+        "allOf": [
+            {
+                "if": {"properties": {"name": {"enum": known}}},
+                "then": parts.definition(registry, name),
+            }
+            for name, known in words_of.items()
+        ],
+    }
+    return {"anyOf": [parts.component(registry), *by_key, by_name]}

@@ -8,6 +8,7 @@ from typing import Any
 
 from ordain.config import words
 from ordain.config.document import AUTO
+from ordain.config.dumped import spec_to_plain
 from ordain.config.migrate import REGISTRIES, default_component
 from ordain.config.read_features import fitting
 from ordain.core.component import Component, Registry, Spec
@@ -27,15 +28,30 @@ def aliases_of(registry: Registry[Any], name: str) -> list[str]:
 class Parts:
     """Makes parts and collects the definitions they refer to."""
 
-    def __init__(self) -> None:
-        self.defs: dict[str, Schema] = {}
+    def __init__(self, whole: Parts | None = None) -> None:
+        self.defs: dict[str, Schema] = {} if whole is None else whole.defs
+        self.whole = whole or self
+        """Makes what is always written whole, such as an item of a list."""
+
+    @property
+    def is_piece(self) -> bool:
+        """Whether documents are pieces, laid over others that hold what they leave out."""
+        return self.whole is not self
+
+    def key(self, name: str) -> str:
+        """Return the name of a definition."""
+        return f"piece.{name}" if self.is_piece else name
 
     def spec(self, cls: type[Spec]) -> Schema:
         """Return a spec's own schema, its definitions moved to the root, components filled in."""
         schema = copy.deepcopy(words.schema_of(cls))
         for name, body in schema.pop("$defs", {}).items():
             self.defs.setdefault(name, {})
-            self.defs[name] = self.filled(body)
+            self.defs[name] = self.whole.filled(body)
+        for name, value in _made_defaults(cls).items():
+            schema["properties"][name].setdefault("default", value)
+        if self.is_piece:
+            schema.pop("required", None)
         filled: Schema = self.filled(schema)
         return filled
 
@@ -55,7 +71,10 @@ class Parts:
                 if key not in {"x-component", "x-default", "type"}
             }
             return {**self.component(registry, default=schema.get("x-default")), **rest}
-        return {key: self.filled(value) for key, value in schema.items()}
+        return {
+            key: (self.whole if key in {"items", "prefixItems"} else self).filled(value)
+            for key, value in schema.items()
+        }
 
     def component(
         self,
@@ -68,6 +87,7 @@ class Parts:
         chosen = tuple(names) if names is not None else registry.names()
         suffix = "" if names is None else f"_of_{'_'.join(chosen)}"
         key = registry.kind.replace(" ", "_") + suffix + (f"_or_{default}" if default else "")
+        key = self.key(key)
         if key not in self.defs:
             self.defs[key] = {}
             self.defs[key] = self._component(registry, chosen, default)
@@ -90,19 +110,17 @@ class Parts:
             }
             for name, known in words_of.items()
         ]
-        if default:
-            conditions.append(
-                {
-                    "if": {"not": {"required": ["type"]}},
-                    "then": self.definition(registry, default),
-                }
-            )
+        if default or self.is_piece:
+            # A piece takes its type from what it is laid over.
+            known_by = names if self.is_piece else (str(default),)
+            either = [self.definition(registry, name) for name in known_by]
+            conditions.append({"if": {"not": {"required": ["type"]}}, "then": {"anyOf": either}})
         long: Schema = {
             "type": "object",
             "properties": {"type": {"anyOf": [{"enum": every}, PLUGIN]}},
             "allOf": conditions,
         }
-        if not default:
+        if not default and not self.is_piece:
             long["required"] = ["type"]
         return {"anyOf": [short, long]}
 
@@ -111,7 +129,7 @@ class Parts:
 
     def definition(self, registry: Registry[Any], name: str) -> Schema:
         """Return a reference to a component's own schema; any spelling of its `type` will do."""
-        key = f"{registry.kind.replace(' ', '_')}.{name}"
+        key = self.key(f"{registry.kind.replace(' ', '_')}.{name}")
         if key not in self.defs:
             self.defs[key] = {}
             schema = self.spec(registry.get(name))
@@ -122,7 +140,7 @@ class Parts:
 
     def options(self, type_name: str) -> Schema:
         """Return a reference to the options of a feature type, without `type`."""
-        key = f"options.{type_name}"
+        key = self.key(f"options.{type_name}")
         if key not in self.defs:
             self.defs[key] = {}
             schema = self.spec(FEATURES.get(type_name))
@@ -149,3 +167,12 @@ class Parts:
     def nullable(self, inner: Schema) -> Schema:
         """Return a block that may be left empty."""
         return {"anyOf": [inner, {"type": "null"}]}
+
+
+def _made_defaults(cls: type[Spec]) -> dict[str, Any]:
+    """Return the defaults that are made anew for each spec, as plain data."""
+    return {
+        name: spec_to_plain(info.get_default(call_default_factory=True))
+        for name, info in cls.model_fields.items()
+        if info.default_factory is not None
+    }

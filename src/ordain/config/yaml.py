@@ -7,6 +7,7 @@ from libyaml's events with an explicit stack, so that depth, size and aliases ar
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ import yaml as pyyaml
 
 from ordain.config.codes import fault
 from ordain.config.located import Entry, Mark, Node, Scalar, Text
+from ordain.core.diagnostics import Diagnostic
 from ordain.core.errors import ConfigError
 
 MAX_BYTES = 4 << 20
@@ -82,8 +84,14 @@ _PROBLEMS = {
 }
 
 
-def parse(text: str, name: str) -> Node:
+def parse(text: str, name: str, *, faults: list[Diagnostic] | None = None) -> Node:
     """Return the tree of a YAML or JSON text.
+
+    Args:
+        text: what to read.
+        name: of the text, for messages.
+        faults: takes the faults that leave a tree behind them (duplicate keys), in place of an
+            error.
 
     Raises:
         ConfigError: not YAML, more than one document, too large or deep; carries diagnostics.
@@ -97,14 +105,17 @@ def parse(text: str, name: str) -> Node:
             allowed=f"A document may have {MAX_BYTES:,}.",
         )
     try:
-        builder = _Builder(lines)
+        builder = _Builder(lines, is_json=_is_json(text))
         for event in pyyaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except pyyaml.YAMLError as error:
         raise _syntax_error(error, lines) from error
-    if builder.faults:
+    if builder.faults and faults is None:
         raise ConfigError.of(builder.faults)
-    return _top(builder.root, lines)
+    root = _top(builder.root, lines)
+    if faults is not None:
+        faults += builder.faults
+    return root
 
 
 def decode(raw: bytes, name: str) -> str:
@@ -153,8 +164,9 @@ class _Builder:
     """Puts events together; one instance a text."""
 
     text: Text
+    is_json: bool = False
     root: Node | None = None
-    faults: list[Any] = field(default_factory=list)
+    faults: list[Diagnostic] = field(default_factory=list)
     anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
     stack: list[_Frame] = field(default_factory=list)
     n_nodes: int = 0
@@ -194,7 +206,9 @@ class _Builder:
         tag = (event.tag or "").rpartition(":")[2]
         if (is_plain and not tag) or tag in {"int", "float", "bool", "null"}:
             value = resolve(event.value)
-        self._add(Node(value, mark, is_plain=is_plain), event.anchor, size=1)
+        # JSON has quotes around everything: a variable in them stands for any scalar, as in YAML.
+        is_open = is_plain or (self.is_json and "${" in event.value)
+        self._add(Node(value, mark, is_plain=is_open), event.anchor, size=1)
 
     def _open(self, event: pyyaml.MappingStartEvent | pyyaml.SequenceStartEvent) -> None:
         mark = self._mark(event)
@@ -310,6 +324,16 @@ class _Frame:
         return self.node.is_mapping and self.key is None
 
 
+def _is_json(text: str) -> bool:
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _top(root: Node | None, lines: Text) -> Node:
     if root is None or root.value is None:
         raise _refuse(
@@ -331,7 +355,7 @@ def _top(root: Node | None, lines: Text) -> Node:
     return root
 
 
-def _duplicate(key: str, mark: Mark | None, first: Mark | None) -> Any:
+def _duplicate(key: str, mark: Mark | None, first: Mark | None) -> Diagnostic:
     notes = (f"It first stands on line {first.line}.",) if first else ()
     return fault(
         "E103",

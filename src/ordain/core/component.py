@@ -64,6 +64,11 @@ def sealed() -> Iterator[None]:
         _IS_SEALED.reset(token)
 
 
+def is_sealed() -> bool:
+    """Return whether what is being read or judged may not name code to import; see `sealed`."""
+    return _IS_SEALED.get()
+
+
 class Spec(BaseModel):
     """Part of the document: frozen, unknown keys forbidden, one description a field.
 

@@ -72,7 +72,8 @@ def format_diagnostic(diagnostic: Diagnostic) -> str:
     place = diagnostic.place
     where = f" {place.file}:{place.line}:{place.column}" if place else ""
     if not place and diagnostic.path:
-        where = " " + ".".join(str(key) for key in diagnostic.path)
+        keys = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in diagnostic.path)
+        where = " " + "".join(keys).removeprefix(".")
     lines = [f"{diagnostic.code}{where}  {diagnostic.message}"]
     if place and place.text.strip():
         gutter = str(place.line)

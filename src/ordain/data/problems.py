@@ -15,6 +15,7 @@ _WORDS = {
     "not_parsed": "`{column}` has {count} cells that are not of its declared type",
     "not_utf8": "{count} lines are not UTF-8",
     "column_left_out": "`{column}` is left out",
+    "dataset_changed": "the rows of `dataset:{column}` are not those on record",
     "types_differ": "`{column}` does not have one type in all files",
 }
 _EXPECTED = frozenset({"blank_lines", "missing_spellings"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from ordain.data.table import Table
 _EXACT = 10_000
 _SAMPLE = 1_000
 _TOP = 20
+_TIES = 1_000
 _COUNTED_ROWS = 1 << 17
 _VALUES_AT_ONCE = 1 << 25
 
@@ -53,11 +55,11 @@ def profile_table(table: Table, columns: Sequence[str] | None = None) -> dict[st
     profiles: dict[str, ColumnProfile] = {}
     for start in range(0, len(names), width):
         frame = table.select(names[start : start + width])
-        profiles |= _profile_frame(frame)
+        profiles |= _profile_frame(frame, table)
     return profiles
 
 
-def _profile_frame(frame: pl.DataFrame) -> dict[str, ColumnProfile]:
+def _profile_frame(frame: pl.DataFrame, table: Table) -> dict[str, ColumnProfile]:
     dtypes = frame.schema
     frame = frame.with_columns(
         _comparable(name, dtype)
@@ -66,8 +68,15 @@ def _profile_frame(frame: pl.DataFrame) -> dict[str, ColumnProfile]:
         or dtype.is_nested()
         or dtype.base_type() in (pl.Categorical, pl.Enum, pl.Object)
     )
+    with ThreadPoolExecutor() as pool:
+        coded = list(pool.map(table.coded, frame.columns, frame.iter_columns()))
+    frame = frame.with_columns(column for column in coded if column is not None)
     missing = frame.select(pl.all().null_count()).row(0, named=True)
-    estimates = frame.select(pl.all().approx_n_unique()).row(0, named=True)
+    counted = [name for name, column in zip(frame.columns, coded, strict=True) if column is None]
+    estimates = dict.fromkeys(frame.columns, 0)
+    if counted:
+        found = frame.select(pl.col(counted).approx_n_unique())
+        estimates |= found.row(0, named=True)
     is_large = {name: estimates[name] > 1.2 * _EXACT for name in frame.columns}
     tops = _tops(frame, is_large)
     profiles = {}
@@ -77,13 +86,14 @@ def _profile_frame(frame: pl.DataFrame) -> dict[str, ColumnProfile]:
         if n_distinct is None:
             n_distinct = max(int(estimates[name]) - (missing[name] > 0), len(top))
             n_distinct = min(n_distinct, frame.height - missing[name])
+        sample = _sample(column, int(missing[name]))
         profiles[name] = ColumnProfile(
             name=name,
             dtype=dtypes[name],
             n_rows=frame.height,
             n_missing=int(missing[name]),
             n_distinct=n_distinct,
-            sample=_sample(column, int(missing[name])),
+            sample=sample.cast(pl.String) if sample.dtype == pl.Categorical else sample,
             top=top,
         )
     return profiles
@@ -102,33 +112,34 @@ def _tops(
     frame: pl.DataFrame, is_large: dict[str, bool]
 ) -> dict[str, tuple[int | None, tuple[tuple[str, int], ...]]]:
     """Return the exact number of distinct values (None for an estimate) and the most frequent."""
-    plans, factors = [], []
-    for column in frame.iter_columns():
-        counted, factor = column, 1.0
-        if is_large[column.name] and len(column) > _COUNTED_ROWS:
-            step = len(column) // _COUNTED_ROWS
-            counted = column.gather_every(step)
-            factor = len(column) / len(counted)
-        factors.append(factor)
-        groups = counted.alias("value").to_frame().lazy().drop_nulls().group_by("value").len()
-        if is_large[column.name]:
-            # A thousand suffices to find the ties that the order of the text decides.
-            groups = groups.top_k(1000, by="len")
-        plans.append(groups)
-    tops = {}
-    for column, factor, counts in zip(
-        frame.iter_columns(), factors, pl.collect_all(plans), strict=True
-    ):
-        exact = None if is_large[column.name] else counts.height
-        best = (
-            counts.filter(pl.col("len") >= pl.col("len").top_k(min(_TOP, counts.height)).min())
-            .select(pl.col("value").cast(pl.String), "len")
-            .sort(["len", "value"], descending=[True, False])
-            .head(_TOP)
-        )
-        rows = tuple((str(value), round(count * factor)) for value, count in best.rows())
-        tops[column.name] = (exact, rows)
-    return tops
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(_most_frequent, frame.iter_columns(), is_large.values())
+        return dict(zip(frame.columns, found, strict=True))
+
+
+def _most_frequent(
+    column: pl.Series,
+    is_large: bool,  # noqa: FBT001 - mapped over columns
+) -> tuple[int | None, tuple[tuple[str, int], ...]]:
+    # Series by series: a plan for each of thousands of columns takes longer than the counting.
+    factor, n_rows = 1.0, len(column)
+    if is_large and n_rows > _COUNTED_ROWS:
+        column = column.gather_every(n_rows // _COUNTED_ROWS)
+        factor = n_rows / len(column)
+    counted = column.drop_nulls().value_counts(name="\x1flen")
+    values, counts = counted.to_series(0), counted.to_series(1)
+    if len(counts) > _TOP:
+        lowest = counts.top_k(_TOP).min()
+        ties = values.filter(counts == lowest)
+        above = counts > lowest
+        # Among very many, the first by value have to do for the first by text.
+        ties = ties if len(ties) <= _TIES else ties.bottom_k(_TIES)
+        values = values.filter(above).append(ties)
+        counts = counts.filter(above).extend_constant(lowest, len(ties))
+    texts = zip(values.cast(pl.String).to_list(), counts.to_list(), strict=True)
+    best = sorted(texts, key=lambda one: (-one[1], one[0]))[:_TOP]
+    top = tuple((str(value), round(count * factor)) for value, count in best)
+    return None if is_large else counted.height, top
 
 
 def _sample(column: pl.Series, n_missing: int) -> pl.Series:

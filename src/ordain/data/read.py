@@ -27,7 +27,8 @@ def read_table(
     """Return the rows of a source, lazily, with derived columns, filter and sample applied.
 
     Columnar sources (Parquet, Arrow) are scanned in place. Any other is parsed once; with a
-    cache folder its rows are kept there as uncompressed Arrow, memory-mapped from then on.
+    cache folder its rows are kept there as uncompressed Arrow, memory-mapped from then on. Text
+    and databases too large for memory are read block by block, into temporary files.
 
     Args:
         source: from `open_source`.
@@ -36,7 +37,8 @@ def read_table(
         sample: fraction of the rows if a float up to 1.0, else a number of rows; chosen by the
             content of the rows and the seed, whatever their order.
         seed: of the sample.
-        cache_folder: where files may be kept; None keeps the rows in memory.
+        cache_folder: where files may be kept; None keeps the rows in memory, or in temporary files
+            until the process ends where they are too many.
 
     Raises:
         DataError: the source cannot be read, or an expression is wrong.
@@ -63,10 +65,11 @@ def _rows(source: Source, fingerprint: str, folder: Path | None) -> tuple[pl.Laz
     if note.is_file() and path.is_file():
         kept = ReadReport(**read_json(note))
         return pl.scan_ipc(path, glob=False), replace(kept, problems=tuple(kept.problems))
+    source.spill_into(folder / "scratch")
     frame, report = source.scan()
-    rows = frame.collect()
     with atomic_file(path) as file:
-        rows.write_ipc(file, compression="uncompressed")
+        frame.sink_ipc(file, compression="uncompressed")
+    source.clear()
     # The note comes last: where it stands, the rows are whole.
     write_json(note, report.to_json())
     return pl.scan_ipc(path, glob=False), report

@@ -1,4 +1,4 @@
-"""What a split came out as: sizes, balance, groups, times, rows that stand in two sets."""
+"""What a split came out as: sizes, balance, groups, times, drift, rows that stand in two sets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 
 from ordain.data.dates import parse_dates
-from ordain.data.rowhash import mix
+from ordain.data.drift import column_drift, rank_drift, sample_rows
+from ordain.data.duplicates import RowHashes, find_duplicates, set_codes
 from ordain.data.splitter import TRAIN, Assignment
 from ordain.data.table import Table
 
 _MOST_CLASSES = 50
+_MOST_COLUMNS = 5
 
 
 def split_report(
@@ -31,18 +33,21 @@ def split_report(
     (share of each of up to 50 classes, or mean and standard deviation of a number);
     ``shared_groups``, the groups that stand in more than one set; ``times``, first and last moment
     of each set; ``duplicates``, rows of each other set whose inputs are exactly those of a
-    training row; ``facts`` of the splitter.
+    training row, as `find_duplicates` gives them; ``drift`` of each other set from training:
+    ``n_columns`` compared, ``n_over`` that drift, and the ``worst`` five of these, as
+    `column_drift` gives them; ``facts`` of the splitter.
 
     Args:
         assignment: of the table's rows.
         table: read one column at a time.
         target: column whose balance is compared.
-        inputs: columns compared for duplicates; all but the target by default.
+        inputs: columns compared for duplicates and drift; all but the target by default. For drift
+            the target is compared too.
         group: column whose values may not stand in two sets.
         time: column of dates, moments or numbers.
     """
     sets = assignment.sets.alias("set")
-    sizes = {name: count for name, count in sets.cast(pl.String).value_counts().rows() if name}
+    sizes = {name: count for name, count in sets.value_counts().rows() if name is not None}
     order = assignment.names
     report: dict[str, Any] = {
         "sizes": {name: sizes[name] for name in order},
@@ -58,7 +63,7 @@ def split_report(
         report["times"] = _times(sets, table.column(time))
     names = inputs or [name for name in table.schema.names() if name != target]
     if names and TRAIN in sizes and len(sizes) > 1:
-        report["duplicates"] = _duplicates(sets, table, names)
+        report |= _compare_sets(sets, table, names, target=target)
     return report
 
 
@@ -101,26 +106,30 @@ def _times(sets: pl.Series, times: pl.Series) -> dict[str, Any]:
     return {row["set"]: [str(row["first"]), str(row["last"])] for row in rows.to_dicts()}
 
 
-def _duplicates(sets: pl.Series, table: Table, names: Sequence[str]) -> dict[str, int]:
-    """Count, by set, rows whose inputs equal those of a training row; hashes of 64 bits decide.
-
-    The hash is that of Polars, of one column at a time, so that memory holds one number a row.
-    """
-    total = np.zeros(table.n_rows, dtype=np.uint64)
-    for position, name in enumerate(names):
+def _compare_sets(
+    sets: pl.Series, table: Table, inputs: Sequence[str], *, target: str | None
+) -> dict[str, Any]:
+    """Return duplicates and drift; each column is read once, and one at a time is in memory."""
+    codes, kinds = set_codes(sets)
+    samples = {name: sample_rows(np.flatnonzero(codes == i)) for i, name in enumerate(kinds)}
+    others = sorted(name for name, rows in samples.items() if name != TRAIN and len(rows))
+    drift: dict[str, list[dict[str, Any]]] = {name: [] for name in others}
+    hashes, truth = RowHashes(table.n_rows), RowHashes(table.n_rows)
+    columns = [*inputs, *([target] if target is not None and target not in inputs else [])]
+    for name in columns:
         column = table.column(name)
-        if column.dtype.is_nested():
-            total = mix(total + column.to_frame().hash_rows(position).to_numpy())
-        else:
-            total = mix(total + column.hash(position).to_numpy())
-    is_train = (sets == TRAIN).fill_null(value=False).to_numpy()
-    train = np.sort(total[is_train])
-    others = pl.DataFrame({"set": sets.cast(pl.String), "hash": total}).filter(
-        pl.Series(~is_train) & sets.is_not_null()
-    )
-    # Sorted, the look-ups run through memory in order, which is what takes the time.
-    others = others.sort("hash")
-    places = np.searchsorted(train, others["hash"].to_numpy())
-    is_known = train[np.minimum(places, len(train) - 1)] == others["hash"].to_numpy()
-    counts = others.select("set", known=pl.Series(is_known)).group_by("set").agg(pl.sum("known"))
-    return {name: int(count) for name, count in sorted(counts.rows())}
+        (truth if name == target else hashes).add(column)
+        train = column.gather(samples[TRAIN])
+        for other in others:
+            found = column_drift(train, column.gather(samples[other]), n_columns=len(columns))
+            if found is not None:
+                drift[other].append(found)
+    summary = {}
+    for name, found_columns in drift.items():
+        over = rank_drift(found_columns)
+        summary[name] = {
+            "n_columns": len(found_columns), "n_over": len(over), "worst": over[:_MOST_COLUMNS]
+        }  # fmt: skip
+    is_told = target is not None and target not in inputs
+    duplicates = find_duplicates(sets, hashes.values, truth.values if is_told else None)
+    return {"duplicates": duplicates, "drift": summary}

@@ -46,6 +46,7 @@ Probabilities = Annotated[tuple[Share, Share, Share], AfterValidator(_check_prob
 Sets = Annotated[dict[str, Share] | None, AfterValidator(_check_sets)]
 """Shares of any named sets, in place of the three."""
 Folds = Annotated[int, Field(ge=2, le=1000)] | None
+Repeats = Annotated[int, Field(ge=1, le=100)]
 
 
 class Shares:

@@ -44,7 +44,7 @@ class Splitter(Component):
     """Gives every row the name of its set, without looking at anything but declared columns.
 
     The pipeline asks `columns` for what the plan must read, then calls `assign` once per run, or
-    `assign_folds` once where `k_fold` is set, and makes each fold's sets with `fold_assignment`.
+    `assign_fold` once for each of the folds where `k_fold` is set.
     """
 
     @abstractmethod
@@ -68,8 +68,17 @@ class Splitter(Component):
         """
         del table, seed
         raise UsageError(
-            f"a '{self.type}' split has no folds; `k_fold` goes with random, stratify, fixed, group"
+            f"a '{self.type}' split has no folds; `k_fold` goes with random, stratify, fixed, "
+            "group, datetime"
         )
+
+    def assign_fold(self, table: Table, fold: int, *, seed: int) -> Assignment:
+        """Return the sets of one fold: it tests, and all others train.
+
+        Raises:
+            UsageError, DataError: as `assign_folds`.
+        """
+        return fold_assignment(self.assign_folds(table, seed=seed), fold)
 
 
 SPLITTERS: Registry[Splitter] = Registry(

@@ -35,6 +35,12 @@ class ReadReport:
         return asdict(self)
 
 
+_CODED_ROWS = range(10_000, 1_000_001)
+_CODE_BYTES = 4
+_CODED_BYTES = 1 << 28
+_PROBE_ROWS = 2_000
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows, not yet in memory.
@@ -51,6 +57,9 @@ class Table:
     fingerprint: str
     n_rows: int
     report: ReadReport
+    _coded: dict[str, pl.Series | None] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @property
     def schema(self) -> pl.Schema:
@@ -62,6 +71,33 @@ class Table:
         # Taking rows out of one piece takes a twentieth of what it takes out of many.
         return self.frame.select(pl.col(name)).collect().to_series().rechunk()
 
+    def coded(self, name: str, column: pl.Series | None = None) -> pl.Series | None:
+        """Return a text column whose values recur as a categorical one, all rows, in table order.
+
+        Looking at a column, fitting and encoding it each have to tell equal texts apart, which
+        costs as much as parsing them; this does it once. None for a column of another type, whose
+        values hardly recur, or of a table for which it is not worth it or too large to be kept.
+
+        Args:
+            name: of the column.
+            column: its rows, where they are at hand.
+        """
+        if self.n_rows not in _CODED_ROWS:
+            return None
+        if name not in self._coded:
+            n_kept = sum(one is not None for one in list(self._coded.values()))
+            if _CODE_BYTES * self.n_rows * n_kept > _CODED_BYTES:
+                return None
+            self._coded[name] = _code(self.column(name) if column is None else column)
+        return self._coded[name]
+
     def select(self, names: Sequence[str]) -> pl.DataFrame:
         """Return some columns in memory, all rows, in table order."""
         return self.frame.select([pl.col(name) for name in names]).collect()
+
+
+def _code(column: pl.Series) -> pl.Series | None:
+    if column.dtype != pl.String:
+        return None
+    probe = column.gather_every(max(1, len(column) // _PROBE_ROWS))
+    return column.cast(pl.Categorical) if probe.n_unique() <= len(probe) // 2 else None

@@ -75,6 +75,15 @@ def precision_recall_curve(ranking: Ranking) -> Json:
     }
 
 
+def gain_curve(ranking: Ranking) -> Json:
+    """Return the share of positives among the highest scores, for growing shares of all rows."""
+    called = ranking.positives + ranking.negatives
+    taken = np.append(0.0, called / called[-1])
+    found = np.append(0.0, ranking.positives / ranking.positives[-1])
+    picked = _pick(taken, found)
+    return {"rows": _plain(taken[picked]), "positives": _plain(found[picked])}
+
+
 def threshold_curve(ranking: Ranking) -> Json:
     """Return precision, recall, f1 and accuracy of calling positive from each threshold up."""
     thresholds = np.linspace(0, 1, 101)
@@ -217,6 +226,7 @@ def _binary_curves(sample: BinarySample) -> Json:
     if ranking.positives[-1] > 0 and ranking.negatives[-1] > 0:
         curves["roc"] = roc_curve(ranking)
         curves["precision_recall"] = precision_recall_curve(ranking)
+        curves["gain"] = gain_curve(ranking)
         curves["thresholds"] = threshold_curve(ranking)
     return curves
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ordain.core.errors import UsageError
+from ordain.evaluation.compare import compare_metrics, compare_scores, difference_of
 from ordain.evaluation.curves import confusion_of, curves_of, per_class
-from ordain.evaluation.intervals import gain_interval, gain_of, value_interval
-from ordain.evaluation.judgement import Difference, Judgement, OutputSummary, Verdict
+from ordain.evaluation.intervals import LEVEL, value_interval
+from ordain.evaluation.judgement import Difference, Interval, Judgement, OutputSummary
 from ordain.evaluation.metric import (
     HEADLINE,
     LEAD,
     METRICS,
     Metric,
+    MetricChoice,
     Undefined,
+    find_metric,
     metrics_for,
-    value_of,
 )
 from ordain.evaluation.sample import (
     THRESHOLD,
@@ -29,37 +30,29 @@ from ordain.evaluation.sample import (
     BinarySample,
     ClassSample,
     Sample,
-    make_sample,
+)
+from ordain.evaluation.scores import (
+    MISSING,
+    UNSEEN,
+    SetScores,
+    Usable,
+    sample_of,
+    usable_rows,
 )
 from ordain.evaluation.verdict import reservation, verdict_sentence
 
-UNSEEN = -1
-"""Truth of a row whose label did not occur in training, as the encoding of a category says it."""
-MISSING = -2
-"""Truth of a row without a label, where truth is a whole number; NaN says the same."""
-
-MetricChoice = Metric[Any] | str | Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class SetScores:
-    """One output on one set of rows: the truth, this model's scores and the baselines'.
-
-    Attributes:
-        truth: 0 or 1 [N]; class index [N]; number in its own units [N]. NaN or -2: missing; -1 for
-            classes: a label never seen in training.
-        scores: probability of the positive class [N]; of all classes [N, C]; number in the units
-            of the truth [N].
-        baselines: scores of the same rows by the name of the baseline.
-        weights: of rows [N], or None.
-        threshold: probability from which a row is called positive; for binary outputs.
-    """
-
-    truth: Array
-    scores: Array
-    baselines: Mapping[str, Array] = field(default_factory=dict)
-    weights: Array | None = None
-    threshold: float = THRESHOLD
+__all__ = [
+    "MISSING",
+    "UNSEEN",
+    "MetricChoice",
+    "SetScores",
+    "about_metric",
+    "compare_metrics",
+    "compare_scores",
+    "deciding_set",
+    "evaluate_output",
+    "judge_output",
+]
 
 
 def evaluate_output(
@@ -70,7 +63,12 @@ def evaluate_output(
     *,
     weights: Array | None = None,
     threshold: float = THRESHOLD,
+    groups: Array | None = None,
+    bounds: Array | None = None,
     metrics: Iterable[MetricChoice] | None = None,
+    optimize: MetricChoice | None = None,
+    level: float = LEVEL,
+    has_intervals: bool | None = None,
     has_detail: bool = True,
 ) -> Judgement:
     """Return how good the scores of one output are; see `SetScores` for the arrays.
@@ -82,17 +80,32 @@ def evaluate_output(
         labels: names of the classes; for binary (negative, positive).
         weights: of rows [N].
         threshold: as in `SetScores`.
-        metrics: names, mappings with `type`, or metrics; None for all that are on by default.
-        has_detail: whether curves, confusion, classes and the interval are wanted.
+        groups: as in `SetScores`.
+        bounds: as in `SetScores`.
+        metrics: names, mappings, or metrics; None for all that are on by default.
+        optimize: the metric that decides, by its name among `metrics` or its type; by default the
+            first of `metrics`, else the one that suits the type.
+        level: of confidence of the intervals, 0 to 1.
+        has_intervals: whether every metric is to have its interval; by default as `has_detail`.
+        has_detail: whether curves, confusion and classes are wanted.
 
     Raises:
         UsageError: a metric does not fit the type, or lengths and shapes do not fit.
     """
-    chosen = metrics_for(type_name, metrics)
-    usable = _usable_rows(type_name, truth)
-    given = SetScores(truth, scores, weights=weights, threshold=threshold)
-    sample = _sample(type_name, given, scores, usable.rows)
-    return _judge(sample, chosen, tuple(labels), usable=usable, has_detail=has_detail)
+    chosen = _deciding_first(metrics_for(type_name, metrics), optimize, type_name=type_name)
+    usable = usable_rows(type_name, truth)
+    given = SetScores(
+        truth, scores, weights=weights, threshold=threshold, groups=groups, bounds=bounds
+    )
+    sample = sample_of(type_name, given, scores, usable.rows, labels=tuple(labels), bounds=bounds)
+    with_intervals = has_detail if has_intervals is None else has_intervals
+    return _judge(
+        sample,
+        chosen,
+        usable=usable,
+        level=level if with_intervals else None,
+        has_detail=has_detail,
+    )
 
 
 def judge_output(
@@ -101,6 +114,8 @@ def judge_output(
     labels: Sequence[str] = (),
     *,
     metrics: Iterable[MetricChoice] | None = None,
+    optimize: MetricChoice | None = None,
+    level: float = LEVEL,
 ) -> OutputSummary:
     """Return the judgement of this model and of every baseline on every set, with a verdict.
 
@@ -111,16 +126,19 @@ def judge_output(
         labels: names of the classes; for binary (negative, positive).
         metrics: as in `evaluate_output`, but metrics that fit another type of output are left to
             the other outputs; the first one left is the headline, and none left means all.
+        optimize: as in `evaluate_output`; left to the other outputs where it does not fit.
+        level: of confidence of the intervals, 0 to 1.
 
     Raises:
         UsageError: no set, or as `evaluate_output`.
     """
     if not sets:
         raise UsageError("there is no set of rows to judge")
-    fitting = [m for m in map(METRICS.build, metrics or ()) if type_name in m.types]
-    chosen = metrics_for(type_name, fitting or None)
+    fitting = [metric for metric in map(METRICS.build, metrics or ()) if metric.fits(type_name)]
+    chosen = _deciding_first(metrics_for(type_name, fitting or None), optimize, type_name=type_name)
     judged = {
-        name: _judge_set(type_name, scores, chosen, tuple(labels)) for name, scores in sets.items()
+        name: _judge_set(type_name, scores, chosen, labels=tuple(labels), level=level)
+        for name, scores in sets.items()
     }
     own = {name: found.judgement for name, found in judged.items()}
     decisive = deciding_set(own)
@@ -141,41 +159,15 @@ def judge_output(
         type=type_name,
         labels=tuple(labels),
         headline=headline,
-        headline_reason=_headline_reason(type_name, headline, chosen),
+        headline_reason=_headline_reason(
+            type_name, headline, chosen, optimize=optimize, is_chosen=bool(fitting)
+        ),
         is_higher_better=is_higher_better,
         about={metric.label: about_metric(metric) for metric in chosen},
         sets=own,
         baselines=_by_baseline(judged),
         differences={name: found.differences for name, found in judged.items()},
         verdict=" ".join(sentence for sentence in sentences if sentence),
-    )
-
-
-def compare_scores(
-    type_name: str,
-    truth: Array,
-    ours: Array,
-    theirs: Array,
-    *,
-    against: str,
-    metric: MetricChoice | None = None,
-    weights: Array | None = None,
-) -> Difference:
-    """Return whether one model's scores are better than another's on the same rows.
-
-    The verdict is 'better' or 'worse' only where the 95 % interval of the gain leaves zero out.
-
-    Raises:
-        UsageError: as `evaluate_output`.
-    """
-    chosen = metrics_for(type_name, [metric or HEADLINE[type_name][0]])[0]
-    usable = _usable_rows(type_name, truth)
-    both = SetScores(truth, ours, {against: theirs}, weights)
-    return _difference(
-        chosen,
-        _sample(type_name, both, ours, usable.rows),
-        _sample(type_name, both, theirs, usable.rows),
-        against=against,
     )
 
 
@@ -189,42 +181,16 @@ def about_metric(metric: Metric[Any]) -> str:
     return (inspect.getdoc(type(metric)) or "").split("\n", 1)[0]
 
 
-@dataclass(frozen=True)
-class _Usable:
-    rows: npt.NDArray[np.bool_] | None
-    n_missing: int
-    n_unseen: int
-
-
-def _usable_rows(type_name: str, truth: Array) -> _Usable:
-    """Say which rows have a truth that can be judged; `rows` is None where all have."""
-    truth = np.asarray(truth)
-    is_missing = np.isnan(truth) if truth.dtype.kind == "f" else np.zeros(len(truth), np.bool_)
-    is_unseen = np.zeros(len(truth), np.bool_)
-    if type_name != "number":
-        is_missing = is_missing | (truth == MISSING)
-        is_unseen = truth == UNSEEN
-    left_out = is_missing | is_unseen
-    return _Usable(
-        rows=~left_out if left_out.any() else None,
-        n_missing=int(np.count_nonzero(is_missing)),
-        n_unseen=int(np.count_nonzero(is_unseen)),
-    )
-
-
-def _sample(
-    type_name: str, scores: SetScores, values: Array, rows: npt.NDArray[np.bool_] | None
-) -> Sample:
-    if len(scores.truth) != len(values):
-        raise UsageError(
-            f"truth has {len(scores.truth)} rows and scores have {len(values)}; "
-            "they must be of one length"
-        )
-    truth, weights = np.asarray(scores.truth), scores.weights
-    if rows is not None:
-        truth, values = truth[rows], values[rows]
-        weights = None if weights is None else weights[rows]
-    return make_sample(type_name, truth, values, weights=weights, threshold=scores.threshold)
+def _deciding_first(
+    metrics: list[Metric[Any]], optimize: MetricChoice | None, *, type_name: str
+) -> list[Metric[Any]]:
+    """Put the metric that decides first, adding it where it was not chosen."""
+    if optimize is None:
+        return metrics
+    first = find_metric(optimize, metrics)
+    if not first.fits(type_name):
+        return metrics
+    return [first, *(metric for metric in metrics if metric.label != first.label)]
 
 
 @dataclass(frozen=True)
@@ -235,24 +201,36 @@ class _JudgedSet:
 
 
 def _judge_set(
-    type_name: str, scores: SetScores, metrics: Sequence[Metric[Any]], labels: tuple[str, ...]
+    type_name: str,
+    scores: SetScores,
+    metrics: Sequence[Metric[Any]],
+    *,
+    labels: tuple[str, ...],
+    level: float,
 ) -> _JudgedSet:
     """Judge this model and its baselines on one set."""
-    usable = _usable_rows(type_name, scores.truth)
-    ours = _sample(type_name, scores, scores.scores, usable.rows)
-    judgement = _judge(ours, metrics, labels, usable=usable, has_detail=True)
+    usable = usable_rows(type_name, scores.truth)
+    ours = sample_of(
+        type_name, scores, scores.scores, usable.rows, labels=labels, bounds=scores.bounds
+    )
+    judgement = _judge(ours, metrics, usable=usable, level=level, has_detail=True)
     headline = _metric_named(metrics, judgement.headline)
+    own = scores.baseline_threshold
+    theirs = replace(scores, threshold=scores.threshold if own is None else own)
     others = {
-        name: _sample(type_name, scores, other, usable.rows)
+        name: sample_of(type_name, theirs, other, usable.rows, labels=labels)
         for name, other in scores.baselines.items()
     }
     return _JudgedSet(
         judgement,
         {
-            name: _judge(sample, metrics, labels, usable=usable, has_detail=False)
+            name: _judge(sample, metrics, usable=usable, level=level, has_detail=False)
             for name, sample in others.items()
         },
-        tuple(_difference(headline, ours, other, against=name) for name, other in others.items()),
+        tuple(
+            difference_of(headline, ours, other, against=name, level=level)
+            for name, other in others.items()
+        ),
     )
 
 
@@ -267,16 +245,18 @@ def _by_baseline(judged: Mapping[str, _JudgedSet]) -> dict[str, dict[str, Judgem
 def _judge(
     sample: Sample,
     metrics: Sequence[Metric[Any]],
-    labels: tuple[str, ...],
     *,
-    usable: _Usable,
+    usable: Usable,
+    level: float | None,
     has_detail: bool,
 ) -> Judgement:
+    """Judge one sample; without a level there are no intervals."""
+    labels = sample.labels
     results = {metric.label: metric.evaluate(sample) for metric in metrics}
     headline = _headline(metrics, results)
+    intervals = {} if level is None else _intervals(sample, metrics, results, level=level)
     detail: dict[str, Any] = {}
     if has_detail:
-        detail["interval"] = value_interval(_metric_named(metrics, headline), sample)
         detail["curves"] = curves_of(sample)
     if has_detail and isinstance(sample, ClassSample) and len(sample) and sample.is_finite:
         detail["confusion"] = confusion_of(sample, labels)
@@ -294,11 +274,41 @@ def _judge(
             name: value.reason for name, value in results.items() if isinstance(value, Undefined)
         },
         headline=headline,
+        interval=intervals.get(headline),
+        intervals=intervals,
+        idle=_idle(sample, metrics, results),
+        n_groups=None if sample.groups is None else sample.n_groups,
         labels=labels,
         threshold=sample.threshold if isinstance(sample, BinarySample) else None,
-        warnings=_warnings(sample, usable, labels),
+        warnings=(*_warnings(sample, usable, labels), *_failed(metrics, results)),
         **detail,
     )
+
+
+def _intervals(
+    sample: Sample,
+    metrics: Sequence[Metric[Any]],
+    results: Mapping[str, float | Undefined],
+    *,
+    level: float,
+) -> dict[str, Interval]:
+    found = {
+        metric.label: value_interval(metric, sample, level=level)
+        for metric in metrics
+        if not isinstance(results[metric.label], Undefined)
+    }
+    return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def _idle(
+    sample: Sample, metrics: Sequence[Metric[Any]], results: Mapping[str, float | Undefined]
+) -> dict[str, float]:
+    found = {
+        metric.label: metric.idle(sample)
+        for metric in metrics
+        if not isinstance(results[metric.label], Undefined)
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _headline(metrics: Sequence[Metric[Any]], results: Mapping[str, float | Undefined]) -> str:
@@ -307,42 +317,29 @@ def _headline(metrics: Sequence[Metric[Any]], results: Mapping[str, float | Unde
     return next(defined, metrics[0].label)
 
 
-def _headline_reason(type_name: str, headline: str, metrics: Sequence[Metric[Any]]) -> str:
+def _headline_reason(
+    type_name: str,
+    headline: str,
+    metrics: Sequence[Metric[Any]],
+    *,
+    optimize: MetricChoice | None,
+    is_chosen: bool,
+) -> str:
     default, reason = HEADLINE[type_name]
-    if headline == default:
-        return reason
-    if metrics[0].label == headline:
+    if metrics[0].label != headline:
+        return f"`{metrics[0].label}` has no value on these rows"
+    if optimize is not None and find_metric(optimize, metrics).label == headline:
+        return "`evaluation.optimize` names it"
+    if is_chosen:
         return "it is the first metric asked for"
-    return f"`{metrics[0].label}` has no value on these rows"
+    return reason if headline == default else "it is the first of the type"
 
 
 def _metric_named(metrics: Sequence[Metric[Any]], label: str) -> Metric[Any]:
     return next(metric for metric in metrics if metric.label == label)
 
 
-def _difference(metric: Metric[Any], ours: Sample, theirs: Sample, *, against: str) -> Difference:
-    gain = gain_of(metric, ours, theirs)
-    interval = gain_interval(metric, ours, theirs)
-    verdict: Verdict = "cannot tell"
-    if interval is not None and interval.low > 0:
-        verdict = "better"
-    elif interval is not None and interval.high < 0:
-        verdict = "worse"
-    value, other = value_of(metric.evaluate(ours)), value_of(metric.evaluate(theirs))
-    left = abs(metric.best - other)
-    return Difference(
-        metric=metric.label,
-        against=against,
-        value=value if np.isfinite(value) else None,
-        other=other if np.isfinite(other) else None,
-        gain=gain,
-        interval=interval,
-        verdict=verdict,
-        is_small=verdict == "better" and gain is not None and gain < 0.01 * left,
-    )
-
-
-def _warnings(sample: Sample, usable: _Usable, labels: tuple[str, ...]) -> tuple[str, ...]:
+def _warnings(sample: Sample, usable: Usable, labels: tuple[str, ...]) -> tuple[str, ...]:
     found = []
     if usable.n_missing:
         found.append(f"{_rows(usable.n_missing)} left out: the truth is missing")
@@ -360,7 +357,17 @@ def _warnings(sample: Sample, usable: _Usable, labels: tuple[str, ...]) -> tuple
     return tuple(found)
 
 
-def _unseen(sample: Sample, usable: _Usable) -> str:
+def _failed(
+    metrics: Sequence[Metric[Any]], results: Mapping[str, float | Undefined]
+) -> Iterator[str]:
+    """Yield what is wrong with functions of the user's; other metrics say it in `undefined`."""
+    for metric in metrics:
+        result = results[metric.label]
+        if metric.type == "call" and isinstance(result, Undefined):
+            yield f"metric `{metric.label}` has no value: {result.reason}"
+
+
+def _unseen(sample: Sample, usable: Usable) -> str:
     text = f"{_rows(usable.n_unseen)} left out: the label did not occur in training"
     if not isinstance(sample, ClassSample) or not len(sample) or not sample.is_finite:
         return text

@@ -26,6 +26,10 @@ HEIGHT = 360
 SET_ORDER = ("train", "validation", "test")
 
 
+MOST_EPOCHS_TICKED = 10
+"""Epochs up to which each has its tick."""
+
+
 def learning_curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, Figure]]:
     """Return a title and figure for each quantity of the history, with a line for each set.
 
@@ -37,6 +41,9 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, Fig
         lines = [_set_line(name, series.sets[name]) for name in names]
         figure = _figure(lines, x=series.axis, y=series.title.replace("_", " "))
         figure["layout"]["showlegend"] = True
+        last = max(x for points in series.sets.values() for x, _ in points)
+        if series.axis == "epoch" and last <= MOST_EPOCHS_TICKED:
+            figure["layout"]["xaxis"]["dtick"] = 1  # there is no epoch 1.5
         found.append((series.title, figure))
     return found
 
@@ -200,7 +207,8 @@ def confusion_matrix(judgement: Judgement) -> Figure | None:
 def frequency_vs_f1(judgement: Judgement) -> Figure | None:
     """Return f1 of each class against the number of its rows."""
     rows = [row for row in judgement.per_class if row["f1"] is not None and row["rows"] > 0]
-    if len(rows) < 8:  # noqa: PLR2004 - fewer points show no trend
+    # Fewer points show no trend, nor do classes of one size.
+    if len(rows) < 8 or len({row["rows"] for row in rows}) == 1:  # noqa: PLR2004
         return None
     trace = {
         "type": "scatter",

@@ -29,7 +29,18 @@ class Interval(Record):
     high: float
     level: float
     method: str
-    """`delong`, `delta` (both from each row's pull) or `bootstrap`."""
+    """`delong`, `delta` (both from each row's pull), `bootstrap`, or `wilson` at a bound."""
+
+
+class Flips(Record):
+    """How many rows one model judges better than another, worse, and no differently."""
+
+    better: int
+    """Rows that the first has right and the other wrong; for numbers, with the smaller error."""
+    worse: int
+    """The reverse."""
+    same: int
+    """All other rows."""
 
 
 class Judgement(Record):
@@ -51,6 +62,12 @@ class Judgement(Record):
     """The metric that decides."""
     interval: Interval | None = None
     """Of the headline metric; None where the rows cannot tell."""
+    intervals: dict[str, Interval] = Field(default_factory=dict)
+    """By metric, for all of which the rows can tell."""
+    idle: dict[str, float] = Field(default_factory=dict)
+    """What doing nothing would give, by metric, where that means something (a cost, a lift)."""
+    n_groups: int | None = None
+    """Groups of rows that belong together, which intervals take as one; None without any."""
     labels: tuple[str, ...] = ()
     """Names of the classes."""
     threshold: float | None = None
@@ -60,7 +77,7 @@ class Judgement(Record):
     per_class: tuple[dict[str, Any], ...] = ()
     """For each class: rows, precision, recall, f1, and what it is most often taken for."""
     curves: dict[str, Any] = Field(default_factory=dict)
-    """Of at most 200 points each: roc, precision_recall, calibration, thresholds, scores;
+    """Of at most 200 points each: roc, precision_recall, gain, calibration, thresholds, scores;
     for a number residuals, scatter, by_size."""
     warnings: tuple[str, ...] = ()
     """What was left out or looks wrong, in words."""
@@ -97,6 +114,12 @@ class Difference(Record):
     interval: Interval | None
     """Of the gain."""
     verdict: Verdict
+    p_value: float | None = None
+    """Probability of so large a difference between two equal models; None where there is none."""
+    test: str = ""
+    """`mcnemar`, `delong`, `delta`, `permutation` or `bootstrap`."""
+    flips: Flips | None = None
+    """Rows that changed."""
     is_small: bool = False
     """Whether a real gain is under one hundredth of what was left to gain."""
 

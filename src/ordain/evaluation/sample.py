@@ -4,8 +4,11 @@ A sample computes what several metrics share (the order of the scores, the count
 matrix, the errors) at most once, when it is first asked for. Weights may be exchanged without
 losing what does not depend on them, which is what makes resampling cheap.
 
-Shapes: N rows, C classes. Rows whose truth is missing or unseen are removed before a sample is
-made; see `evaluate.py`.
+Rows of one group (a person, a day, a query) are not independent: intervals treat the group as the
+unit where groups are given, and metrics of ranked lists take each group as one list.
+
+Shapes: N rows, C classes, G groups. Rows whose truth is missing or unseen are removed before a
+sample is made; see `evaluate.py`.
 """
 
 from __future__ import annotations
@@ -14,16 +17,31 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ordain.core.errors import UsageError
+from ordain.evaluation.rows import NO_EXTRAS, Array, Extras, Floats, Ints, Sample, dot
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Array = npt.NDArray[Any]
+__all__ = [
+    "SAMPLES",
+    "THRESHOLD",
+    "Array",
+    "BinarySample",
+    "CategorySample",
+    "ClassSample",
+    "Counts",
+    "Extras",
+    "Floats",
+    "Ints",
+    "NumberSample",
+    "Ranking",
+    "Sample",
+    "dot",
+    "label_of",
+    "make_sample",
+]
 
 THRESHOLD = 0.5
 """A row is predicted positive from this probability on, unless the output says otherwise."""
@@ -61,61 +79,6 @@ class Ranking:
     negatives: Floats
 
 
-class Sample:
-    """Truth and scores of N rows, with a weight for each or None."""
-
-    type: ClassVar[str]
-    _weighted: ClassVar[frozenset[str]] = frozenset()
-    _settings: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, truth: Array, scores: Array, *, weights: Array | None = None) -> None:
-        if len(truth) != len(scores) or (weights is not None and len(weights) != len(truth)):
-            raise UsageError(
-                f"truth has {len(truth)} rows and scores have {len(scores)}"
-                + ("" if weights is None else f", weights {len(weights)}")
-                + "; they must be of one length"
-            )
-        self.truth = truth
-        self.scores = scores
-        self.weights = None if weights is None else weights.astype(np.float64, copy=False)
-
-    def __len__(self) -> int:
-        return len(self.truth)
-
-    @cached_property
-    def is_finite(self) -> bool:
-        """Whether every score is a finite number."""
-        return bool(np.isfinite(self.scores).all())
-
-    @property
-    def total(self) -> float:
-        """Sum of the weights; the number of rows where there are none."""
-        return float(len(self)) if self.weights is None else float(self.weights.sum())
-
-    def mean(self, values: Array) -> float:
-        """Return the weighted mean of one value a row [N]."""
-        if self.weights is None:
-            return float(values.mean(dtype=np.float64))
-        return dot(values, self.weights) / float(self.weights.sum())
-
-    def with_weights(self, weights: Floats | None) -> Self:
-        """Return the same rows under other weights [N], keeping what does not depend on them."""
-        copy = object.__new__(type(self))
-        copy.__dict__.update(
-            {name: value for name, value in self.__dict__.items() if name not in self._weighted}
-        )
-        copy.weights = weights
-        return copy
-
-    def take(self, rows: Ints) -> Self:
-        """Return the rows at these positions."""
-        copy = object.__new__(type(self))
-        copy.__dict__.update({name: self.__dict__[name] for name in self._settings})
-        copy.truth, copy.scores = self.truth[rows], self.scores[rows]
-        copy.weights = None if self.weights is None else self.weights[rows]
-        return copy
-
-
 class ClassSample(Sample, ABC):
     """What binary and category samples share: a predicted class and counts by class."""
 
@@ -147,6 +110,12 @@ class ClassSample(Sample, ABC):
         """Whether the predicted class is the true one [N]."""
         return np.asarray(self.predicted == self.truth_index)
 
+    def smallest_class_rows(self) -> float:
+        """Return the independent rows of the rarest class that occurs."""
+        counts = self.counts.truth
+        rarest = int(np.where(counts > 0, counts, np.inf).argmin())
+        return self.rows_in(self.truth_index == rarest)
+
     @cached_property
     def counts(self) -> Counts:
         """Hits, truth and predictions by class."""
@@ -169,7 +138,7 @@ class BinarySample(ClassSample):
 
     type = "binary"
     n_classes = 2
-    _settings = ("threshold",)
+    _settings = ("labels", "threshold")
 
     def __init__(
         self,
@@ -178,13 +147,14 @@ class BinarySample(ClassSample):
         *,
         weights: Array | None = None,
         threshold: float = THRESHOLD,
+        extras: Extras = NO_EXTRAS,
     ) -> None:
         if np.ndim(scores) != 1:
             raise UsageError(f"scores of a binary output must be [N], not {list(scores.shape)}")
         truth = np.asarray(truth)
         if not ((truth == 0) | (truth == 1)).all():
             raise UsageError("truth of a binary output must be 0 or 1 in every row")
-        super().__init__(truth.astype(np.int8), _floating(scores), weights=weights)
+        super().__init__(truth.astype(np.int8), _floating(scores), weights=weights, extras=extras)
         self.threshold = threshold
 
     @cached_property
@@ -237,7 +207,14 @@ class CategorySample(ClassSample):
 
     type = "category"
 
-    def __init__(self, truth: Array, scores: Array, *, weights: Array | None = None) -> None:
+    def __init__(
+        self,
+        truth: Array,
+        scores: Array,
+        *,
+        weights: Array | None = None,
+        extras: Extras = NO_EXTRAS,
+    ) -> None:
         if np.ndim(scores) != 2:  # noqa: PLR2004 - rows and classes
             raise UsageError(
                 f"scores of a category output must be [N, C], not {list(np.shape(scores))}"
@@ -249,7 +226,7 @@ class CategorySample(ClassSample):
                 f"truth of a category output must be an index from 0 to {n_classes - 1}; "
                 f"found {truth.min()} to {truth.max()}"
             )
-        super().__init__(truth.astype(np.int64), _floating(scores), weights=weights)
+        super().__init__(truth.astype(np.int64), _floating(scores), weights=weights, extras=extras)
 
     @property
     def n_classes(self) -> int:  # type: ignore[override]
@@ -283,7 +260,9 @@ class CategorySample(ClassSample):
     def against_rest(self, index: int) -> BinarySample:
         """Return one class against all others; the order of its scores is kept for resampling."""
         if index not in self._rest:
-            self._rest[index] = BinarySample(self.truth == index, self.scores[:, index])
+            self._rest[index] = BinarySample(
+                self.truth == index, self.scores[:, index], extras=Extras(groups=self.groups)
+            )
         return self._rest[index].with_weights(self.weights)
 
 
@@ -293,11 +272,24 @@ class NumberSample(Sample):
     type = "number"
     _weighted = frozenset()
 
-    def __init__(self, truth: Array, scores: Array, *, weights: Array | None = None) -> None:
+    def __init__(
+        self,
+        truth: Array,
+        scores: Array,
+        *,
+        weights: Array | None = None,
+        extras: Extras = NO_EXTRAS,
+    ) -> None:
         if np.ndim(scores) != 1:
             raise UsageError(f"scores of a number output must be [N], not {list(scores.shape)}")
+        bounds = extras.bounds
+        if bounds is not None and (np.ndim(bounds) != 2 or np.shape(bounds)[1] != 2):  # noqa: PLR2004
+            raise UsageError(f"bounds must be [N, 2], low and high, not {list(np.shape(bounds))}")
         super().__init__(
-            np.asarray(truth, dtype=np.float64), np.asarray(scores, np.float64), weights=weights
+            np.asarray(truth, dtype=np.float64),
+            np.asarray(scores, np.float64),
+            weights=weights,
+            extras=extras,
         )
 
     @cached_property
@@ -330,8 +322,9 @@ def make_sample(
     *,
     weights: Array | None = None,
     threshold: float = THRESHOLD,
+    extras: Extras = NO_EXTRAS,
 ) -> Sample:
-    """Return the sample of an output type; `threshold` is for binary only.
+    """Return the sample of an output type; `threshold` is for binary, `bounds` for numbers only.
 
     Raises:
         UsageError: the type has no metrics, or lengths and shapes do not fit.
@@ -341,17 +334,8 @@ def make_sample(
             f"a `{type_name}` output cannot be judged; types with metrics: {', '.join(SAMPLES)}"
         )
     if type_name == "binary":
-        return BinarySample(truth, scores, weights=weights, threshold=threshold)
-    return SAMPLES[type_name](truth, scores, weights=weights)
-
-
-def dot(one: Array, other: Array) -> float:
-    """Return the sum of products [N], [N].
-
-    Not by BLAS: its threads cost milliseconds where cores are busy, and their number would move
-    the last bits.
-    """
-    return float(np.sum(one * other, dtype=np.float64))
+        return BinarySample(truth, scores, weights=weights, threshold=threshold, extras=extras)
+    return SAMPLES[type_name](truth, scores, weights=weights, extras=extras)
 
 
 def label_of(labels: Sequence[str], index: int) -> str:

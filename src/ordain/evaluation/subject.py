@@ -100,8 +100,14 @@ class Subject:
         encoded: the inputs encoded, by feature name; N rows each.
         targets: by output name.
         score: the model; decisions such as calibration are part of what it answers.
-        encode: ``encode(feature name, series of raw values)``: a column of other values.
+        encode: ``encode(feature name, series of raw values, rows)``: a column of other values;
+            `rows` are the same rows of all columns, for cells that depend on others, or None.
+        background: a few encoded rows that stand for knowing nothing; kept with the bundle, so
+            that a row is explained the same way wherever it is.
         attribute: what each input adds, where the family knows it.
+        derive: computes the columns of a frame that follow from others, again; None where no column
+            does.
+        derived: names of these columns.
         set: name of the set of rows, such as `test`.
         groups: entity of each row [N] where the split keeps entities together, else None.
         row_ids: position of each row in the table that was read [N], for showing.
@@ -113,8 +119,11 @@ class Subject:
     encoded: Encoded
     targets: Mapping[str, Target]
     score: Scorer
-    encode: Callable[[str, pl.Series], EncodedColumn]
+    encode: Callable[[str, pl.Series, pl.DataFrame | None], EncodedColumn]
+    background: Encoded = field(default_factory=dict)
     attribute: Attributor | None = None
+    derive: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    derived: frozenset[str] = frozenset()
     set: str = "test"
     groups: npt.NDArray[np.int64] | None = None
     row_ids: npt.NDArray[np.int64] | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from ordain.evaluation.findings import Findings
 from ordain.evaluation.judgement import Judgement, OutputSummary, Record
 
 
@@ -40,6 +41,8 @@ class RunSummary(Record):
     """Sizes of the sets under `sizes` (rows by name), then facts of the splitter."""
     features: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Facts of each encoding by column (`Encoding.facts`)."""
+    findings: Findings = Field(default_factory=Findings)
+    """Slices, importance, errors, checks, gates on the deciding set."""
     reasons: dict[str, str] = Field(default_factory=dict)
     """Why each automatic value of the config was chosen, by dotted key."""
     config: str = ""
@@ -48,6 +51,10 @@ class RunSummary(Record):
     """What reproduces the run: fingerprints, seed, versions, machine."""
     seconds: dict[str, float] = Field(default_factory=dict)
     """Wall time by stage."""
+    bottleneck: str = ""
+    """One sentence on what took longest."""
+    cross_validation: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    """By output and metric: `mean`, `sd`, `interval` and `folds`; empty without folds."""
     rows_per_second: float | None = None
     """Rows trained on in a second."""
     warnings: tuple[str, ...] = ()
@@ -75,7 +82,8 @@ def metrics_json(summary: RunSummary) -> dict[str, Any]:
 
     ``{"metrics": {set: {output: {metric: value or null}}}, "baselines": {name: the same},
     "undefined": {set: {output: {metric: why}}}, "headline": {output: metric},
-    "intervals": {set: {output: {low, high, level, method}}}, "verdict": {output: words}}``
+    "intervals": {set: {output: {metric: {low, high, level, method}}}},
+    "verdict": {output: words}}``
     """
     outputs = summary.outputs
     baselines: dict[str, dict[str, dict[str, Judgement]]] = {}
@@ -91,7 +99,10 @@ def metrics_json(summary: RunSummary) -> dict[str, Any]:
         },
         "undefined": _by_set(own, lambda judgement: dict(judgement.undefined)),
         "intervals": _by_set(
-            own, lambda judgement: judgement.interval.to_json() if judgement.interval else {}
+            own,
+            lambda judgement: {
+                metric: interval.to_json() for metric, interval in judgement.intervals.items()
+            },
         ),
         "headline": {name: output.headline for name, output in outputs.items()},
         "verdict": {name: output.verdict for name, output in outputs.items()},

@@ -23,12 +23,16 @@ class Cell:
         value: to sort by; None where there is none.
         is_best: whether no model has a better one.
         note: what a reader may want to know, such as why there is no value.
+        low: lower end of the interval of the value; None where there is none.
+        high: upper end of it.
     """
 
     text: str
     value: float | str | None = None
     is_best: bool = False
     note: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -156,13 +160,14 @@ def _cell(judgement: Judgement, name: str, *, best: float | None) -> Cell:
     note = ""
     if value is None:
         note = f"no value: {judgement.undefined.get(name, 'not computed')}"
-    elif name == judgement.headline and judgement.interval is not None:
-        interval = judgement.interval
+    interval = None if value is None else judgement.intervals.get(name)
+    if interval is not None:
         low, high = format_value(interval.low), format_value(interval.high)
         note = f"{interval.level:.0%} interval {low} to {high}"
     # Equal as shown is equal to a reader: a tie in the fifth digit marks both.
     is_best = value is not None and format_value(value) == format_value(best)
-    return Cell(format_value(value), value, is_best, note)
+    ends = (None, None) if interval is None else (interval.low, interval.high)
+    return Cell(format_value(value), value, is_best, note, *ends)
 
 
 def _rows(count: int) -> str:

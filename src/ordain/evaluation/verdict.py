@@ -29,8 +29,8 @@ def verdict_sentence(
 ) -> str:
     """Return one or two sentences: the headline value, and how it stands to the best baseline.
 
-    The best baseline is the one that leaves the least gain. 'Better' is said only where the 95 %
-    interval of the gain leaves zero out.
+    The best baseline is the one that leaves the least gain. 'Better' is said only where the
+    interval of the gain leaves zero out and the paired test agrees.
     """
     value = judgement.metrics.get(judgement.headline)
     if value is None:
@@ -112,7 +112,10 @@ def _outcome(difference: Difference) -> str:
     if difference.verdict == "cannot tell":
         if interval is None:
             return "cannot tell, the rows do not show a difference"
-        return f"cannot tell which is better (gain {_span(difference)}, which holds zero)"
+        why = "which holds zero"
+        if not interval.low <= 0 <= interval.high:
+            why = f"yet so large a gain comes by chance with p = {difference.p_value or 0:.2g}"
+        return f"cannot tell which is better (gain {_span(difference)}, {why})"
     word = "slightly better" if difference.is_small else difference.verdict
     return f"{word} (gain {_span(difference)})"
 

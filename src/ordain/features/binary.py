@@ -14,17 +14,25 @@ of them are read: a column trained on true and false reads `1`, `yes` and `F` as
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ordain.core.errors import DataError
 from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
 from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
 from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
+from ordain.features.filling import (
+    Filling,
+    InputType,
+    check_filling,
+    fill_reader,
+    fill_values,
+    fit_filling,
+    unseen_groups,
+)
 from ordain.features.labels import (
     LabelType,
     count_labels,
@@ -36,12 +44,13 @@ from ordain.features.labels import (
     typed,
     whole_numbers,
 )
-
-TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1", "on", "positive", "pos"})
-FALSE_WORDS = frozenset({"false", "f", "no", "n", "0", "-1", "off", "negative", "neg"})
+from ordain.features.sides import TRUE_WORDS, assign_sides, name_sides, other_words
 
 _FIX = "set `missing_value_strategy`, or give one of the two values"
 _HALF = 0.5
+_TO_MODE = frozenset(
+    {"fill_with_mode", "fill_with_group_mode", "fill_with_model", "ffill", "bfill"}
+)
 
 
 class BinaryEncoding(Encoding):
@@ -59,6 +68,8 @@ class BinaryEncoding(Encoding):
     """What happens to a missing or unknown cell before `fill` applies."""
     fill: float | None = None
     """Value of a missing cell; None leaves it missing (NaN)."""
+    filling: Filling | None = None
+    """What fills a missing cell from other columns, in place of `fill`."""
     has_indicator: bool = False
     """Whether a second number says that the cell was missing."""
     threshold: float = _HALF
@@ -79,6 +90,9 @@ class BinaryFeature(Feature[BinaryEncoding]):
         "fill_with_false",
         "fill_with_mode",
         "fill_with_mean",
+        "fill_with_group_mean",
+        "fill_with_group_mode",
+        "fill_with_model",
         "ffill",
         "bfill",
         "drop_row",
@@ -87,6 +101,11 @@ class BinaryFeature(Feature[BinaryEncoding]):
     """What a missing cell becomes; `keep` leaves NaN, `auto` keeps for trees and else takes 0.5."""
     fill_value: bool | float | str | None = None
     """The value of `fill_with_const`: a number from 0 to 1, or one of the labels; null is 0.5."""
+    missing_group: str | None = None
+    """Column that names a row's group, for `fill_with_group_mean` and `fill_with_group_mode`."""
+    missing_inputs: dict[str, InputType] | None = None
+    """Columns that `fill_with_model` predicts from, with their types; null takes every other
+    declared input but texts."""
     fallback_true_label: str | None = None
     """The label that is true where the labels do not say it."""
     missing_indicator: Literal["auto", "if_missing"] | bool = "auto"
@@ -97,6 +116,11 @@ class BinaryFeature(Feature[BinaryEncoding]):
 
     Fitted = BinaryEncoding
     is_output = True
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_filling(self.missing_value_strategy, self.missing_group)
+        return self
 
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options without `auto`, with reasons."""
@@ -120,16 +144,18 @@ class BinaryFeature(Feature[BinaryEncoding]):
         settled = self.settled(update, form)
         return settled, {key: reason for key, (_, reason) in chosen.items()}
 
-    def fit(self, column: pl.Series, *, seed: int) -> BinaryEncoding:  # noqa: ARG002 - nothing is drawn
+    def fit(
+        self, column: pl.Series, *, seed: int, others: pl.DataFrame | None = None
+    ) -> BinaryEncoding:
         """Return which labels are false and true."""
         _require_readable(column)
         counts, n_missing = count_labels(column)
         by_label = dict(zip(counts["label"].to_list(), counts["count"].to_list(), strict=True))
-        values, reason = _assign(by_label, self.fallback_true_label, column.name)
-        labels = _name_sides(by_label, values, column.dtype)
+        values, reason = assign_sides(by_label, self.fallback_true_label, column.name)
+        labels = name_sides(by_label, values, column.dtype)
         # Where training saw one side only, the usual name of the other is read all the same.
         values = {labels[0].lower(): 0.0, labels[1].lower(): 1.0, **values}
-        values = {**_other_words(values), **values}
+        values = {**other_words(values), **values}
         facts: dict[str, Any] = {"n_rows": len(column), "n_missing": n_missing}
         facts |= {"negative": labels[0], "positive": labels[1], "reason": reason}
         present = sum(by_label.values())
@@ -139,7 +165,7 @@ class BinaryFeature(Feature[BinaryEncoding]):
         wants = self.missing_indicator
         has_indicator = facts["n_missing"] > 0 if wants == "if_missing" else wants is True
         strategy = self.missing_value_strategy
-        return BinaryEncoding(
+        encoding = BinaryEncoding(
             shape=Shape(kind=Kind.SCALAR, width=1 + has_indicator, role="binary"),
             facts=facts,
             labels=labels,
@@ -150,8 +176,11 @@ class BinaryFeature(Feature[BinaryEncoding]):
             has_indicator=has_indicator,
             threshold=self.threshold,
         )
+        return self._with_filling(column, encoding, others, seed=seed)
 
-    def encode(self, column: pl.Series, encoding: BinaryEncoding) -> EncodedColumn:
+    def encode(
+        self, column: pl.Series, encoding: BinaryEncoding, others: pl.DataFrame | None = None
+    ) -> EncodedColumn:
         """Return scalars [N, 1] of 0, 1 and the fill value, or [N, 2] with an indicator."""
         values = _read(column, encoding)
         if encoding.on_missing == "error" and values.null_count():
@@ -163,13 +192,19 @@ class BinaryFeature(Feature[BinaryEncoding]):
             values = values.fill_null(
                 strategy="forward" if encoding.on_missing == "ffill" else "backward"
             )
+        if encoding.filling is not None and values.null_count():
+            missing = values.is_null()
+            fills = fill_values(encoding.filling, others, missing).astype(np.float32)
+            values = values.scatter(missing.arg_true(), fills)
         if encoding.fill is not None and values.null_count():
             values = values.fill_null(encoding.fill)
         cells[:, 0] = values.to_numpy()
         return EncodedColumn(Kind.SCALAR, cells)
 
-    def row(self, encoding: BinaryEncoding) -> Callable[[object], RowValue]:
+    def row(self, encoding: BinaryEncoding) -> Callable[..., RowValue]:
         """Return the function from a value to 0, 1 or the fill value."""
+        if encoding.filling is not None:
+            return _filled_reader(encoding, fill_reader(encoding.filling))
         known = encoding.values
         fill = math.nan if encoding.fill is None else float(np.float32(encoding.fill))
         fails = encoding.on_missing == "error"
@@ -210,11 +245,18 @@ class BinaryFeature(Feature[BinaryEncoding]):
             return read_labels(column).is_null()
         return _read(column, encoding).is_null()
 
-    def inspect(self, column: pl.Series, encoding: BinaryEncoding) -> dict[str, Any]:
-        """Return counts of missing and unknown cells."""
+    def inspect(
+        self, column: pl.Series, encoding: BinaryEncoding, others: pl.DataFrame | None = None
+    ) -> dict[str, Any]:
+        """Return counts of missing and unknown cells, and of unseen groups."""
         missing = read_labels(column).is_null()
-        unseen = _read(column, encoding).is_null() & ~missing
-        return reading_facts(column, missing=missing, unseen=counted(column, unseen))
+        empty = _read(column, encoding).is_null()
+        return reading_facts(
+            column,
+            missing=missing,
+            unseen=counted(column, empty & ~missing),
+            unseen_group=unseen_groups(encoding.filling, others, empty),
+        )
 
     def decode(self, scores: Scores, encoding: BinaryEncoding, name: str) -> dict[str, pl.Series]:
         """Return prediction, its probability, and both probabilities; scores [N] are of true."""
@@ -250,15 +292,38 @@ class BinaryFeature(Feature[BinaryEncoding]):
 
         return decode
 
+    def _with_filling(
+        self,
+        column: pl.Series,
+        encoding: BinaryEncoding,
+        others: pl.DataFrame | None,
+        *,
+        seed: int,
+    ) -> BinaryEncoding:
+        if others is None or not self.reads:
+            return encoding
+        read = _read(column, encoding).cast(pl.Float64)
+        filling = fit_filling(
+            self,
+            read.fill_null(math.nan).to_numpy(),
+            others,
+            otherwise=_HALF if encoding.fill is None else encoding.fill,
+            seed=seed,
+            has_classes=True,
+        )
+        unseen = unseen_groups(filling, others, read.is_null())
+        facts = encoding.facts | ({"unseen_group": unseen} if unseen else {})
+        return encoding.model_copy(update={"filling": filling, "facts": facts})
+
     def _fill(self, values: dict[str, float], *, present: int, positive: int) -> float | None:
         strategy = self.missing_value_strategy
         if strategy == "keep" or (self.is_predicted and strategy == "drop_row"):
             return None
         if strategy == "fill_with_false":
             return 0.0
-        if strategy in {"fill_with_mode", "ffill", "bfill"}:
+        if strategy in _TO_MODE:
             return 1.0 if positive * 2 > present else 0.0
-        if strategy == "fill_with_mean":
+        if strategy in {"fill_with_mean", "fill_with_group_mean"}:
             return positive / present if present else _HALF
         return _HALF if strategy != "fill_with_const" else self._constant(values)
 
@@ -276,95 +341,20 @@ def _require_readable(column: pl.Series) -> None:
         raise wrong_kind(column, type_name="binary", fix="derive a label from it first")
 
 
-def _assign(
-    counts: dict[str, int], fallback: str | None, name: str
-) -> tuple[dict[str, float], str]:
-    """Return the value of every label, in lower case, and why."""
-    known = sorted({label.lower() for label in counts})
-    if fallback is not None:
-        true = str(read_label(fallback) or fallback).lower()
-        others = [label for label in known if label != true]
-        if len(others) > 1:
-            raise _too_many(counts, name)
-        return {**dict.fromkeys(others, 0.0), true: 1.0}, "`fallback_true_label` says which is true"
-    truths = [label in TRUE_WORDS for label in known]
-    falsities = [label in FALSE_WORDS for label in known]
-    if all(a or b for a, b in zip(truths, falsities, strict=True)):
-        words = {label: float(label in TRUE_WORDS) for label in known}
-        is_split = len(set(words.values())) == 2 or len(known) < 2  # noqa: PLR2004 - two sides
-        if is_split:
-            return words, "the labels are words for true and false"
-    if len(known) > 2:  # noqa: PLR2004 - two values
-        raise _too_many(counts, name)
-    if len(known) == 1:
-        return {known[0]: 1.0}, "there is one label only; it counts as true"
-    ordered = sorted(known, key=_sort_key)
-    return {ordered[0]: 0.0, ordered[1]: 1.0}, (
-        f"'{ordered[1]}' sorts after '{ordered[0]}'; set `fallback_true_label` to choose"
-    )
+def _filled_reader(
+    encoding: BinaryEncoding, guess: Callable[[Mapping[str, object]], float]
+) -> Callable[[object, Mapping[str, object]], RowValue]:
+    known, has_indicator = encoding.values, encoding.has_indicator
 
+    def read(value: object, row: Mapping[str, object]) -> RowValue:
+        label = read_label(value)
+        number = None if label is None else known.get(label.lower())
+        if number is not None:
+            return (number, 0.0) if has_indicator else number
+        filled = float(np.float32(guess(row)))
+        return (filled, 1.0) if has_indicator else filled
 
-def _other_words(values: dict[str, float]) -> dict[str, float]:
-    """Return all words for true and false, or none where a known label is no such word.
-
-    The same truth is written `true`, `yes` or `1` by different programs.
-    """
-    words = {**dict.fromkeys(FALSE_WORDS, 0.0), **dict.fromkeys(TRUE_WORDS, 1.0)}
-    agrees = all(words.get(label) == value for label, value in values.items())
-    return dict(sorted(words.items())) if agrees else {}
-
-
-def _sort_key(label: str) -> tuple[float, str]:
-    try:
-        return float(label), label
-    except ValueError:
-        return math.inf, label
-
-
-def _too_many(counts: dict[str, int], name: str) -> DataError:
-    shown = ", ".join(f"'{label}' ({n})" for label, n in list(counts.items())[:4])
-    return DataError(
-        f"column `{name}`: a binary column has two values, this one has {len(counts)}: {shown}"
-        f"{' ...' if len(counts) > 4 else ''}.\n  Fix: declare it `type: category`"  # noqa: PLR2004
-    )
-
-
-def _name_sides(
-    counts: dict[str, int], values: dict[str, float], dtype: pl.DataType
-) -> tuple[str, str]:
-    """Return the most frequent spelling of each side; a side never seen gets a made-up name."""
-    sides: dict[float, str] = {}
-    for label in counts:
-        sides.setdefault(values[label.lower()], label)
-    for label, value in values.items():
-        sides.setdefault(value, label)
-    if dtype == pl.Boolean or not sides:
-        return ("0", "1") if dtype.is_numeric() else ("false", "true")
-    if 0.0 not in sides:
-        sides[0.0] = _opposite(sides[1.0])
-    if 1.0 not in sides:
-        sides[1.0] = _opposite(sides[0.0])
-    return sides[0.0], sides[1.0]
-
-
-_PAIRS = (
-    ("false", "true"),
-    ("f", "t"),
-    ("no", "yes"),
-    ("n", "y"),
-    ("0", "1"),
-    ("off", "on"),
-    ("negative", "positive"),
-    ("neg", "pos"),
-)
-
-
-def _opposite(label: str) -> str:
-    for pair in _PAIRS:
-        if label.lower() in pair:
-            other = pair[0] if pair[1] == label.lower() else pair[1]
-            return other.upper() if label.isupper() else other.title() if label.istitle() else other
-    return f"not {label}"
+    return read
 
 
 def _spellings(encoding: BinaryEncoding) -> list[str]:

@@ -12,18 +12,34 @@ truth encodes as -1.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from ordain.features.category_ids import (
+    UNKNOWN,
+    CategoryEncoding,
+    bucket_of,
+    contiguous,
+    fill_nearest,
+    ids_of,
+    look_up,
+)
 from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
 from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
-from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
+from ordain.features.feature import FEATURES, Feature, Form, Scores
+from ordain.features.filling import (
+    InputType,
+    check_filling,
+    fill_reader,
+    fill_values,
+    fit_filling,
+    unseen_groups,
+)
 from ordain.features.labels import (
     LabelType,
     count_labels,
@@ -31,39 +47,15 @@ from ordain.features.labels import (
     label_type,
     read_label,
     read_labels,
-    replace,
     typed,
-    whole_numbers,
 )
+from ordain.features.nearness import nearest_label
 
-UNKNOWN = "<UNK>"
-"""Name of the bucket, as in Ludwig."""
-
+_TO_MODE = frozenset(
+    {"fill_with_mode", "fill_with_group_mode", "fill_with_model", "ffill", "bfill"}
+)
 _MISSING_FIX = "set `missing_value_strategy: keep`, or give the value"
 _UNSEEN_FIX = "set `unseen: bucket`, or train on rows that hold it"
-
-
-class CategoryEncoding(Encoding):
-    """What fitting a category found."""
-
-    type: Literal["category"] = "category"
-    """Type name."""
-    labels: tuple[str, ...]
-    """In the order of ids; an input's first is the bucket."""
-    label_type: LabelType = "string"
-    """What a predicted label is turned back into."""
-    lowercase: bool = False
-    """Whether labels are compared in lower case."""
-    buckets: int = 0
-    """Hash buckets; 0 where labels are looked up."""
-    on_missing: Literal["id", "ffill", "bfill", "error"] = "id"
-    """What happens to a missing cell before `missing_id` applies."""
-    missing_id: int = 0
-    """Id of a missing cell."""
-    on_unseen: Literal["id", "error"] = "id"
-    """What happens to a label that training did not keep."""
-    unseen_id: int = 0
-    """Id of a label that training did not keep."""
 
 
 @FEATURES.register
@@ -73,9 +65,23 @@ class CategoryFeature(Feature[CategoryEncoding]):
     type: Literal["category"] = "category"
     """Type name."""
     missing_value_strategy: Literal[
-        "auto", "keep", "fill_with_const", "fill_with_mode", "ffill", "bfill", "drop_row", "error"
+        "auto",
+        "keep",
+        "fill_with_const",
+        "fill_with_mode",
+        "fill_with_group_mode",
+        "fill_with_model",
+        "ffill",
+        "bfill",
+        "drop_row",
+        "error",
     ] = "auto"
     """What a missing cell becomes; `keep` puts it into the bucket."""
+    missing_group: str | None = None
+    """Column that names a row's group, for `fill_with_group_mode`."""
+    missing_inputs: dict[str, InputType] | None = None
+    """Columns that `fill_with_model` predicts from, with their types; null takes every other
+    declared input but texts."""
     fill_value: str = UNKNOWN
     """The label of `fill_with_const`; `<UNK>` is the bucket."""
     lowercase: bool = False
@@ -86,14 +92,21 @@ class CategoryFeature(Feature[CategoryEncoding]):
     """Training rows a label needs; below it is rare and falls into the bucket."""
     hash_buckets: int | None = Field(default=None, ge=1)
     """Number of buckets that labels are hashed into instead of being looked up."""
-    unseen: Literal["bucket", "error", "mode"] = "bucket"
-    """What a label that training did not keep becomes: the bucket, an error, or the most frequent
-    label."""
+    unseen: Literal["bucket", "error", "mode", "nearest"] = "bucket"
+    """What a label that training did not keep becomes: the bucket, an error, the most frequent
+    label, or the kept one that is spelled most alike (the bucket where none is half alike)."""
     cache_encoder_embeddings: bool = False
     """Whether a frozen encoder's output is computed once per label; read by the encoder."""
 
     Fitted = CategoryEncoding
     is_output = True
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_filling(self.missing_value_strategy, self.missing_group)
+        if self.hash_buckets and self.unseen in {"nearest", "error"}:
+            raise ValueError("`hash_buckets` knows no unseen label: leave `unseen` out")
+        return self
 
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options without `auto`, with reasons."""
@@ -109,7 +122,9 @@ class CategoryFeature(Feature[CategoryEncoding]):
             reasons["missing_value_strategy"] = reason
         return self.settled(update, form), reasons
 
-    def fit(self, column: pl.Series, *, seed: int) -> CategoryEncoding:  # noqa: ARG002 - nothing is drawn
+    def fit(
+        self, column: pl.Series, *, seed: int, others: pl.DataFrame | None = None
+    ) -> CategoryEncoding:
         """Return the labels of the training rows that are frequent enough."""
         _require_readable(column)
         counts, n_missing = count_labels(column, lowercase=self.lowercase, fill=self._fill_label())
@@ -117,19 +132,23 @@ class CategoryFeature(Feature[CategoryEncoding]):
         kept = counts.filter(pl.col("count") >= self.min_count)
         kept = kept.head(self.most_common) if self.most_common else kept
         facts |= _label_facts(counts, kept)
+        labels: tuple[str, ...] = tuple(kept["label"].to_list())
         if self.hash_buckets and not self.is_predicted:
             facts["n_buckets"] = self.hash_buckets
-            return self._encoding((), counts, column=column, facts=facts)
-        return self._encoding(tuple(kept["label"].to_list()), counts, column=column, facts=facts)
+            labels = ()
+        encoding = self._encoding(labels, counts, column=column, facts=facts)
+        return self._with_filling(column, encoding, others, seed=seed)
 
-    def encode(self, column: pl.Series, encoding: CategoryEncoding) -> EncodedColumn:
+    def encode(
+        self, column: pl.Series, encoding: CategoryEncoding, others: pl.DataFrame | None = None
+    ) -> EncodedColumn:
         """Return index int32 [N]."""
         if encoding.on_missing in {"ffill", "bfill"}:
             labels = read_labels(column, lowercase=encoding.lowercase)
             column = labels.fill_null(
                 strategy="forward" if encoding.on_missing == "ffill" else "backward"
             ).rename(column.name)
-        ids, missing = _look_up(column, encoding)
+        ids, missing = look_up(column, encoding)
         if encoding.on_missing == "error" and missing.any():
             raise unusable(column, missing, what="are missing", fix=_MISSING_FIX)
         if encoding.on_unseen == "error":
@@ -138,14 +157,22 @@ class CategoryFeature(Feature[CategoryEncoding]):
                 raise unusable(
                     column, unseen, what="are labels not seen in training", fix=_UNSEEN_FIX
                 )
+        if encoding.on_unseen == "nearest" and ids.null_count():
+            ids = fill_nearest(column, ids, encoding)
         if ids.null_count():
             ids = ids.fill_null(encoding.unseen_id)
             ids = ids.set(missing, encoding.missing_id)
-        return EncodedColumn(Kind.INDEX, _contiguous(ids))
+        if encoding.filling is not None and missing.any():
+            fills = fill_values(encoding.filling, others, missing).astype(np.int32)
+            ids = ids.cast(pl.Int32).scatter(missing.arg_true(), fills)
+        return EncodedColumn(Kind.INDEX, contiguous(ids))
 
-    def row(self, encoding: CategoryEncoding) -> Callable[[object], RowValue]:
+    def row(self, encoding: CategoryEncoding) -> Callable[..., RowValue]:
         """Return the function from a value to its id."""
-        known = _ids(encoding)
+        if encoding.filling is not None:
+            return self._filled_row(encoding, fill_reader(encoding.filling))
+        known = ids_of(encoding)
+        nearest = nearest_label(known) if encoding.on_unseen == "nearest" else None
         buckets, lowercase = encoding.buckets, encoding.lowercase
         missing_id, unseen_id = encoding.missing_id, encoding.unseen_id
         fails_missing = encoding.on_missing == "error"
@@ -159,24 +186,36 @@ class CategoryFeature(Feature[CategoryEncoding]):
                 return missing_id
             label = label.lower() if lowercase else label
             if buckets:
-                return _bucket(label, buckets)
+                return bucket_of(label, buckets)
             found = known.get(label)
             if found is None and fails_unseen:
                 raise unusable_value(
                     "category", value, what="was not seen in training", fix=_UNSEEN_FIX
                 )
+            if found is None and nearest is not None:
+                return known.get(nearest(label) or "", unseen_id)
             return unseen_id if found is None else found
 
         if buckets:
             return read_slowly
-        look_up = known.get
+        find = known.get
 
         def read(value: object) -> int:
             # A label in its plain form is found at once; all else is read first.
-            found = look_up(value) if type(value) is str else None
+            found = find(value) if type(value) is str else None
             return read_slowly(value) if found is None else found
 
         return read
+
+    def _filled_row(
+        self, encoding: CategoryEncoding, guess: Callable[[Mapping[str, object]], float]
+    ) -> Callable[[object, Mapping[str, object]], RowValue]:
+        read = self.row(encoding.model_copy(update={"filling": None}))
+
+        def cell(value: object, row: Mapping[str, object]) -> RowValue:
+            return int(guess(row)) if read_label(value) is None else read(value)
+
+        return cell
 
     @property
     def drop_needs_fit(self) -> bool:
@@ -212,11 +251,18 @@ class CategoryFeature(Feature[CategoryEncoding]):
             lost = lost & ~missing
         return lost & missing if only_missing else lost
 
-    def inspect(self, column: pl.Series, encoding: CategoryEncoding) -> dict[str, Any]:
-        """Return counts of missing and unseen cells."""
-        ids, missing = _look_up(column, encoding)
+    def inspect(
+        self, column: pl.Series, encoding: CategoryEncoding, others: pl.DataFrame | None = None
+    ) -> dict[str, Any]:
+        """Return counts of missing and unseen cells, and of unseen groups."""
+        ids, missing = look_up(column, encoding)
         unseen = ids.is_null() & ~missing
-        return reading_facts(column, missing=missing, unseen=counted(column, unseen))
+        return reading_facts(
+            column,
+            missing=missing,
+            unseen=counted(column, unseen),
+            unseen_group=unseen_groups(encoding.filling, others, missing),
+        )
 
     def decode(self, scores: Scores, encoding: CategoryEncoding, name: str) -> dict[str, pl.Series]:
         """Return prediction, its probability, and one probability a label; probabilities [N, C]."""
@@ -247,6 +293,29 @@ class CategoryFeature(Feature[CategoryEncoding]):
             }
 
         return decode
+
+    def _with_filling(
+        self,
+        column: pl.Series,
+        encoding: CategoryEncoding,
+        others: pl.DataFrame | None,
+        *,
+        seed: int,
+    ) -> CategoryEncoding:
+        if others is None or not self.reads:
+            return encoding
+        ids, missing = look_up(column, encoding)
+        filling = fit_filling(
+            self,
+            ids.cast(pl.Float64).fill_null(math.nan).to_numpy(),
+            others,
+            otherwise=float(encoding.missing_id),
+            seed=seed,
+            has_classes=True,
+        )
+        unseen = unseen_groups(filling, others, missing)
+        facts = encoding.facts | ({"unseen_group": unseen} if unseen else {})
+        return encoding.model_copy(update={"filling": filling, "facts": facts})
 
     def _fill_label(self) -> str | None:
         if self.missing_value_strategy != "fill_with_const" or self.fill_value == UNKNOWN:
@@ -279,13 +348,13 @@ class CategoryFeature(Feature[CategoryEncoding]):
             cardinality, default = len(labels), 0
         mode_id = labels.index(mode) if mode in labels else default
         if self.hash_buckets and not self.is_predicted and len(counts):
-            mode_id = _bucket(str(counts["label"][0]), self.hash_buckets)
+            mode_id = bucket_of(str(counts["label"][0]), self.hash_buckets)
         missing_id = default
-        if strategy in {"fill_with_mode", "ffill", "bfill"}:
+        if strategy in _TO_MODE:
             missing_id = mode_id
         elif (fill := self._fill_label()) is not None:
             if self.hash_buckets and not self.is_predicted:
-                missing_id = _bucket(fill, self.hash_buckets)
+                missing_id = bucket_of(fill, self.hash_buckets)
             else:
                 missing_id = labels.index(fill) if fill in labels else default
         return CategoryEncoding(
@@ -297,7 +366,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
             buckets=0 if self.is_predicted else self.hash_buckets or 0,
             on_missing=strategy if strategy in {"ffill", "bfill", "error"} else "id",
             missing_id=missing_id,
-            on_unseen="error" if self.unseen == "error" else "id",
+            on_unseen=_on_unseen(self.unseen, is_predicted=self.is_predicted),
             unseen_id=mode_id if self.unseen == "mode" else default,
         )
 
@@ -305,6 +374,13 @@ class CategoryFeature(Feature[CategoryEncoding]):
 def _require_readable(column: pl.Series) -> None:
     if not is_readable(column.dtype):
         raise wrong_kind(column, type_name="category", fix="derive a label from it first")
+
+
+def _on_unseen(unseen: str, *, is_predicted: bool) -> Literal["id", "nearest", "error"]:
+    if unseen == "error":
+        return "error"
+    # A truth is taken as it is spelled.
+    return "nearest" if unseen == "nearest" and not is_predicted else "id"
 
 
 def _label_facts(counts: pl.DataFrame, kept: pl.DataFrame) -> dict[str, Any]:
@@ -320,51 +396,3 @@ def _label_facts(counts: pl.DataFrame, kept: pl.DataFrame) -> dict[str, Any]:
             "examples": rare["label"].head(3).to_list(),
         }
     return facts
-
-
-def _ids(encoding: CategoryEncoding) -> dict[str, int]:
-    ids = {label: at for at, label in enumerate(encoding.labels)}
-    if encoding.unseen_id != -1:
-        ids.pop(UNKNOWN, None)
-    return ids
-
-
-def _bucket(label: str, buckets: int) -> int:
-    return 1 + zlib.crc32(label.encode()) % buckets
-
-
-def _look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, pl.Series]:
-    """Return ids (UInt32, null where missing or unseen) and where the label is missing."""
-    if encoding.buckets:
-        labels = read_labels(column, lowercase=encoding.lowercase)
-        known = labels.unique().drop_nulls()
-        ids = pl.Series(
-            [_bucket(label, encoding.buckets) for label in known.to_list()], dtype=pl.Int32
-        )
-        return replace(labels, known, ids), labels.is_null()
-    ids_by_label = _ids(encoding)
-    known, ids = (
-        pl.Series(ids_by_label.keys(), dtype=pl.String),
-        pl.Series(ids_by_label.values(), dtype=pl.Int32),
-    )
-    if column.dtype.is_integer():
-        whole = whole_numbers(ids_by_label)
-        keys = pl.Series(whole.keys(), dtype=pl.Int64)
-        numbers = column.cast(pl.Int64, strict=False)
-        return replace(numbers, keys, pl.Series(whole.values(), dtype=pl.Int32)), column.is_null()
-    if column.dtype != pl.String:
-        labels = read_labels(column, lowercase=encoding.lowercase)
-        return replace(labels, known, ids), labels.is_null()
-    found = replace(column, known, ids)
-    if found.null_count() == column.null_count():
-        return found, column.is_null()
-    # Labels are stored in their plain form: only cells that missed have to be read.
-    missed = found.is_null().arg_true()
-    labels = read_labels(column.gather(missed), lowercase=encoding.lowercase)
-    found = found.scatter(missed, replace(labels, known, ids))
-    missing = column.is_null().scatter(missed, labels.is_null())
-    return found, missing
-
-
-def _contiguous(ids: pl.Series) -> npt.NDArray[np.int32]:
-    return np.ascontiguousarray(ids.to_numpy(), dtype=np.int32)

@@ -83,6 +83,10 @@ class Feature(Component, Generic[E]):
     What is missing: null, NaN, a value that cannot be read as this type, and for all but text an
     empty or blank string. What a missing cell becomes is the type's `missing_value_strategy`.
 
+    A cell may depend on other columns of its row: those that `reads` names. `fit`, `encode` and
+    `inspect` then take them as `others`, a frame of the same rows that may hold more columns, and
+    the function that `row` returns takes the row itself as its second argument.
+
     Class attributes:
         Fitted: the class of its encoding, for loading.
         is_output: whether the type may be predicted.
@@ -117,12 +121,28 @@ class Feature(Component, Generic[E]):
             form: what the model asks of an input; None for an output.
         """
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the other columns that a cell depends on."""
+        strategy = getattr(self, "missing_value_strategy", None) or ""
+        if strategy.startswith("fill_with_group_"):
+            return (str(getattr(self, "missing_group")),)  # noqa: B009 - of the types that fill
+        if strategy == "fill_with_model":
+            return tuple(getattr(self, "missing_inputs", None) or ())
+        return ()
+
     @abstractmethod
-    def fit(self, column: pl.Series, *, seed: int) -> E:
+    def fit(self, column: pl.Series, *, seed: int, others: pl.DataFrame | None = None) -> E:
         """Return the encoding of training rows; `self` has been settled.
 
         Missing and unparseable cells are counted in the facts. A column that is empty, constant,
         all missing, or has one row must fit.
+
+        Args:
+            column: the training rows.
+            seed: of the run.
+            others: the same rows of the columns that `reads` names; without them a cell that
+                depends on them is fitted as where all of them are missing.
 
         Raises:
             DataError: the column cannot be of this type at all; the message names the column, the
@@ -130,18 +150,24 @@ class Feature(Component, Generic[E]):
         """
 
     @abstractmethod
-    def encode(self, column: pl.Series, encoding: E) -> EncodedColumn:
+    def encode(
+        self, column: pl.Series, encoding: E, others: pl.DataFrame | None = None
+    ) -> EncodedColumn:
         """Return the arrays of a column of any length, including zero.
+
+        `others` are the same rows of the columns that `reads` names; without them each of their
+        cells counts as missing.
 
         Raises:
             DataError: a missing or unseen value where the options say `error`.
         """
 
     @abstractmethod
-    def row(self, encoding: E) -> Callable[[object], RowValue]:
+    def row(self, encoding: E) -> Callable[..., RowValue]:
         """Return a function from one raw value (None if missing) to the numbers `encode` gives.
 
-        Equal to `encode` of a one-row column, bit for bit.
+        Equal to `encode` of a one-row column, bit for bit. Where `reads` is not empty the function
+        takes the raw row as well, a mapping by column name; a name that is not there is missing.
         """
 
     @property
@@ -186,7 +212,12 @@ class Feature(Component, Generic[E]):
         """
         return None
 
-    def inspect(self, column: pl.Series, encoding: E) -> dict[str, Any]:  # noqa: ARG002
+    def inspect(
+        self,
+        column: pl.Series,
+        encoding: E,  # noqa: ARG002 - the contract
+        others: pl.DataFrame | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Return what reading a column found: counts, with up to three examples each.
 
         ``{"n_rows": 9, "n_missing": 2, "unparsed": {"count": 1, "examples": [...]}}``; the keys

@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ordain.features.word_forms import AS_WRITTEN, WordForm, form_reader, read_form_lists
+
 Keys = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 
@@ -43,10 +45,14 @@ _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 @dataclass(frozen=True)
 class Orders:
-    """Which n-grams are made: words 1 to `words`, characters `chars` (low, high) or none."""
+    """Which n-grams are made: words 1 to `words`, characters `chars` (low, high) or none.
+
+    Both are made of the forms of words, those that are left out taken away first.
+    """
 
     words: int
     chars: tuple[int, int] | None
+    form: WordForm = AS_WRITTEN
 
 
 @dataclass(frozen=True)
@@ -102,8 +108,13 @@ def gram_reader(orders: Orders) -> Callable[[str], tuple[list[int], list[int]]]:
     def keys_of(word: str) -> tuple[int, list[int]]:
         return word_key(word), _char_keys(word, orders.chars)
 
+    form = None if orders.form.changes_nothing else form_reader(orders.form)
+
     def read(text: str) -> tuple[list[int], list[int]]:
-        found = [keys_of(word) for word in find(text.lower())]
+        cut = find(text.lower())
+        if form is not None:
+            cut = [made for word in cut if (made := form(word)) is not None]
+        found = [keys_of(word) for word in cut]
         keys = [key for key, _ in found]
         words = list(keys)
         longer = keys
@@ -122,6 +133,8 @@ def word_key(word: str) -> int:
 
 def _chunk(texts: pl.Series, orders: Orders) -> Chunk:
     found = texts.str.to_lowercase().str.extract_all(WORD)
+    if not orders.form.changes_nothing:
+        found = read_form_lists(found, orders.form)
     lengths = found.list.len().to_numpy().astype(np.int64)
     flat = found.explode(empty_as_null=False, keep_nulls=False)
     distinct = flat.unique()

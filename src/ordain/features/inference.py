@@ -211,10 +211,12 @@ def _is_counter(look: _Look) -> bool:
 def _text(look: _Look) -> Inference:
     sample = read_labels(look.profile.sample)
     sample = sample.filter(~is_nothing(sample))
-    folded = {text.strip().lower() for text, _ in look.profile.top} - {""}
+    # The commonest spelling of a label is told.
+    folded = {text.strip().lower(): text.strip() for text, _ in reversed(look.profile.top)}
+    folded.pop("", None)
     is_two = look.profile.n_distinct <= len(look.profile.top) and len(folded) == 2  # noqa: PLR2004
     if is_two:
-        first, second = sorted(folded)
+        first, second = (folded[label] for label in sorted(folded))
         return Inference("binary", f"it holds two labels, '{first}' and '{second}'", 0.9)
     if len(sample) == 0:
         return Inference("category", "it holds only words for missing", 0.3)

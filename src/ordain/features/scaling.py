@@ -8,14 +8,17 @@
 | log1p | sign(x) log(1 + abs(x)) |
 | robust | z = (x - median) / (q75 - q25), then z / sqrt(1 + (z / 3)^2), which lies in (-3, 3) |
 | quantile | piecewise linear through 1,000 quantiles to those of the normal distribution |
+| quantile_uniform | the same to those of the uniform distribution, from 0 to 1 |
 | yeo_johnson | power transform of Yeo and Johnson (2000), then zscore |
+| box_cox | power transform of Box and Cox (1964), then zscore; for numbers above 0 |
 
 A spread of zero is replaced by half the range (`iq`, `robust`); a constant column becomes 0. NaN
-stays NaN. Results are bounded by the range of 32-bit floats.
+stays NaN. Results are bounded by the range of 32-bit floats. A number that is not above 0 takes the
+place of the lowest one of training under `box_cox`. The powers are described in `powers.py`.
 
 Array and single-number paths use the same arithmetic in the same order, so they agree to the last
-bit: `log1p` and `exp` come from the platform's mathematical library in both (Polars and Python),
-never from NumPy, whose vector versions round differently.
+bit: `log`, `log1p` and `exp` come from the platform's mathematical library in both (Polars and
+Python), never from NumPy, whose vector versions round differently.
 
 Source of `robust`: Holzmueller, Grinsztajn, Steinwart (2024), arXiv 2407.04491.
 """
@@ -29,18 +32,39 @@ from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
-import polars as pl
 
 from ordain.core.component import Spec
 from ordain.features.numerals import LARGEST
+from ordain.features.powers import (
+    Floats,
+    box_cox_array,
+    box_cox_one,
+    exp_array,
+    fit_box_cox,
+    fit_yeo_johnson,
+    log1p_array,
+    unbox_cox_array,
+    unyeo_johnson_array,
+    yeo_johnson_array,
+    yeo_johnson_one,
+)
 
-Method = Literal["zscore", "minmax", "iq", "log1p", "robust", "quantile", "yeo_johnson"]
-Floats = npt.NDArray[np.float64]
+Method = Literal[
+    "zscore",
+    "minmax",
+    "iq",
+    "log1p",
+    "robust",
+    "quantile",
+    "quantile_uniform",
+    "yeo_johnson",
+    "box_cox",
+]
 
 _N_QUANTILES = 1000
 _FAR = 1e9
 _SPREAD = 3.0
+_QUANTILES = frozenset({"quantile", "quantile_uniform"})
 
 
 class Scaling(Spec):
@@ -53,24 +77,35 @@ class Scaling(Spec):
     factor: float = 1.0
     """Multiplied then; 0 for a constant column."""
     power: float = 1.0
-    """Lambda of `yeo_johnson`."""
+    """Lambda of `yeo_johnson` and `box_cox`."""
+    lowest: float = 1.0
+    """Lowest number of training, above 0, of `box_cox`."""
     knots: tuple[tuple[float, float], ...] = ()
-    """Pairs of number and normal quantile, ascending, of `quantile`."""
+    """Pairs of number and quantile of the wanted distribution, ascending."""
 
 
 def fit_scaling(values: Floats, method: Method | None) -> Scaling:
-    """Return the scale of present values [N], which hold no NaN; none at all is allowed."""
+    """Return the scale of present values [N], which hold no NaN; none at all is allowed.
+
+    Numbers that are not above 0 have no part in fitting `box_cox`.
+    """
     if method is None or method == "log1p" or len(values) == 0:
         return Scaling(method=method)
-    if method == "quantile":
-        return Scaling(method=method, knots=_fit_knots(values))
-    power = 1.0
+    if method in _QUANTILES:
+        return Scaling(method=method, knots=_fit_knots(values, is_uniform=method != "quantile"))
+    power, lowest = 1.0, 1.0
     if method == "yeo_johnson":
-        power = _fit_power(values)
-        values = _power_array(values, power)
+        power = fit_yeo_johnson(values)
+        values = yeo_johnson_array(values, power)
+    elif method == "box_cox":
+        values = values[values > 0]
+        if len(values) == 0:
+            return Scaling(method=method, factor=0.0)
+        power, lowest = fit_box_cox(values), float(values.min())
+        values = box_cox_array(values, power, lowest=lowest)
     center, spread = _center_and_spread(values, method)
     factor = 1.0 / spread if spread > 0 and math.isfinite(1.0 / spread) else 0.0
-    return Scaling(method=method, center=center, factor=factor, power=power)
+    return Scaling(method=method, center=center, factor=factor, power=power, lowest=lowest)
 
 
 def scale_array(values: Floats, scaling: Scaling) -> Floats:
@@ -79,13 +114,15 @@ def scale_array(values: Floats, scaling: Scaling) -> Floats:
     if method is None:
         return values
     if method == "log1p":
-        return np.copysign(_log1p(np.abs(values)), values)
-    if method == "quantile":
+        return np.copysign(log1p_array(np.abs(values)), values)
+    if method in _QUANTILES:
         return _interpolate_array(
             values, [k[0] for k in scaling.knots], [k[1] for k in scaling.knots]
         )
     if method == "yeo_johnson":
-        values = _power_array(values, scaling.power)
+        values = yeo_johnson_array(values, scaling.power)
+    elif method == "box_cox":
+        values = box_cox_array(values, scaling.power, lowest=scaling.lowest)
     scaled = (values - scaling.center) * scaling.factor
     if method == "robust":
         scaled = np.clip(scaled, -_FAR, _FAR)
@@ -96,25 +133,29 @@ def scale_array(values: Floats, scaling: Scaling) -> Floats:
 
 def scaler(scaling: Scaling) -> Callable[[float], float]:
     """Return the function that scales one number that is not NaN, as `scale_array` does."""
-    method, center, factor, power = scaling.method, scaling.center, scaling.factor, scaling.power
-    if method is None:
-        return float
-    if method == "log1p":
-        return lambda x: math.copysign(math.log1p(abs(x)), x)
-    if method == "quantile":
+    method, center, factor = scaling.method, scaling.center, scaling.factor
+    power, lowest = scaling.power, scaling.lowest
+    if method is None or method == "log1p":
+        return float if method is None else lambda x: math.copysign(math.log1p(abs(x)), x)
+    if method in _QUANTILES:
         return _interpolator([k[0] for k in scaling.knots], [k[1] for k in scaling.knots])
     if method == "robust":
-
-        def scale_robust(x: float) -> float:
-            z = (x - center) * factor
-            z = _FAR if z > _FAR else max(z, -_FAR)
-            third = z / _SPREAD
-            return z / math.sqrt(1.0 + third * third)
-
-        return scale_robust
+        return _robust_scaler(center, factor)
     if method == "yeo_johnson":
-        return lambda x: _bound((_power_one(x, power) - center) * factor)
+        return lambda x: _bound((yeo_johnson_one(x, power) - center) * factor)
+    if method == "box_cox":
+        return lambda x: _bound((box_cox_one(x, power, lowest=lowest) - center) * factor)
     return lambda x: _bound((x - center) * factor)
+
+
+def _robust_scaler(center: float, factor: float) -> Callable[[float], float]:
+    def scale(x: float) -> float:
+        z = (x - center) * factor
+        z = _FAR if z > _FAR else max(z, -_FAR)
+        third = z / _SPREAD
+        return z / math.sqrt(1.0 + third * third)
+
+    return scale
 
 
 def unscale_array(scores: Floats, scaling: Scaling) -> Floats:
@@ -123,8 +164,8 @@ def unscale_array(scores: Floats, scaling: Scaling) -> Floats:
     if method is None:
         return scores
     if method == "log1p":
-        return np.copysign(_exp(np.abs(scores)) - 1.0, scores)
-    if method == "quantile":
+        return np.copysign(exp_array(np.abs(scores)) - 1.0, scores)
+    if method in _QUANTILES:
         return _interpolate_array(
             scores, [k[1] for k in scaling.knots], [k[0] for k in scaling.knots]
         )
@@ -136,7 +177,9 @@ def unscale_array(scores: Floats, scaling: Scaling) -> Floats:
         values = np.where(np.isnan(scores), scores, scaling.center)
     else:
         values = scores / scaling.factor + scaling.center
-    return _unpower_array(values, scaling.power) if method == "yeo_johnson" else values
+    if method == "box_cox":
+        return unbox_cox_array(values, scaling.power)
+    return unyeo_johnson_array(values, scaling.power) if method == "yeo_johnson" else values
 
 
 def unscaler(scaling: Scaling) -> Callable[[float], float]:
@@ -155,7 +198,7 @@ def _center_and_spread(values: Floats, method: Method) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return low, 0.0
-    if method in {"zscore", "yeo_johnson"}:
+    if method in {"zscore", "yeo_johnson", "box_cox"}:
         return float(values.mean()), float(values.std())
     if method == "minmax":
         return low, high - low
@@ -168,24 +211,16 @@ def _bound(x: float) -> float:
     return LARGEST if x > LARGEST else max(x, -LARGEST)
 
 
-def _log1p(values: Floats) -> Floats:
-    return pl.Series(values).log1p().to_numpy()
-
-
-def _exp(values: Floats) -> Floats:
-    return pl.Series(values).exp().to_numpy()
-
-
-def _fit_knots(values: Floats) -> tuple[tuple[float, float], ...]:
+def _fit_knots(values: Floats, *, is_uniform: bool) -> tuple[tuple[float, float], ...]:
     n = min(_N_QUANTILES, len(values))
     # Mid-ranks, so that the ends lie at finite normal quantiles without clipping.
     ranks = (np.arange(n) + 0.5) / n
     points = np.quantile(values, np.linspace(0, 1, n))
     distinct, group = np.unique(points, return_inverse=True)
     mean_rank = np.bincount(group, weights=ranks) / np.bincount(group)
-    normal = NormalDist()
+    to_quantile = float if is_uniform else NormalDist().inv_cdf
     return tuple(
-        (float(x), normal.inv_cdf(float(p))) for x, p in zip(distinct, mean_rank, strict=True)
+        (float(x), to_quantile(float(p))) for x, p in zip(distinct, mean_rank, strict=True)
     )
 
 
@@ -213,60 +248,3 @@ def _interpolator(xs: list[float], ys: list[float]) -> Callable[[float], float]:
         return ys[at] + (x - xs[at]) * float(slopes[at])
 
     return interpolate
-
-
-def _power_one(x: float, power: float) -> float:
-    # exp(p log1p(x)) and not pow: the same two library calls as the array path.
-    p, sign, log = (power, 1.0, math.log1p(x)) if x >= 0 else (2.0 - power, -1.0, math.log1p(-x))
-    if abs(p) < 1e-6:  # noqa: PLR2004 - the limit p -> 0 is the logarithm
-        return sign * log
-    return sign * ((math.exp(min(p * log, 80.0)) - 1.0) / p)
-
-
-def _power_array(values: Floats, power: float) -> Floats:
-    positive = values >= 0
-    log = _log1p(np.abs(values))
-    p = np.where(positive, power, 2.0 - power)
-    sign = np.where(positive, 1.0, -1.0)
-    flat = np.abs(p) < 1e-6  # noqa: PLR2004 - the limit p -> 0 is the logarithm
-    curved = (_exp(np.minimum(p * log, 80.0)) - 1.0) / np.where(flat, 1.0, p)
-    result: Floats = sign * np.where(flat, log, curved)
-    return result
-
-
-def _unpower_array(values: Floats, power: float) -> Floats:
-    positive = values >= 0
-    p = np.where(positive, power, 2.0 - power)
-    sign = np.where(positive, 1.0, -1.0)
-    flat = np.abs(p) < 1e-6  # noqa: PLR2004 - the limit p -> 0 is the exponential
-    inner = np.maximum(np.abs(values) * p, -1.0 + 1e-12)
-    log = np.where(flat, np.abs(values), _log1p(inner) / np.where(flat, 1.0, p))
-    result: Floats = sign * (_exp(np.minimum(log, 88.0)) - 1.0)
-    return result
-
-
-def _fit_power(values: Floats) -> float:
-    """Return the lambda of highest likelihood by golden-section search on [-2, 4]."""
-    sample = values if len(values) <= 100_000 else np.quantile(values, np.linspace(0, 1, 100_000))  # noqa: PLR2004
-    log_sum = float(np.sum(np.sign(sample) * np.log1p(np.abs(sample))))
-
-    def loss(power: float) -> float:
-        spread = float(np.var(_power_array(sample, power)))
-        if not math.isfinite(spread) or spread <= 0:
-            return math.inf
-        return len(sample) / 2 * math.log(spread) - (power - 1) * log_sum
-
-    ratio = (math.sqrt(5) - 1) / 2
-    low, high = -2.0, 4.0
-    left, right = high - ratio * (high - low), low + ratio * (high - low)
-    loss_left, loss_right = loss(left), loss(right)
-    for _ in range(40):
-        if loss_left <= loss_right:
-            high, right, loss_right = right, left, loss_left
-            left = high - ratio * (high - low)
-            loss_left = loss(left)
-        else:
-            low, left, loss_left = left, right, loss_right
-            right = low + ratio * (high - low)
-            loss_right = loss(right)
-    return round((low + high) / 2, 6)

@@ -12,7 +12,8 @@
 | svd | trees | the words and pairs projected onto `svd_components` directions |
 | tokens | sequence models | token ids |
 
-Terms are described in `terms.py`, tokenisers in `tokens.py`. A missing text is an empty one.
+Terms are described in `terms.py`, tokenisers in `tokens.py`, stop words and stems of a language in
+`word_forms.py`. A missing text is an empty one.
 """
 
 from __future__ import annotations
@@ -23,62 +24,38 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ordain.core.randomness import generator
-from ordain.features.encoded import EncodedColumn, FloatArray, Kind, RowValue, Shape
-from ordain.features.facts import reading_facts, unusable, unusable_value, wrong_kind
-from ordain.features.feature import FEATURES, Encoding, Feature, Form
+from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
+from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
+from ordain.features.feature import FEATURES, Feature, Form
 from ordain.features.grams import Orders
 from ordain.features.labels import is_readable, read_label, read_labels
-from ordain.features.terms import Terms, fit_terms, weigh, weigher
+from ordain.features.projection import fit_components, project
+from ordain.features.terms import fit_terms, weigh
+from ordain.features.text_cells import (
+    NO_END,
+    Representation,
+    TextEncoding,
+    cell_reader,
+    is_truncated,
+    terms_of,
+    to_tokens,
+)
 from ordain.features.tokens import (
     PATTERNS,
     TokenizerName,
     count_tokens,
-    encode_by_pattern,
-    encode_pretrained,
     from_bytes,
     learn_pieces,
     load_pretrained,
-    pattern_reader,
     read_vocabulary,
     to_bytes,
 )
-
-Representation = Literal["bag", "tfidf", "svd", "tokens"]
+from ordain.features.word_forms import Language, WordForm, stemmer_version, stop_words_of
 
 _FIX = "set `missing_value_strategy: fill_with_const`, or give a text"
 _MANY_ROWS = 1_000
-
-
-class TextEncoding(Encoding):
-    """What fitting a text found."""
-
-    type: Literal["text"] = "text"
-    """Type name."""
-    representation: Representation
-    """What a text becomes."""
-    on_missing: Literal["fill", "ffill", "bfill", "error"] = "fill"
-    """What happens to a missing cell before `fill` applies."""
-    fill: str = ""
-    """Text of a missing cell."""
-    lowercase: bool = True
-    """Whether tokens are compared in lower case."""
-    tokenizer: TokenizerName = "space_punct"
-    """How tokens are cut."""
-    vocabulary: tuple[str, ...] = ()
-    """Tokens in the order of ids, where a pattern cuts them."""
-    longest: int = 256
-    """Tokens kept of a text."""
-    pad_id: int = 0
-    """Id that padding is filled with."""
-    ngram_size: int = 2
-    """Longest n-gram of words."""
-    char_ngrams: tuple[int, int] | None = None
-    """Shortest and longest n-gram of characters."""
-    buckets: int = 0
-    """Hash buckets of terms; 0 where they are looked up."""
 
 
 @FEATURES.register
@@ -100,6 +77,15 @@ class TextFeature(Feature[TextEncoding]):
     tokenizer: Literal["auto"] | TokenizerName = "auto"
     """How `tokens` are cut; `auto` is `hf_tokenizer` with a pretrained model, else
     `space_punct`."""
+    language: Language | None = None
+    """Language whose stop words are left out and whose words count as their stems."""
+    stop_words: Literal["auto"] | bool | tuple[str, ...] = "auto"
+    """Words left out: those of the language, or a list; `auto` leaves them out where there is a
+    language."""
+    stemming: Literal["auto"] | bool = "auto"
+    """Whether words count as their stems; `auto` where there is a language."""
+    strip_accents: bool = False
+    """Whether signs with and without accents count as the same."""
     pretrained_model_name_or_path: str | None = None
     """Folder or hub name of the tokeniser of `hf_tokenizer`."""
     vocab_file: str | None = None
@@ -134,6 +120,24 @@ class TextFeature(Feature[TextEncoding]):
     """Whether a frozen encoder's output is computed once per text; read by the encoder."""
 
     Fitted = TextEncoding
+    version = 2
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.language is None and (self.stemming is True or self.stop_words is True):
+            key = "stemming" if self.stemming is True else "stop_words"
+            raise ValueError(f"`{key}: true` needs `language`, such as `language: english`")
+        is_pretrained = self.pretrained_model_name_or_path or self.tokenizer == "hf_tokenizer"
+        if (is_pretrained or self.tokenizer == "bpe") and self._changes_words:
+            raise ValueError(
+                "`language`, `stop_words`, `stemming` and `strip_accents` are for whole words, "
+                "not for the pieces of `bpe` or of a pretrained tokeniser"
+            )
+        return self
+
+    @property
+    def _changes_words(self) -> bool:
+        return self.language is not None or self.strip_accents or isinstance(self.stop_words, tuple)
 
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options without `auto`, with reasons."""
@@ -147,6 +151,7 @@ class TextFeature(Feature[TextEncoding]):
             representation, why = self.representation, ""
         is_pretrained = self.pretrained_model_name_or_path is not None
         is_linear = representation == "tfidf"
+        has_language = self.language is not None
         options: dict[str, tuple[Any, str]] = {
             "representation": (representation, why),
             "missing_value_strategy": ("fill_with_const", "a missing text has no words"),
@@ -162,16 +167,27 @@ class TextFeature(Feature[TextEncoding]):
                 else "words alone are faster and nearly as good",
             ),
             "compute_idf": (True, "rare terms tell more"),
+            "stop_words": (has_language, "the language's" if has_language else "no language"),
+            "stemming": (has_language, "the language's" if has_language else "no language"),
         }
         chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
         settled = self.model_copy(update={key: option for key, (option, _) in chosen.items()})
         return settled, {key: reason for key, (_, reason) in chosen.items()}
 
-    def fit(self, column: pl.Series, *, seed: int) -> TextEncoding:
+    def fit(
+        self,
+        column: pl.Series,
+        *,
+        seed: int,
+        others: pl.DataFrame | None = None,  # noqa: ARG002 - the contract
+    ) -> TextEncoding:
         """Return vocabulary or terms of the training rows."""
         _require_readable(column)
         raw = _read(column)
         facts = reading_facts(column, missing=raw.is_null())
+        form = self._form()
+        if form.stemmer is not None:
+            facts["stemmer"] = f"PyStemmer {stemmer_version()}"
         strategy = self.missing_value_strategy
         fill = self._fill(raw)
         texts = raw.fill_null(fill)
@@ -184,6 +200,7 @@ class TextFeature(Feature[TextEncoding]):
             fill=fill,
             lowercase=self.lowercase,
             tokenizer="space_punct" if self.tokenizer == "auto" else self.tokenizer,
+            form=form,
             longest=longest,
             ngram_size=self.ngram_size,
             char_ngrams=None if self.char_ngrams == "auto" else self.char_ngrams,
@@ -193,7 +210,12 @@ class TextFeature(Feature[TextEncoding]):
             return self._fit_tokens(texts, encoding)
         return self._fit_terms(texts, encoding, seed=seed)
 
-    def encode(self, column: pl.Series, encoding: TextEncoding) -> EncodedColumn:
+    def encode(
+        self,
+        column: pl.Series,
+        encoding: TextEncoding,
+        others: pl.DataFrame | None = None,  # noqa: ARG002 - the contract
+    ) -> EncodedColumn:
         """Return tokens, a bag, or a vector [N, svd_components]."""
         texts = _read(column)
         if encoding.on_missing == "error" and texts.null_count():
@@ -204,24 +226,15 @@ class TextFeature(Feature[TextEncoding]):
             )
         texts = texts.fill_null(encoding.fill)
         if encoding.representation != "tokens":
-            bag = weigh(texts, _terms(encoding))
+            bag = weigh(texts, terms_of(encoding))
             if encoding.representation == "svd":
-                return EncodedColumn(Kind.VECTOR, _project(bag, encoding.arrays["components"]))
+                return EncodedColumn(Kind.VECTOR, project(bag, encoding.arrays["components"]))
             return bag
-        if encoding.tokenizer in PATTERNS:
-            return encode_by_pattern(
-                texts,
-                encoding.vocabulary,
-                name=encoding.tokenizer,
-                lowercase=encoding.lowercase,
-                longest=encoding.longest,
-            )
-        tokenizer = from_bytes(encoding.arrays["tokenizer"], longest=encoding.longest)
-        return encode_pretrained(texts, tokenizer)
+        return to_tokens(texts, encoding)
 
-    def row(self, encoding: TextEncoding) -> Callable[[object], RowValue]:
+    def row(self, encoding: TextEncoding) -> Callable[..., RowValue]:
         """Return the function from a value to its cell."""
-        cell = _cell_reader(encoding)
+        cell = cell_reader(encoding)
         fill, fails = encoding.fill, encoding.on_missing == "error"
 
         def read(value: object) -> RowValue:
@@ -250,10 +263,16 @@ class TextFeature(Feature[TextEncoding]):
     def inspect(
         self,
         column: pl.Series,
-        encoding: TextEncoding,  # noqa: ARG002 - the contract
+        encoding: TextEncoding,
+        others: pl.DataFrame | None = None,  # noqa: ARG002 - the contract
     ) -> dict[str, Any]:
-        """Return counts of missing cells."""
-        return reading_facts(column, missing=_read(column).is_null())
+        """Return counts of missing cells and of texts that are cut off."""
+        texts = _read(column)
+        found = reading_facts(column, missing=texts.is_null())
+        if encoding.representation == "tokens":
+            truncated = counted(column, is_truncated(texts, encoding))
+            found |= {"truncated": truncated} if truncated else {}
+        return found
 
     def _fill(self, texts: pl.Series) -> str:
         if self.missing_value_strategy in {"fill_with_mode", "ffill", "bfill"}:
@@ -270,7 +289,9 @@ class TextFeature(Feature[TextEncoding]):
 
     def _fit_tokens(self, texts: pl.Series, encoding: TextEncoding) -> TextEncoding:
         if encoding.tokenizer in PATTERNS:
-            counts = count_tokens(texts, name=encoding.tokenizer, lowercase=self.lowercase)
+            counts = count_tokens(
+                texts, name=encoding.tokenizer, lowercase=self.lowercase, form=encoding.form
+            )
             special = [self.padding_symbol, self.unknown_symbol]
             given = (
                 read_vocabulary(self.vocab_file) if self.vocab_file else counts["token"].to_list()
@@ -302,7 +323,7 @@ class TextFeature(Feature[TextEncoding]):
 
     def _with_lengths(self, texts: pl.Series, encoding: TextEncoding) -> TextEncoding:
         """Add how long texts are, and how many are cut, to the facts."""
-        untruncated = encoding.model_copy(update={"longest": 1_000_000})
+        untruncated = encoding.model_copy(update={"longest": NO_END})
         column = self.encode(texts, untruncated)
         assert column.offsets is not None, "tokens are ragged"
         lengths = np.diff(column.offsets)
@@ -312,6 +333,20 @@ class TextFeature(Feature[TextEncoding]):
             "n_truncated": int((lengths > encoding.longest).sum()),
         }
         return encoding.model_copy(update={"facts": facts})
+
+    def _form(self) -> WordForm:
+        """Return what is done to words, the stop words of the language looked up."""
+        given = self.stop_words
+        if given is True and self.language is not None:
+            stop_words = stop_words_of(self.language)
+        else:
+            words = given if isinstance(given, tuple) else ()
+            stop_words = tuple(sorted({word.lower() for word in words}))
+        return WordForm(
+            stemmer=self.language if self.stemming is True else None,
+            stop_words=stop_words,
+            without_accents=self.strip_accents,
+        )
 
     def _pretrained(self) -> str:
         if self.pretrained_model_name_or_path is None:
@@ -329,7 +364,7 @@ class TextFeature(Feature[TextEncoding]):
             min_count = 2 if len(texts) >= _MANY_ROWS else 1
         terms = fit_terms(
             texts,
-            Orders(encoding.ngram_size, encoding.char_ngrams),
+            Orders(encoding.ngram_size, encoding.char_ngrams, encoding.form),
             buckets=encoding.buckets,
             min_count=min_count,
             max_terms=self.max_terms,
@@ -339,7 +374,7 @@ class TextFeature(Feature[TextEncoding]):
         facts = encoding.facts | {"n_terms": terms.n_terms, "min_count": min_count}
         shape = Shape(kind=Kind.BAG, cardinality=max(terms.n_terms, 1))
         if encoding.representation == "svd":
-            arrays["components"] = _fit_components(
+            arrays["components"] = fit_components(
                 weigh(texts, terms), terms.n_terms, width=self.svd_components, seed=seed
             )
             shape = Shape(kind=Kind.VECTOR, width=arrays["components"].shape[1])
@@ -358,73 +393,3 @@ def _read(column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, pl.Categorical | pl.Enum):
         return column.cast(pl.String)
     return read_labels(column)
-
-
-def _terms(encoding: TextEncoding) -> Terms:
-    orders = Orders(encoding.ngram_size, encoding.char_ngrams)
-    return Terms.from_arrays(encoding.arrays, orders, encoding.buckets)
-
-
-def _cell_reader(encoding: TextEncoding) -> Callable[[str], RowValue]:
-    if encoding.representation != "tokens":
-        read_bag = weigher(_terms(encoding))
-        if encoding.representation == "svd":
-            components = encoding.arrays["components"]
-            return lambda text: _project_one(*read_bag(text), components)
-        return read_bag
-    if encoding.tokenizer in PATTERNS:
-        return pattern_reader(
-            encoding.vocabulary,
-            name=encoding.tokenizer,
-            lowercase=encoding.lowercase,
-            longest=encoding.longest,
-        )
-    tokenizer = from_bytes(encoding.arrays["tokenizer"], longest=encoding.longest)
-    return lambda text: list(tokenizer.encode(text).ids)
-
-
-def _fit_components(bag: EncodedColumn, n_terms: int, *, width: int, seed: int) -> FloatArray:
-    """Return the leading right singular vectors [n_terms, W] of the bags.
-
-    Randomised range finder with three power iterations (Halko, Martinsson, Tropp 2011,
-    arXiv 0909.4061); signs are set so that the largest entry of each is positive.
-    """
-    width = min(width, len(bag), n_terms)
-    if width == 0:
-        return np.zeros((max(n_terms, 1), 1), dtype=np.float32)
-    rows = _sparse(bag, n_terms)
-    n_probes = min(width + 10, n_terms, len(bag))
-    probes = generator(seed, "text", "svd").standard_normal((n_terms, n_probes), dtype=np.float32)
-    basis, _ = np.linalg.qr(rows @ probes)
-    for _ in range(3):
-        basis, _ = np.linalg.qr(rows.T @ basis)
-        basis, _ = np.linalg.qr(rows @ basis)
-    _, _, directions = np.linalg.svd((rows.T @ basis).T, full_matrices=False)
-    directions = directions[:width]
-    largest = np.abs(directions).argmax(axis=1)
-    signs = np.sign(directions[np.arange(width), largest])
-    result: FloatArray = np.ascontiguousarray((directions * signs[:, None]).T, dtype=np.float32)
-    return result
-
-
-def _sparse(bag: EncodedColumn, n_terms: int) -> Any:
-    from scipy.sparse import csr_array
-
-    return csr_array((bag.weights, bag.values, bag.offsets), shape=(len(bag), n_terms))
-
-
-def _project(bag: EncodedColumn, components: npt.NDArray[Any]) -> FloatArray:
-    # SciPy adds the terms of a row in order, so one row gives what it gives among others.
-    return np.ascontiguousarray(_sparse(bag, len(components)) @ components, dtype=np.float32)
-
-
-def _project_one(
-    ids: list[int], weights: list[float], components: npt.NDArray[Any]
-) -> tuple[float, ...]:
-    bag = EncodedColumn(
-        Kind.BAG,
-        np.array(ids, dtype=np.int32),
-        np.array([0, len(ids)], dtype=np.int64),
-        np.array(weights, dtype=np.float32),
-    )
-    return tuple(_project(bag, components)[0].tolist())

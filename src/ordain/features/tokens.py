@@ -30,6 +30,7 @@ import polars as pl
 from ordain.core.errors import DataError, MissingExtraError, UsageError
 from ordain.features.encoded import EncodedColumn, Kind
 from ordain.features.grams import CHUNK_ROWS, LETTER_CLASS, WORD
+from ordain.features.word_forms import WordForm, form_reader, read_form_lists
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -52,10 +53,10 @@ PATTERNS: dict[str, str] = {
 }
 
 
-def count_tokens(texts: pl.Series, *, name: str, lowercase: bool) -> pl.DataFrame:
+def count_tokens(texts: pl.Series, *, name: str, lowercase: bool, form: WordForm) -> pl.DataFrame:
     """Return `token` and `count`, most frequent first, ties by token."""
     parts = [
-        _cut(texts.slice(start, CHUNK_ROWS), name, lowercase=lowercase)
+        _cut(texts.slice(start, CHUNK_ROWS), name, lowercase=lowercase, form=form)
         .explode(empty_as_null=False, keep_nulls=False)
         .rename("token")
         .value_counts(name="count")
@@ -66,14 +67,21 @@ def count_tokens(texts: pl.Series, *, name: str, lowercase: bool) -> pl.DataFram
 
 
 def encode_by_pattern(
-    texts: pl.Series, vocabulary: Sequence[str], *, name: str, lowercase: bool, longest: int
+    texts: pl.Series,
+    vocabulary: Sequence[str],
+    *,
+    name: str,
+    lowercase: bool,
+    longest: int,
+    form: WordForm,
 ) -> EncodedColumn:
     """Return token ids of a text column without nulls; at most `longest` a row."""
     known = pl.Series(vocabulary, dtype=pl.String)
     ids = np.arange(len(known), dtype=np.int32)
     values, lengths = [np.zeros(0, dtype=np.int32)], [np.zeros(1, dtype=np.int64)]
     for start in range(0, len(texts), CHUNK_ROWS):
-        cut = _cut(texts.slice(start, CHUNK_ROWS), name, lowercase=lowercase).list.head(longest)
+        part = texts.slice(start, CHUNK_ROWS)
+        cut = _cut(part, name, lowercase=lowercase, form=form).list.head(longest)
         lengths.append(cut.list.len().to_numpy().astype(np.int64))
         flat = cut.explode(empty_as_null=False, keep_nulls=False)
         if len(flat):
@@ -83,16 +91,20 @@ def encode_by_pattern(
 
 
 def pattern_reader(
-    vocabulary: Sequence[str], *, name: str, lowercase: bool, longest: int
+    vocabulary: Sequence[str], *, name: str, lowercase: bool, longest: int, form: WordForm
 ) -> Callable[[str], list[int]]:
     """Return the function from one text to its token ids, as `encode_by_pattern` gives them."""
     spelled = re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: chr(int(found[1], 16)), PATTERNS[name])
     find = re.compile(spelled).findall
     look_up = {token: at for at, token in enumerate(vocabulary)}.get
 
+    to_form = None if form.changes_nothing else form_reader(form)
+
     def read(text: str) -> list[int]:
-        tokens = find(text.lower() if lowercase else text)[:longest]
-        return [look_up(token, 1) for token in tokens]
+        tokens = find(text.lower() if lowercase else text)
+        if to_form is not None:
+            tokens = [found for token in tokens if (found := to_form(token)) is not None]
+        return [look_up(token, 1) for token in tokens[:longest]]
 
     return read
 
@@ -188,6 +200,7 @@ def encode_pretrained(texts: pl.Series, tokenizer: Tokenizer) -> EncodedColumn:
     return column.take(where.to_numpy())
 
 
-def _cut(texts: pl.Series, name: str, *, lowercase: bool) -> pl.Series:
+def _cut(texts: pl.Series, name: str, *, lowercase: bool, form: WordForm) -> pl.Series:
     texts = texts.str.to_lowercase() if lowercase else texts
-    return texts.str.extract_all(PATTERNS[name])
+    cut = texts.str.extract_all(PATTERNS[name])
+    return cut if form.changes_nothing else read_form_lists(cut, form)

@@ -25,12 +25,18 @@ from ordain.models.attribution import Attribution
 
 @dataclass(frozen=True)
 class Input:
-    """An input column as a model sees it; `encoder` is set for neural models only."""
+    """An input column as a model sees it.
+
+    Attributes:
+        encoder: set for neural models only.
+        monotone: which way a number of the output may go as this column grows, or None.
+    """
 
     name: str
     type: str
     shape: Shape
     encoder: Component | None = None
+    monotone: Literal["increasing", "decreasing"] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class Output:
     Attributes:
         labels: class names in the order of the encoded index; for binary, (negative, positive);
             empty for a number.
-        loss, decoder: set for neural models only.
+        loss: what is minimised, where the document says it; None is the family's own.
+        decoder: set for neural models only.
         weight: of its loss among several outputs.
         class_weights: one weight a class in the order of `labels`, or empty.
         bounds: lowest and highest encoded value seen in training, for a number.
@@ -73,12 +80,23 @@ class Dataset:
     Attributes:
         inputs, outputs: by column name.
         weights: of rows [N], float32, or None for equal weights.
+        newest: position of the newest row, where the rows follow time.
     """
 
     inputs: Mapping[str, EncodedColumn]
     outputs: Mapping[str, EncodedColumn]
     n_rows: int
     weights: npt.NDArray[np.float32] | None = None
+    newest: int | None = None
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Dataset:
+        """Return the rows at these positions, in this order, as a copy."""
+        return Dataset(
+            inputs={name: column.take(rows) for name, column in self.inputs.items()},
+            outputs={name: column.take(rows) for name, column in self.outputs.items()},
+            n_rows=len(rows),
+            weights=None if self.weights is None else self.weights[rows],
+        )
 
 
 class Backend(Spec):
@@ -142,12 +160,24 @@ class FittedModel(ABC):
         A score is a float, or a sequence of C floats for a category; within 1e-6 of `predict`.
         """
 
-    def attribute(self, inputs: Mapping[str, EncodedColumn], output: str) -> Attribution | None:
+    def attribute(
+        self,
+        inputs: Mapping[str, EncodedColumn],
+        output: str,
+        *,
+        background: Mapping[str, EncodedColumn],
+    ) -> Attribution | None:
         """Return what each input adds to an output's score; None where the family has no way.
 
         The rows are independent. Sampled Shapley values stand in where it is None.
+
+        Args:
+            inputs: N rows to explain.
+            output: name of the output.
+            background: a few rows whose mean stands for knowing nothing; families whose own
+                method has another base leave it alone.
         """
-        del inputs, output
+        del inputs, output, background
         return None
 
     @abstractmethod
@@ -160,11 +190,15 @@ class Family(Component):
 
     Class attributes:
         Trainer: the spec that the `trainer` block is read with.
-        encoders: whether input features may have an `encoder` (neural models).
+        has_encoders: whether input features may have an `encoder` (neural models).
+        outputs: column types it can predict.
+        has_monotone: whether inputs may have `monotone`.
     """
 
     Trainer: ClassVar[type[Spec]]
     has_encoders: ClassVar[bool] = False
+    outputs: ClassVar[frozenset[str]] = frozenset({"number", "binary", "category"})
+    has_monotone: ClassVar[bool] = False
 
     @abstractmethod
     def form(self, type_name: str, encoder: Component | None) -> Form:
@@ -173,6 +207,30 @@ class Family(Component):
     def takes(self, type_name: str) -> bool:  # noqa: ARG002
         """Return whether input columns of a feature type are of use; others are not encoded."""
         return True
+
+    def losses(self, type_name: str) -> Mapping[str, frozenset[str] | None]:  # noqa: ARG002
+        """Return the losses it can minimise for an output of a column type, by type name.
+
+        Each comes with the keys of the loss that are followed, None for all; a document that says
+        anything else is refused.
+        """
+        return {}
+
+    def target_options(
+        self,
+        type_name: str,  # noqa: ARG002
+        loss: Component | None,  # noqa: ARG002
+        trainer: Spec,  # noqa: ARG002
+    ) -> dict[str, tuple[Any, str]]:
+        """Return options of an output that a loss or the trainer asks for, each with the reason.
+
+        They stand in for what the user left out and never replace what was written.
+        """
+        return {}
+
+    def note(self, trainer: Spec) -> str:  # noqa: ARG002
+        """Return what must be known of a bundle before it is made; empty where there is nothing."""
+        return ""
 
     def choose_encoder(self, type_name: str, shape: Shape) -> tuple[Component, str]:
         """Return the encoder of an input that was left to the family, and why.

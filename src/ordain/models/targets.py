@@ -1,13 +1,18 @@
-"""What an output asks of a model, whatever the family: truth, classes, weights, constant cases."""
+"""What an output asks of a model, whatever the family: truth, classes, weights, constant cases.
+
+Also which truths a loss can judge, and in which unit it needs them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ordain.core.errors import TrainingError
+from ordain.core.component import Component
+from ordain.core.errors import DataError, TrainingError
 from ordain.features.feature import Scores
 from ordain.models.family import Dataset, Output
 
@@ -72,6 +77,46 @@ class Target:
         scores = np.full(classes, doubt / (classes - 1))
         scores[int(self.truth[0])] = 1 - doubt
         return scores
+
+
+def check_domain(output: Output, target: Target, *, what: str = "training") -> None:
+    """Refuse truths that the loss of an output cannot judge.
+
+    Raises:
+        DataError: with the column, how many rows, and up to three of them.
+    """
+    domain = getattr(output.loss, "domain", "any")
+    if output.loss is None or domain == "any":
+        return
+    truth = target.truth
+    bad = np.flatnonzero(truth < 0 if domain == "not_negative" else truth <= 0)
+    if not len(bad):
+        return
+    shown = ", ".join(f"{truth[row]:g} in {what} row {row + 1:,}" for row in bad[:3])
+    asked = "0 or more" if domain == "not_negative" else "above 0"
+    raise DataError(
+        f"`{output.name}` has {len(bad):,} of {len(truth):,} {what} rows that the loss "
+        f"'{output.loss.type}' cannot judge: {shown}\n"
+        f"  Possible: targets of {asked}\n"
+        "  Fix: leave those rows out with `data.where`, or use `loss: mean_squared_error`"
+    )
+
+
+def unit_options(loss: Component | None) -> dict[str, tuple[Any, str]]:
+    """Return the options of a number that its loss needs; see `Family.target_options`."""
+    if not getattr(loss, "is_in_unit", False):
+        return {}
+    assert loss is not None, "None needs nothing"
+    return {"normalization": (None, f"the loss '{loss.type}' judges the target in its own unit")}
+
+
+def log_losses(type_name: str) -> dict[str, frozenset[str] | None]:
+    """Return the log loss of a class type, with the keys that any family follows: class weights."""
+    if type_name == "binary":
+        return {"binary_weighted_cross_entropy": frozenset({"positive_class_weight"})}
+    return (
+        {"softmax_cross_entropy": frozenset({"class_weights"})} if type_name == "category" else {}
+    )
 
 
 def spread(scores: Floats, n_rows: int, *, is_category: bool) -> Scores:

@@ -13,11 +13,13 @@ from typing import Any
 from ordain.config import Config
 from ordain.config.bind import Bound, settle
 from ordain.config.document import Document
+from ordain.core.component import Spec
 from ordain.core.hashing import digest_json
 from ordain.features.feature import Feature
+from ordain.models.family import FAMILIES, Family
 from ordain.pipeline.cache import Request
 from ordain.pipeline.inputs import Rows
-from ordain.pipeline.requests import encode_request, split_request
+from ordain.pipeline.requests import FOLDING_KEYS, encode_request, split_request
 from ordain.pipeline.variant import fit_request
 
 MODEL = "model"
@@ -57,9 +59,22 @@ class Blueprint:
                 "fit": {name: request.key for name, request in self.fit.items()},
                 "evaluation": self.document.evaluation.model_dump(mode="json"),
                 "name": self.document.name,
+                "limits": self._limits,
+                "folds": {
+                    name: getattr(self.document.preprocessing.split, name, None)
+                    for name in sorted(FOLDING_KEYS)
+                },
                 "version": RUN_VERSION,
             }
         )
+
+    @property
+    def _limits(self) -> dict[str, float | None]:
+        """Return the seconds that may end learning early, which are no part of a fit's key."""
+        return {
+            "run": self.document.budget.limit_seconds,
+            "fit": getattr(self.document.trainer, "time_budget_seconds", None),
+        }
 
 
 def draw(config: Config, bound: Bound, rows: Rows) -> Blueprint:
@@ -98,36 +113,64 @@ def draw(config: Config, bound: Bound, rows: Rows) -> Blueprint:
 
 def baseline_documents(document: Document) -> dict[str, Document]:
     """Return the documents of the baselines beside a model, settled for their own families."""
-    wanted = document.evaluation.baselines
-    if wanted is False:
+    suite = _suite(document)
+    if not suite:
         return {}
-    from ordain.models.families.baseline import baseline_suite
-
-    suite = baseline_suite(tuple(output.type for output in document.output_features))
+    # What all of them answer is told by the encodings of the model's outputs.
+    targets = settle(document)[0].output_features
     documents = {}
     for name, family, trainer in suite:
-        if (
-            wanted is not True and name not in wanted
-        ) or family.type == document.model_type.type == "linear":
-            continue
         plain = document.model_copy(
             update={
                 "model_type": family,
                 "trainer": trainer,
                 "combiner": None,
+                # They answer what the rows say: balanced ones would be easy to beat.
+                "preprocessing": document.preprocessing.model_copy(
+                    update={"oversample_minority": None, "undersample_majority": None}
+                ),
                 "input_features": tuple(
-                    feature.model_copy(update={"encoder": None})
+                    feature.model_copy(update={"encoder": None, "monotone": None})
                     for feature in document.inputs
                     if family.takes(feature.type)
                 ),
                 "output_features": tuple(
-                    feature.model_copy(update={"decoder": None, "loss": None})
-                    for feature in document.output_features
+                    feature.model_copy(
+                        update={"decoder": None, "loss": None, "class_weights": None}
+                    )
+                    for feature in targets
                 ),
             }
         )
         documents[name] = settle(plain)[0]
     return documents
+
+
+def _suite(document: Document) -> list[tuple[str, Family, Spec]]:
+    """Return name, family and trainer of each baseline: the usual ones, and those asked for.
+
+    Boosted trees stand beside a network of tables, whose training they are small against; a text
+    would cost them more than they tell.
+    """
+    from ordain.models.families.baseline import baseline_suite
+
+    evaluation, own = document.evaluation, document.model_type.type
+    usual = baseline_suite(
+        tuple(output.type for output in document.output_features),
+        is_in_time=document.preprocessing.split.type == "datetime",
+    )
+    named = evaluation.named_baselines
+    is_table = all(feature.type != "text" for feature in document.inputs)
+    if own == "neural" and is_table and evaluation.baselines is True:
+        named = (*named, "gbm")
+    known = {name for name, _, _ in usual}
+    extra = [name for name in dict.fromkeys(named) if name not in known and FAMILIES.has(name)]
+    others = [(name, FAMILIES.build(name), FAMILIES.get(name).Trainer()) for name in extra]
+    return [
+        (name, family, trainer)
+        for name, family, trainer in (*usual, *others)
+        if (evaluation.baselines is True or name in named) and not family.type == own != "baseline"
+    ]
 
 
 def _drops_rows(feature: Feature[Any]) -> bool:

@@ -119,6 +119,11 @@ class Cache:
         self._newest_of(request.stage)[request.subject, request.scope] = manifest
         return Artefact(request, folder, False, reason, time.perf_counter() - started)
 
+    def seconds(self, request: Request) -> float | None:
+        """Return how long a finished artefact took to make; None where it is not there."""
+        path = self._folder(request) / MANIFEST
+        return float(read_json(path)["seconds"]) if path.exists() else None
+
     def why_missing(self, request: Request) -> str:
         """Return which parts differ from the newest artefact of the same subject and scope."""
         newest = self._newest_of(request.stage).get((request.subject, request.scope))

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from ordain.config.budget import Budget
 from ordain.core.diagnostics import Diagnostic
 from ordain.core.events import Events
 from ordain.data.problems import describe_problem, is_expected
-from ordain.data.splitter import TRAIN
+from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.data.table import ReadReport
 from ordain.evaluation.judgement import OutputSummary
 from ordain.models.family import FittedModel
 from ordain.pipeline.variant import Prepared
 
 UNREAD_CELLS = "W507"
+FEW_ROWS = 30
+"""Rows that judge, below which a verdict says next to nothing."""
+LEAKING_ROWS, LEAKING_SHARE = 5, 0.01
+"""Rows of a set that stand in training too, and their share of it, from which on they count."""
+NATURALLY_EQUAL = 0.5
+"""Share of distinct training rows below which equal rows are the nature of the data, not a leak."""
 TOO_GOOD = 0.995
 """Headline metric of a single column from which on it is suspected of knowing the answer."""
 
@@ -71,8 +79,93 @@ def warn_of_training_rows(prepared: Prepared, events: Events) -> None:
         )
 
 
+def warn_of_few_rows(sizes: Mapping[str, int], events: Events) -> None:
+    """Warn where so few rows judge that a verdict says next to nothing."""
+    name = next((name for name in (TEST, VALIDATION, TRAIN) if sizes.get(name)), None)
+    n_rows = sizes.get(name, 0) if name is not None else 0
+    if n_rows >= FEW_ROWS:
+        return
+    rows = "1 row judges" if n_rows == 1 else f"{n_rows} rows judge"
+    points = 100 / max(n_rows, 1)
+    where = "the rows it has learned from" if name == TRAIN else f"`{name}`"
+    events.warn(
+        "W610",
+        f"only {rows} this model, of {where}: one row more right or wrong moves its accuracy by "
+        f"{points:.0f} points, so its metrics say little of other rows; give more rows, or judge "
+        "by `preprocessing: {split: {k_fold: 5}}`",
+    )
+
+
+def warn_of_budget(
+    fitted: FittedModel, left_out: Sequence[str], budget: Budget, events: Events
+) -> None:
+    """Warn that learning ended because time or money was spent, and of what was left out."""
+    limit = budget.limit_seconds
+    if limit is None:
+        return
+    said = f"the budget of {limit:,g} s"
+    if budget.cost is not None and limit != budget.seconds:
+        said = f"the budget of {budget.cost:g} ({limit:,.4g} s)"
+    if fitted.facts.get("stop_reason") == "time_budget":
+        events.warn(
+            "W609",
+            f"learning ended early, because {said} was spent; the model is the best so far, and "
+            "the same config may end elsewhere on another day",
+        )
+    if left_out:
+        names = ", ".join(f"`{name}`" for name in left_out)
+        events.warn("W609", f"{names} is not compared with, because {said} was spent")
+
+
 def _label(labels: tuple[str, ...], values: np.ndarray) -> str:
     return labels[int(values.reshape(-1)[0])]
+
+
+def warn_of_split(
+    report: Mapping[str, Any], events: Events, *, target: str, by: Iterable[str] = ()
+) -> None:
+    """Warn of rows that stand in training and in another set, and of sets unlike training.
+
+    Args:
+        report: of `split_report`.
+        events: hear of it.
+        target: column whose value may differ between equal rows.
+        by: columns the split goes by, whose drift is what was asked for.
+    """
+    duplicates = report.get("duplicates", {"sets": {}, "distinct_in_train": 0.0})
+    for name, found in duplicates["sets"].items():
+        is_many = found["rows"] >= LEAKING_ROWS and found["share"] >= LEAKING_SHARE
+        if is_many and duplicates["distinct_in_train"] >= NATURALLY_EQUAL:
+            events.warn("W611", _repeated(name, found, target))
+    for name, found in report.get("drift", {}).items():
+        worst = [one for one in found["worst"] if one["column"] not in set(by)]
+        if worst:
+            n_over = found["n_over"] - (len(found["worst"]) - len(worst))
+            events.warn("W612", _unlike(name, worst, n_over, found["n_columns"]))
+
+
+def _repeated(name: str, found: Mapping[str, Any], target: str) -> str:
+    example, other = found["example"], found.get("other_target", 0)
+    return (
+        f"{found['rows']:,} rows of {name} ({found['share']:.1%}) have the inputs of a training row"
+        f" (row {example['row']:,} is row {example['training_row']:,} again"
+        + (f"; {other:,} of them with another `{target}`" if other else "")
+        + f"), so that {name} judges what was learned by heart. Fix: leave repeated rows out of "
+        "the data, or keep them in one set with a `group` split"
+    )
+
+
+def _unlike(name: str, worst: Sequence[Mapping[str, Any]], n_over: int, n_columns: int) -> str:
+    shown = ", ".join(
+        f"`{one['column']}` ({one['measure'].replace('_', ' ')} {one['value']:.2f}, by chance at "
+        f"most {one['limit']:.2f})"
+        for one in worst[:3]
+    )
+    more = f" and {n_over - 3} more" if n_over > 3 else ""  # noqa: PLR2004
+    return (
+        f"{name} is unlike training in {n_over} of {n_columns} columns: {shown}{more}. Its metrics "
+        "speak of such rows; if they are to speak of all, take another `preprocessing.split`"
+    )
 
 
 def warn_of_leaks(

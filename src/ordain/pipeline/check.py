@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from ordain.config import Config
-from ordain.config import check as check_config
-from ordain.config.check import with_columns
+from ordain.config.check import with_data
 from ordain.config.config import in_order
 from ordain.core.diagnostics import Diagnostic, Place
-from ordain.core.errors import ConfigError, DataError
+from ordain.core.errors import ConfigError, DataError, StoreError
 from ordain.core.events import Events
 from ordain.data.profile import ColumnProfile
 from ordain.data.table import ReadReport
@@ -20,46 +20,64 @@ from ordain.pipeline.cache import Cache
 from ordain.pipeline.cautions import reading_warnings
 from ordain.pipeline.inputs import Given, read_rows
 from ordain.pipeline.stages import Stages
-from ordain.store.home import home
+from ordain.store.home import home, prepare_home
 
 _SOURCE = ("data", "source")
 
 
-def check(config: Any, data: Any = None, *, overrides: Sequence[str] = ()) -> list[Diagnostic]:
+def check(
+    config: Any,
+    data: Any = None,
+    *,
+    overrides: Sequence[str] = (),
+    environment: str | None = None,
+) -> list[Diagnostic]:
     """Return every fault and warning of a config, in file order; never raises for a wrong one.
 
-    Columns and values are checked too where `data` is given or the config names its source.
+    Columns and values are checked too where `data` is given or the config names its source, in
+    the environment that is chosen; the document is checked in all of them.
     """
     faults: list[Diagnostic] = []
     try:
         if isinstance(config, Config):
             loaded = config
         else:
-            draft, loaded = Config.attempt(config, overrides=overrides, env=None)
-            faults = draft.faults
+            draft, loaded = Config.attempt(
+                config, overrides=overrides, environment=environment, env=None
+            )
+            faults = [*draft.faults, *draft.elsewhere]
     except ConfigError as error:
         return list(error.diagnostics)
     looked, unread = None, []
     try:
-        looked = rows_of(loaded, data)
+        is_open = data is None and any(found.path[:2] == _SOURCE for found in faults)
+        looked = None if is_open else rows_of(loaded, data)
     except ConfigError as error:
         unread = list(error.diagnostics)
     except DataError as error:
         unread = [_unread(error, loaded, data)]
     profiles = looked.profiles if looked else None
-    found = with_columns(faults, loaded, profiles) if faults else check_config(loaded, profiles)
+    found = with_data(faults, loaded, profiles)
     told = reading_warnings(looked.report, found) if looked else []
     return in_order([*found, *unread, *(_told(message, loaded, data) for message in told)])
 
 
 def render(
-    config: Any, data: Any = None, *, overrides: Sequence[str] = ()
+    config: Any,
+    data: Any = None,
+    *,
+    overrides: Sequence[str] = (),
+    environment: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, str], str]:
     """Return the filled config as data, the reasons of inferred values, and the YAML text."""
     from ordain.config.bind import bind
     from ordain.config.render import render as to_text
 
-    loaded = config if isinstance(config, Config) else Config.load(config, overrides=overrides)
+    loaded = (
+        config
+        if isinstance(config, Config)
+        else Config.load(config, overrides=overrides, environment=environment)
+    )
     profiles = profiles_of(loaded, data)
     if profiles is None:
         return loaded.to_dict(), {}, to_text(loaded)
@@ -91,7 +109,18 @@ def rows_of(config: Config, data: Any) -> Looked | None:
     declared = config.document.data
     if data is None and declared.source is None and declared.training_set is None:
         return None
-    stages = Stages(Cache(home() / "cache"), Events())
+    try:
+        folder = home()
+        prepare_home(folder)
+        return _look(config, data, folder / "cache")
+    except StoreError:
+        # Checking leaves nothing behind that anybody needs: it must work where nothing is writable.
+        with tempfile.TemporaryDirectory(prefix="ordain-check-") as temporary:
+            return _look(config, data, Path(temporary))
+
+
+def _look(config: Config, data: Any, cache: Path) -> Looked:
+    stages = Stages(Cache(cache), Events())
     rows = read_rows(stages, config, Given(data))
     profiles = stages.profile(rows.profiled, rows.table.schema.names())
     return Looked(profiles, rows.table.report)

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ordain.core.files import read_json
+from ordain.data.source import Source
 from ordain.evaluation.judgement import require_rows
 from ordain.pipeline.cautions import reading_warnings
+from ordain.pipeline.inputs import as_rows, expressions_of
+from ordain.pipeline.requests import read_request
 from ordain.store.judge import judge_frame
 from ordain.store.model import Model, load
+
+FAMILIAR = (
+    "these are the rows this model was made with, and most of them taught it: this says nothing of "
+    "other rows; its metrics on rows it has not learned from are those of the run"
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,8 @@ def evaluate(bundle: str | Model, data: Any) -> Judged:
     from ordain.data import open_source, read_table
 
     model = bundle if isinstance(bundle, Model) else load(bundle)
-    table = read_table(open_source(data))
+    source = open_source(as_rows(data))
+    table = read_table(source)
     model.require(table.schema.names(), with_targets=True)
     columns = [*model.input_columns, *(f.column for f in model.document.output_features)]
     present = [
@@ -54,5 +64,21 @@ def evaluate(bundle: str | Model, data: Any) -> Judged:
         metrics={name: dict(judgement.metrics) for name, judgement in judgements.items()},
         judgements=judgements,
         rows=rows.height,
-        warnings=(*reading_warnings(table.report), *model.unusual(rows), *notes),
+        warnings=(
+            *_familiar(model, source),
+            *reading_warnings(table.report),
+            *model.unusual(rows),
+            *notes,
+        ),
     )
+
+
+def _familiar(model: Model, source: Source) -> list[str]:
+    """Return a warning where the rows are those that the model was made with."""
+    if model.path is None:
+        return []
+    document = model.document
+    request = read_request(source.fingerprint(), expressions_of(document), seed=document.seed)
+    if request.key != read_json(model.path / "lock.json")["data"]["fingerprint"]:
+        return []
+    return [FAMILIAR]

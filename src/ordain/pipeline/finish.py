@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ordain.core.files import atomic_folder, read_json, write_json, write_text
 from ordain.data.locations import redact
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.evaluation.card import model_card
+from ordain.evaluation.findings import conclude
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.report import write_report
 from ordain.evaluation.summary import RunSummary, metrics_json
@@ -23,18 +23,20 @@ from ordain.features.store import save_encodings
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
 from ordain.pipeline.cautions import warn_of_leaks
+from ordain.pipeline.clock import Energy, account, bottleneck
+from ordain.pipeline.fold_summary import CrossValidation
+from ordain.pipeline.judging import figures_of, judge_training, study_training
 from ordain.pipeline.result import Result
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.variant import Prepared, score
+from ordain.pipeline.variant import Prepared
 from ordain.store import bundle
+from ordain.store.decisions import save_decisions
 from ordain.store.golden import N_ROWS as N_GOLDEN
 from ordain.store.golden import write_golden
-from ordain.store.judge import judge_sets
 from ordain.store.model import Model
 from ordain.store.problem import labels_of
 from ordain.store.runs import FINISHED, INTERRUPTED, Run
 
-TRAIN_ROWS_JUDGED = 20_000
 ROW = "__row__"
 
 
@@ -45,25 +47,33 @@ def finish(
     *,
     prepared: Mapping[str, Prepared],
     fitted: Mapping[str, FittedModel],
-    folds: Mapping[str, Any],
+    folds: CrossValidation | None,
     warnings: list[str],
-    started: float,
+    energy: Energy,
 ) -> Result:
     """Judge, write, seal; return the result."""
     main = prepared[MODEL]
+    declared = main.document.evaluation
     with stages.timed("evaluate"):
-        judged = _judge(blueprint, prepared, fitted)
+        judgement = judge_training(blueprint, prepared, fitted)
+    judged = _with_folds(judgement.outputs, folds)
+    for note in judgement.notes:
+        stages.events.warn("W613", note)
     warn_of_leaks(judged, fitted.get("per_group"), stages.events)
     reasons = {**blueprint.reasons, **main.reasons}
     golden = _golden_rows(blueprint, main)
     model = Model(
         _portable(main.document),
-        main.encodings,
+        judgement.encodings,
         fitted=fitted[MODEL],
         input_schema={
             name: golden.schema[name] for name in _source_columns(main.document, golden.schema)
         },
+        decisions=judgement.decisions,
     )
+    with stages.timed("study"):
+        findings = study_training(blueprint, prepared, judgement, model=model, golden=golden)
+    facts = fitted[MODEL].facts
     rate = _rows_per_second(main, fitted[MODEL], stages.learning.get(MODEL, 0.0))
     summary = RunSummary(
         name=main.document.name,
@@ -72,39 +82,49 @@ def finish(
         outputs=judged,
         inputs={feature.name: feature.type for feature in main.document.inputs},
         history=tuple(fitted[MODEL].history),
-        model=fitted[MODEL].facts,
+        model=_told_facts(facts),
         read=blueprint.rows.table.report.to_json(),
         split={"sizes": dict(main.split.sizes), **main.split.report},
         features={name: encoding.facts for name, encoding in main.encodings.items()},
+        findings=findings,
         reasons=reasons,
         config=render_document(_shown(main.document), reasons, origin=blueprint.config),
         lock=read_json(run.folder / "lock.json"),
         seconds={name: round(value, 3) for name, value in stages.seconds.items()},
+        bottleneck=bottleneck(stages.seconds, facts.get("time_shares")),
+        cross_validation=dict(folds.metrics) if folds is not None else {},
         rows_per_second=rate,
         warnings=tuple(warnings),
     )
     machine_form = metrics_json(summary)
-    if folds:
-        machine_form["cross_validation"] = folds
+    if folds is not None:
+        machine_form |= folds.to_json()
     metrics, baselines = machine_form["metrics"], machine_form["baselines"]
     write_text(run.folder / "config.yaml", summary.config)
     write_json(run.folder / "metrics.json", machine_form)
     with stages.timed("bundle"):
         _write_bundle(run.bundle, model, summary, machine_form, golden=golden)
     model.path = run.bundle
+    findings = conclude(findings, declared, judged, figures=figures_of(model, golden))
+    summary = summary.model_copy(update={"findings": findings})
+    write_json(run.folder / "findings.json", findings.to_json())
     with stages.timed("report"):
         write_report(summary, run.folder / "report.html")
     seconds = {name: round(value, 4) for name, value in stages.seconds.items()}
     verdict = summary.verdict
+    cost = main.document.budget.cost_of(stages.clock.elapsed)
+    came_to = account(stages.clock.elapsed, cost=cost, joules=energy.joules())
     run.update(
+        process=None,
         state=INTERRUPTED if stages.stop.is_set() else FINISHED,
         model=summary.family,
         seconds=seconds,
-        seconds_total=round(time.perf_counter() - started, 3),
+        seconds_total=came_to["seconds"],
+        account=came_to,
         rows_per_second=rate,
         warnings=list(summary.all_warnings),
         verdict=verdict,
-        facts=fitted[MODEL].facts,
+        facts=facts,
     )
     return Result(
         run=run,
@@ -114,34 +134,30 @@ def finish(
         rows_per_second=rate,
         warnings=summary.all_warnings,
         verdict=verdict,
-        facts=fitted[MODEL].facts,
+        facts=facts,
+        account=came_to,
+        gates=findings.gates,
     )
 
 
-def _judge(
-    blueprint: Blueprint, prepared: Mapping[str, Prepared], fitted: Mapping[str, FittedModel]
+def _told_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model found, as people read it, without what differs between equal runs."""
+    told = {key: fact for key, fact in facts.items() if key != "time_shares"}
+    if told.get("early_stop") == -1:
+        told["early_stop"] = "never"
+    return told
+
+
+def _with_folds(
+    judged: Mapping[str, OutputSummary], folds: CrossValidation | None
 ) -> dict[str, OutputSummary]:
-    main = prepared[MODEL]
-    limits = dict.fromkeys(main.split.sizes) | {TRAIN: TRAIN_ROWS_JUDGED}
-    names = sorted(main.split.sizes, key=_judging_order)
-    table = blueprint.rows.table
-    truth = {name: main.truth(table, name, limit=limits[name]) for name in names}
-    scores = {
-        variant: {name: score(prepared[variant], model, name, limit=limits[name]) for name in names}
-        for variant, model in fitted.items()
+    """Return the judgement with what the folds say at the end of each verdict."""
+    if folds is None:
+        return dict(judged)
+    return {
+        name: output.model_copy(update={"verdict": f"{output.verdict} {folds.verdict[name]}"})
+        for name, output in judged.items()
     }
-    return judge_sets(
-        main.document,
-        main.encodings,
-        truth=truth,
-        scores=scores[MODEL],
-        baselines={name: by_set for name, by_set in scores.items() if name != MODEL},
-    )
-
-
-def _judging_order(name: str) -> int:
-    known = (TEST, VALIDATION)
-    return known.index(name) if name in known else 2 + (name == TRAIN)
 
 
 def _shown(document: Document) -> Document:
@@ -183,6 +199,7 @@ def _write_bundle(
     with atomic_folder(folder) as temporary:
         write_text(temporary / "config.yaml", render_document(model.document, {}))
         save_encodings(temporary, model.encodings)
+        save_decisions(temporary, model.decisions)
         model.fitted.save(temporary / "model")
         write_json(temporary / "signature.json", _signature(model, golden))
         write_json(temporary / "lock.json", summary.lock)
@@ -198,6 +215,7 @@ def _source_columns(document: Document, schema: pl.Schema) -> list[str]:
 
     known = dict(schema)
     needed = {f.column for f in document.inputs}
+    needed.update(name for f in document.inputs for name in f.preprocessing.reads)
     for name, expression in document.data.columns.items():
         needed.update(expression_columns(expression, known))
         known[name] = pl.Null()

@@ -18,6 +18,7 @@ from ordain.data.source import Source
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.data.table import Table
 from ordain.pipeline.stages import Stages
+from ordain.store.frames import to_polars
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,27 @@ def open_sources(config: Config, given: Given) -> dict[str, Source]:
                 "  Fix: give the rows again with --dataset, or read the url from `${VARIABLE}`"
             )
     return {
-        name: open_source(reference, root=None if _is_given(reference, given) else config.folder)
+        name: open_source(as_rows(reference))
+        if _is_given(reference, given)
+        else open_source(reference, root=config.folder)
         for name, reference in references.items()
     }
+
+
+def as_rows(given: Any) -> Any:
+    """Return what a caller gave as rows; columns by name, or a list of mappings, as a frame.
+
+    A mapping with a `type` that is text is a source with its options.
+
+    Raises:
+        DataError: columns of unlike length, or values that no column can hold.
+    """
+    is_source = isinstance(given, Mapping) and isinstance(given.get("type"), str)
+    if is_source or not isinstance(given, Mapping | list):
+        return given
+    if isinstance(given, list) and not all(isinstance(row, Mapping) for row in given):
+        return given
+    return to_polars(given)[0]
 
 
 def expressions_of(document: Document) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ordain.core.diagnostics import nearest
 from ordain.core.errors import UsageError
 from ordain.core.files import atomic_file
 from ordain.pipeline.cautions import reading_warnings
+from ordain.pipeline.inputs import as_rows
 from ordain.store.model import Model, load
 from ordain.store.unusual import Unusual
 
@@ -63,7 +64,7 @@ def predict(
     started = time.perf_counter()
     _check_format(output)
     model = bundle if isinstance(bundle, Model) else load(bundle)
-    table = read_table(open_source(data))
+    table = read_table(open_source(as_rows(data)))
     kept = table.schema.names() if list(keep) == ["all"] else list(keep)
     absent = [name for name in kept if name not in table.schema.names()]
     if absent:

@@ -15,6 +15,8 @@ from ordain.store.home import home as work_folder
 from ordain.store.lock import lock_differences
 from ordain.store.runs import Run, Runs
 
+STAGE_KEYS = frozenset({"key", "split", "fit"})
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -87,8 +89,24 @@ def compare(before: Run, after: Run) -> Verdict:
         run=before.reference,
         is_same=not files,
         files=files,
-        causes=tuple(lock_differences(before.lock, after.lock)),
+        causes=_causes(before.lock, after.lock),
         metrics=tuple(
             lock_differences(before.metrics.get("metrics", {}), after.metrics.get("metrics", {}))
         ),
     )
+
+
+def _causes(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+    """Return what differs in two locks, as people read it.
+
+    The keys of stages are digests of the rest: that they differ says something only where nothing
+    else does.
+    """
+    told = [
+        {name: value for name, value in lock.items() if name not in STAGE_KEYS}
+        for lock in (before, after)
+    ]
+    found = lock_differences(*told)
+    if not found and before != after:
+        found = ["the steps of this version of ordain compute otherwise than those of the run"]
+    return tuple(found)

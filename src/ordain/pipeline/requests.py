@@ -9,7 +9,7 @@ import polars as pl
 
 from ordain.data.splitter import Splitter
 from ordain.data.table import Table
-from ordain.features.feature import Feature
+from ordain.features.feature import FEATURES, Feature
 from ordain.pipeline.cache import Request
 
 DROPPING_KEYS = frozenset(
@@ -19,9 +19,12 @@ DROPPING_KEYS = frozenset(
         "most_common", "fallback_true_label",
     }
 )  # fmt: skip
+FOLDING_KEYS = frozenset({"k_fold", "repeats"})
+"""Options of a splitter that only folds depend on."""
 READ_VERSION = 1
-PROFILE_VERSION = 1
-SPLIT_VERSION = 1
+PROFILE_VERSION = 2
+SPLIT_VERSION = 2
+SPLIT_REPORT_VERSION = 2
 ENCODE_VERSION = 1
 
 
@@ -52,10 +55,13 @@ def split_request(
     sets: pl.Series | None,
     fold: int | None = None,
 ) -> Request:
-    """Return what decides a split."""
+    """Return what decides a split; how folds are dealt has no part in the ordinary one."""
+    options = splitter.model_dump(mode="json")
+    if fold is None:
+        options = {name: value for name, value in options.items() if name not in FOLDING_KEYS}
     parts: dict[str, Any] = {
         "table": table.fingerprint,
-        "split": splitter.model_dump(mode="json"),
+        "split": options,
         "splitter": splitter.version,
         "seed": seed,
         "version": SPLIT_VERSION,
@@ -87,8 +93,12 @@ def _dropping(feature: Feature[Any]) -> dict[str, Any]:
 
 
 def _options(feature: Feature[Any]) -> dict[str, Any]:
+    types: Mapping[str, str] = getattr(feature, "missing_inputs", None) or {}
+    versions = {name: FEATURES.get(name).version for name in sorted(set(types.values()))}
     return {
         **feature.model_dump(mode="json"),
         "is_output": feature.is_predicted,
         "version": feature.version,
+        # What other columns hold is in the key of the split; how they are read is here.
+        **({"read_as": versions} if feature.reads and versions else {}),
     }

@@ -8,6 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ordain.core.files import read_json
+from ordain.evaluation.findings import Findings
+from ordain.evaluation.gates import GateResult
+from ordain.pipeline.clock import bottleneck, time_shares
 from ordain.store.model import Model, load
 from ordain.store.runs import Run
 
@@ -25,6 +29,9 @@ class Result:
             where the fit was reused.
         is_reused: whether an earlier run was the answer already.
         verdict: the comparison with the baselines in one sentence.
+        account: what the run came to: `seconds`, earlier stretches of a resumed run included;
+            `cost` where a price is declared; `energy_joules` where the machine measures it.
+        gates: the declared conditions, met or not.
     """
 
     run: Run
@@ -36,12 +43,34 @@ class Result:
     is_reused: bool = False
     verdict: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    account: Mapping[str, Any] = field(default_factory=dict)
+    gates: tuple[GateResult, ...] = ()
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether every gate is met."""
+        return all(gate.passed for gate in self.gates)
+
+    @property
+    def findings(self) -> Findings:
+        """What was found beside the metrics: slices, importance, errors, checks, gates."""
+        return Findings.model_validate(read_json(self.run.folder / "findings.json"))
 
     @property
     def cross_validation(self) -> Mapping[str, Any]:
-        """Mean, standard deviation and folds of each metric; empty without `k_fold`."""
+        """Mean, sd, interval and folds of each metric, by output; empty without `k_fold`."""
         found: Mapping[str, Any] = self.run.metrics.get("cross_validation", {})
         return found
+
+    @property
+    def time_shares(self) -> dict[str, float]:
+        """Share of each stage of the wall time, 0 to 1."""
+        return time_shares(self.seconds)
+
+    @property
+    def bottleneck(self) -> str:
+        """One sentence on the stage that took longest."""
+        return bottleneck(self.seconds, self.facts.get("time_shares"))
 
     @property
     def bundle(self) -> Path:
@@ -89,10 +118,18 @@ class Result:
             "report": str(self.report),
             "metrics": self.metrics,
             "baselines": self.baselines,
-            **({"cross_validation": self.cross_validation} if self.cross_validation else {}),
+            **{
+                key: value
+                for key, value in self.run.metrics.items()
+                if key.startswith("cross_validation") and value
+            },
             "seconds": self.seconds,
+            "time_shares": self.time_shares,
+            "bottleneck": self.bottleneck,
+            "account": dict(self.account),
             "rows_per_second": self.rows_per_second,
             "warnings": list(self.warnings),
             "verdict": self.verdict,
+            "gates": [gate.to_json() for gate in self.gates],
             "reused": self.is_reused,
         }

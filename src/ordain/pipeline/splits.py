@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import polars as pl
 
 from ordain.core.errors import DataError
 from ordain.core.files import read_json, write_json
+from ordain.core.randomness import derive_seed
 from ordain.data.splitter import TRAIN, Assignment, Splitter
+from ordain.data.splitters.datetime import DatetimeSplitter
 from ordain.data.table import Table
 from ordain.features.feature import Feature
 
@@ -28,11 +30,13 @@ class Split:
         order: positions of rows in the table, set after set [N], in table order within a set.
         sizes: rows of each set, in the order they stand in `order`.
         report: sizes, balance, what was dropped and why.
+        newest: place of the newest row within the training set, where the sets follow time.
     """
 
     order: npt.NDArray[np.int64]
     sizes: Mapping[str, int]
     report: Mapping[str, Any]
+    newest: int | None = None
 
     def bounds(self, name: str) -> tuple[int, int]:
         """Return the range of a set within `order`; empty if there is no such set."""
@@ -75,12 +79,14 @@ def keep_split(
         DataError: no training row is left.
     """
     if fold is not None:
-        from ordain.data import fold_assignment
-
-        folds = splitter.assign_folds(table, seed=seed)
+        n_folds = getattr(splitter, "k_fold", None) or fold + 1
+        repeat, fold = divmod(fold, n_folds)
+        # The first round is dealt by the seed itself, as where there is only one.
+        dealt = seed if not repeat else derive_seed(seed, "folds", f"repeat {repeat}")
+        assignment = splitter.assign_fold(table, fold, seed=dealt)
         if sets is not None:  # a file that was given to judge is no part of any fold
-            folds = folds.set(sets.cast(pl.String) != TRAIN, None)
-        assignment = fold_assignment(folds, fold)
+            of_fold = assignment.sets.set(sets.cast(pl.String) != TRAIN, None)
+            assignment = replace(assignment, sets=of_fold)
     else:
         assignment = Assignment(sets) if sets is not None else splitter.assign(table, seed=seed)
     if sets is not None or fold is not None or splitter.type == "fixed":
@@ -100,10 +106,19 @@ def keep_split(
             + "\n  Fix: give more rows, or change `preprocessing.split`"
         )
     np.save(folder / "order.npy", np.concatenate(positions).astype(np.int64))
+    newest = None
+    if sets is None and isinstance(splitter, DatetimeSplitter):
+        newest = _newest(splitter.times(table), positions[known.index(TRAIN)])
     write_json(
         folder / "split.json",
-        {"sizes": sizes, "dropped": lost_rows, "facts": assignment.facts},
+        {"sizes": sizes, "dropped": lost_rows, "facts": assignment.facts, "newest": newest},
     )
+
+
+def _newest(times: pl.Series, rows: npt.NDArray[np.int64]) -> int:
+    """Return the place of the newest of some rows; the last of those of one moment."""
+    own = times.to_physical().to_numpy()[rows]
+    return len(own) - 1 - int(np.argmax(own[::-1]))
 
 
 def _with_validation(
@@ -123,11 +138,14 @@ def _with_validation(
     if (assignment.sets.cast(pl.String) == TRAIN).sum() < 2:  # noqa: PLR2004
         return assignment
     groups = table.column(splitter.columns()[0]) if splitter.type == "group" else None
+    times = splitter.times(table) if isinstance(splitter, DatetimeSplitter) else None
+    is_free = groups is None and times is None
     return holdout(
         assignment,
         seed=seed,
         groups=groups,
-        classes=table.column(classes) if classes is not None and groups is None else None,
+        classes=table.column(classes) if classes is not None and is_free else None,
+        times=times,
     )
 
 
@@ -164,7 +182,8 @@ def open_split(folder: Path) -> Split:
     """Return what `keep_split` wrote, the order memory-mapped."""
     facts = read_json(folder / "split.json")
     order = np.load(folder / "order.npy", mmap_mode="r", allow_pickle=False)
-    return Split(order, facts["sizes"], {"dropped": facts["dropped"], "facts": facts["facts"]})
+    report = {"dropped": facts["dropped"], "facts": facts["facts"]}
+    return Split(order, facts["sizes"], report, facts["newest"])
 
 
 def keep_split_report(

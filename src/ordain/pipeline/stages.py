@@ -8,17 +8,18 @@ tells the events which of the two happened and why.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from ordain.core.errors import DataError
 from ordain.core.events import Events
 from ordain.core.files import read_json
 from ordain.data.profile import ColumnProfile
@@ -28,14 +29,15 @@ from ordain.data.table import Table
 from ordain.features.encoded import EncodedColumn, concatenate
 from ordain.features.feature import Encoding, Feature
 from ordain.pipeline.cache import Artefact, Cache, Request
+from ordain.pipeline.clock import Clock
 from ordain.pipeline.requests import (
-    SPLIT_VERSION,
+    SPLIT_REPORT_VERSION,
     encode_request,
     profile_request,
     read_request,
     split_request,
 )
-from ordain.pipeline.splits import Split, keep_split, keep_split_report, open_split
+from ordain.pipeline.splits import CLASS_TYPES, Split, keep_split, keep_split_report, open_split
 from ordain.pipeline.tables import (
     keep_profiles,
     keep_table,
@@ -62,7 +64,8 @@ class Stages:
     """Runs stages over one cache.
 
     Attributes:
-        seconds: wall time by stage, summed over subjects.
+        stop: set from outside: end cleanly with the best so far.
+        clock: of the run, with the wall time of each stage.
         learning: wall time of fitting by variant, those from the cache left out.
         scope: experiment and variant at work; a miss is explained by earlier artefacts of it.
         artefacts: everything obtained, in order, for the plan and the run.
@@ -71,22 +74,21 @@ class Stages:
     cache: Cache
     events: Events
     stop: threading.Event = field(default_factory=threading.Event)
-    seconds: dict[str, float] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
     learning: dict[str, float] = field(default_factory=dict)
     scope: str = ""
     artefacts: list[Artefact] = field(default_factory=list)
     _keepers: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
     _keeping: list[Future[Artefact]] = field(default_factory=list)
 
-    @contextlib.contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall time by stage, summed over subjects."""
+        return self.clock.seconds
+
+    def timed(self, stage: str) -> AbstractContextManager[None]:
         """Add the wall time of the block to a stage."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            elapsed = time.perf_counter() - started
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + elapsed
+        return self.clock.timed(stage)
 
     def obtain(self, request: Request, build: Callable[[Path], None]) -> Artefact:
         """Return an artefact from the cache, telling the events whether it was there."""
@@ -111,12 +113,13 @@ class Stages:
         artefact: `profile` waits for that, and raises what went wrong.
         """
         with self.timed("read"):
+            source.spill_into(self.cache.root / "scratch")
             request = read_request(source.fingerprint(), expressions, seed=seed)
             parsed: Future[Table] = Future()
 
             def build(folder: Path) -> None:
                 table = parse_table(source, request, expressions, seed)
-                if table.n_rows <= ROWS_IN_MEMORY:
+                if table.n_rows <= ROWS_IN_MEMORY and not source.is_spilled:
                     parsed.set_result(table)
                 is_kept = not source.is_columnar or any(expressions.values())
                 keep_table(table, folder, with_rows=is_kept)
@@ -127,7 +130,10 @@ class Stages:
             if parsed.done():
                 self._keeping.append(kept)
                 return parsed.result()
-            return open_table(source, kept.result().folder, request.key)
+            try:
+                return open_table(source, kept.result().folder, request.key)
+            finally:
+                source.clear()
 
     def profile(self, table: Table, columns: Sequence[str]) -> dict[str, ColumnProfile]:
         """Return one look at each column.
@@ -186,13 +192,13 @@ class Stages:
         inputs: Sequence[str],
         target: str,
     ) -> dict[str, Any]:
-        """Return sizes, balance, groups, times and duplicates of a split."""
+        """Return sizes, balance, groups, times, drift and duplicates of a split."""
         with self.timed("split"):
             parts = {
                 "split": key,
                 "inputs": sorted(inputs),
                 "target": target,
-                "version": SPLIT_VERSION,
+                "version": SPLIT_REPORT_VERSION,
             }
             artefact = self.obtain(
                 Request("inspect", "split", parts),
@@ -238,14 +244,41 @@ def _keep_encoded(
 ) -> None:
     from ordain.features.store import save_encodings
 
-    whole = table.column(column)
+    is_alone = not (feature.depends_on_order or feature.reads)
+    is_class = feature.type in CLASS_TYPES and is_alone
+    coded = table.coded(column) if is_class else None
+    whole = table.column(column) if coded is None else coded
     ordered = whole[split.order]
-    encoding = feature.fit(ordered.head(split.sizes[TRAIN]), seed=seed)
+    others = table.select(feature.reads)[split.order] if feature.reads else None
+    n_train = split.sizes[TRAIN]
+    encoding = feature.fit(
+        ordered.head(n_train), seed=seed, others=None if others is None else others.head(n_train)
+    )
     save_encodings(folder, {"feature": encoding})
     if feature.depends_on_order:
         # Set by set: a cell must not be filled from a row of another set.
         sets = [feature.encode(whole[split.rows(name)], encoding) for name in split.sizes]
         encoded = concatenate(sets)
+    elif coded is not None:
+        encoded = _encode_distinct(ordered, feature, encoding)
     else:
-        encoded = feature.encode(ordered, encoding)
+        encoded = feature.encode(ordered, encoding, others)
     encoded.save(folder / "encoded")
+
+
+def _encode_distinct(
+    ordered: pl.Series, feature: Feature[Any], encoding: Encoding
+) -> EncodedColumn:
+    """Return a categorical column encoded: each distinct value once, then every row by its code."""
+    codes = ordered.to_physical()
+    first = codes.arg_unique()
+    distinct = codes.gather(first)
+    last = int(distinct.max() or 0) + 1  # type: ignore[arg-type]
+    places = np.zeros(last + 1, dtype=np.int64)
+    places[distinct.fill_null(last).to_numpy()] = np.arange(len(distinct))
+    rows = places[codes.fill_null(last).to_numpy()]
+    try:
+        return feature.encode(ordered.gather(first), encoding).take(rows)
+    except DataError:
+        # A value that cannot be used: all rows tell where, and how often.
+        return feature.encode(ordered, encoding)

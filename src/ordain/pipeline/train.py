@@ -9,7 +9,6 @@ import contextlib
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,15 @@ from ordain.data.locations import redact
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint, draw, scope_of
 from ordain.pipeline.cache import Cache
-from ordain.pipeline.cautions import in_one_line, tell_reading, warn_of_training_rows
+from ordain.pipeline.cautions import (
+    in_one_line,
+    tell_reading,
+    warn_of_budget,
+    warn_of_few_rows,
+    warn_of_split,
+    warn_of_training_rows,
+)
+from ordain.pipeline.clock import Energy, seconds_of
 from ordain.pipeline.finish import finish
 from ordain.pipeline.folds import cross_validate
 from ordain.pipeline.inputs import Given, Rows, read_rows
@@ -34,6 +41,7 @@ from ordain.pipeline.splits import Split
 from ordain.pipeline.stages import Stages
 from ordain.pipeline.variant import Prepared, fit, prepare
 from ordain.store.home import home as work_folder
+from ordain.store.home import prepare_home
 from ordain.store.lock import environment_lock
 from ordain.store.runs import FAILED, FINISHED, INTERRUPTED, Run, Runs
 
@@ -65,6 +73,25 @@ class Opened:
     rows: Rows
     bound: Bound
     blueprint: Blueprint
+
+
+class Early:
+    """A listener that keeps what happens before the run has a folder."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] | None = []
+
+    def __call__(self, event: Event) -> None:
+        """Keep an event, until there is a log."""
+        if self._events is not None:
+            self._events.append(event)
+
+    def hand_over(self, log: Listener) -> None:
+        """Give what was kept to a log, which hears of all that follows by itself."""
+        kept, self._events = self._events or [], None
+        for event in kept:
+            if event.kind != "run_started":
+                log(event)
 
 
 class Warnings:
@@ -166,25 +193,30 @@ def original(run: Run, data: Any = None) -> tuple[Config, Given]:
 
 def execute(config: Config, given: Given, options: Options) -> Result:
     """Run a loaded config; `train` and the command line both end here."""
-    warnings = Warnings()
-    events = Events(warnings, *options.listeners)
+    warnings, early = Warnings(), Early()
+    events = Events(warnings, early, *options.listeners)
+    prepare_home(options.home)
     stages = Stages(Cache(options.home / "cache"), events)
     opened = open_config(stages, config, given)
+    stages.clock.limit = opened.blueprint.document.budget.limit_seconds
     runs = Runs(options.home)
     if not options.force and (known := runs.finished(opened.blueprint.key)) is not None:
         return reuse(known, stages)
     run = options.run or runs.create(opened.blueprint.document.name, key=opened.blueprint.key)
     check_same_key(run, opened.blueprint)
+    stages.clock.earlier = seconds_of(run.folder / "events.jsonl")
     with (
         claimed(run),
         EventLog(run.folder / "events.jsonl") as log,
         recorded(run),
         interruptible(stages.stop, options),
     ):
+        runs.clear_leftovers(run)
         events.listen(log)
         events.emit(
             "run_started", run=run.reference, model=opened.blueprint.document.model_type.type
         )
+        early.hand_over(log)
         keep_inputs(run, opened, given)
         return carry_out(run, opened, stages, warnings=warnings.messages, force=options.force)
 
@@ -206,7 +238,7 @@ def carry_out(
 ) -> Result:
     """Split, encode, fit and judge into a run folder."""
     blueprint = opened.blueprint
-    started = time.perf_counter()
+    energy = Energy()
     split, split_key = stages.split(
         opened.rows.table,
         blueprint.document.preprocessing.split,
@@ -223,10 +255,23 @@ def carry_out(
         target=blueprint.document.output_features[0].column,
     )
     split = replace(split, report={**split.report, **report})
+    warn_of_split(
+        report,
+        stages.events,
+        target=blueprint.document.output_features[0].column,
+        by=blueprint.document.preprocessing.split.columns(),
+    )
     prepared, fitted = _fit_all(run, opened, stages, split=split, split_key=split_key, force=force)
     warn_of_training_rows(prepared[MODEL], stages.events)
+    warn_of_few_rows(split.sizes, stages.events)
     stages.scope = blueprint.document.name
-    folds = cross_validate(blueprint, stages, checkpoints=run.folder / "checkpoints")
+    folds = cross_validate(
+        blueprint,
+        stages,
+        checkpoints=run.folder / "checkpoints",
+        seconds_each=seconds_of_fit(stages, blueprint),
+        device=str(fitted[MODEL].facts.get("device", "cpu")),
+    )
     result = finish(
         run,
         opened.blueprint,
@@ -235,7 +280,7 @@ def carry_out(
         fitted=fitted,
         folds=folds,
         warnings=warnings,
-        started=started,
+        energy=energy,
     )
     if not stages.stop.is_set():
         shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
@@ -256,6 +301,7 @@ def reuse(run: Run, stages: Stages) -> Result:
         is_reused=True,
         verdict=status.get("verdict", ""),
         facts=status.get("facts", {}),
+        account=status.get("account", {}),
     )
 
 
@@ -362,9 +408,14 @@ def _fit_all(
 ) -> tuple[dict[str, Prepared], dict[str, FittedModel]]:
     prepared: dict[str, Prepared] = {}
     fitted: dict[str, FittedModel] = {}
+    stop = stages.clock.deadline(stages.stop)
+    left_out: list[str] = []
     for name, document in opened.blueprint.documents.items():
         if stages.stop.is_set() and name != MODEL:
             break
+        if stop.is_over and name != MODEL and document.model_type.type != "baseline":
+            left_out.append(name)
+            continue
         stages.scope = scope_of(document.name, name)
         prepared[name] = prepare(
             stages, opened.rows.table, split, split_key=split_key, document=document
@@ -378,4 +429,12 @@ def _fit_all(
                 variant=name,
                 force=force and name == MODEL,
             )
+    warn_of_budget(fitted[MODEL], left_out, opened.blueprint.document.budget, stages.events)
     return prepared, fitted
+
+
+def seconds_of_fit(stages: Stages, blueprint: Blueprint) -> float | None:
+    """Return how long learning took, now or when the cached model was made."""
+    if (seconds := stages.learning.get(MODEL)) is not None:
+        return seconds
+    return stages.cache.seconds(blueprint.fit[MODEL])

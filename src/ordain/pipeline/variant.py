@@ -73,6 +73,7 @@ class Prepared:
             inputs={i.name: columns[i.name] for i in self.problem.inputs},
             outputs={o.name: columns[o.name] for o in self.problem.outputs},
             n_rows=stop - start,
+            newest=self.split.newest if name == TRAIN and limit is None else None,
         )
 
     def truth(self, table: Table, name: str, *, limit: int | None = None) -> dict[str, pl.Series]:
@@ -143,17 +144,28 @@ def choose_encoders(
     return document.model_copy(update={"input_features": tuple(features)}), reasons
 
 
-def fit_request(document: Document, keys: Mapping[str, str]) -> Request:
-    """Return what decides a fitted model; `keys` are those of the encoded columns.
+def fit_request(
+    document: Document, keys: Mapping[str, str], *, n_threads: int | None = None
+) -> Request:
+    """Return what decides a fitted model.
 
     An encoder left to the family is a function of the encoded column, so `None` says it all.
+
+    Args:
+        document: with features settled.
+        keys: of the encoded columns.
+        n_threads: bound for learning; all cores where None.
     """
     parts = {
         "family": component_key(document.model_type),
         "trainer": _trainer_key(document.trainer),
         "combiner": component_key(document.combiner),
         "inputs": {
-            f.name: {"encoded": keys[f.name], "encoder": component_key(f.encoder)}
+            f.name: {
+                "encoded": keys[f.name],
+                "encoder": component_key(f.encoder),
+                **({"monotone": f.monotone} if f.monotone else {}),
+            }
             for f in document.inputs
         },
         "outputs": {
@@ -169,7 +181,7 @@ def fit_request(document: Document, keys: Mapping[str, str]) -> Request:
         "undersample_majority": document.preprocessing.undersample_majority,
         "seed": document.seed,
         "backend": document.backend.model_dump(mode="json"),
-        "cores": available_cores(),
+        "cores": n_threads or available_cores(),
         "libraries": _library_key(document),
         "version": FIT_VERSION,
     }
@@ -184,6 +196,7 @@ def fit(
     checkpoints: Path,
     variant: str,
     force: bool = False,
+    n_threads: int | None = None,
 ) -> FittedModel:
     """Return the fitted model, from the cache where nothing that decides it has changed.
 
@@ -194,13 +207,15 @@ def fit(
         checkpoints: what is there is resumed from.
         variant: name under which the time of learning is kept.
         force: learn again even if the cache has it.
+        n_threads: bound for learning; all cores where None.
     """
-    request = fit_request(document, {name: item.key for name, item in prepared.encoded.items()})
+    keys = {name: item.key for name, item in prepared.encoded.items()}
+    request = fit_request(document, keys, n_threads=n_threads)
     fresh: list[FittedModel] = []
 
     def build(folder: Path) -> None:
         started = time.perf_counter()
-        fitted = learn(stages, prepared, checkpoints=checkpoints)
+        fitted = learn(stages, prepared, checkpoints=checkpoints, n_threads=n_threads)
         stages.learning[variant] = time.perf_counter() - started
         if fitted.facts.get("stop_reason") in UNFINISHED:
             raise _UnfinishedError(fitted)
@@ -235,9 +250,12 @@ def open_fitted(prepared: Prepared, folder: Path) -> FittedModel:
     return fitted
 
 
-def learn(stages: Stages, prepared: Prepared, *, checkpoints: Path) -> FittedModel:
-    """Fit the family on the training rows."""
+def learn(
+    stages: Stages, prepared: Prepared, *, checkpoints: Path, n_threads: int | None = None
+) -> FittedModel:
+    """Fit the family on the training rows, until the run's budget is spent at most."""
     document = prepared.document
+    stop = stages.clock.deadline(stages.stop)
     train = _balanced(prepared, document)
     validation = _usable(prepared.dataset(VALIDATION))
     context = FitContext(
@@ -245,21 +263,24 @@ def learn(stages: Stages, prepared: Prepared, *, checkpoints: Path) -> FittedMod
         events=stages.events,
         folder=checkpoints,
         backend=document.backend,
-        stop=stages.stop,
+        stop=stop,
         cached=lambda parts, build: (
             stages.obtain(Request("embed", "", {"parts": list(parts)}), build).folder
         ),
-        n_threads=document.backend.threads or available_cores(),
+        n_threads=document.backend.threads or n_threads or available_cores(),
     )
     if train.n_rows == 0:
         raise TrainingError("no training rows are left\n  Fix: change `preprocessing.split`")
-    return document.model_type.fit(
+    fitted = document.model_type.fit(
         _weighted(prepared, train),
         train,
         validation if validation.n_rows else None,
         trainer=document.trainer,
         context=context,
     )
+    if fitted.facts.get("stop_reason") == "interrupted" and not stages.stop.is_set():
+        fitted.facts["stop_reason"] = "time_budget"
+    return fitted
 
 
 def score(

@@ -15,13 +15,13 @@ from ordain.core.events import Events
 from ordain.store.bundle import GOLDEN
 from ordain.store.model import Model
 
-N_ROWS = 16
+N_ROWS = 32
 TOLERANCE = 1e-4
 _PREFIX = "expected:"
 
 
 def write_golden(model: Model, rows: pl.DataFrame, folder: Path) -> None:
-    """Keep up to 16 rows with their predictions; only the input columns are kept."""
+    """Keep up to 32 rows with their predictions; only the input columns are kept."""
     kept = rows.select(model.input_columns).head(N_ROWS)
     expected = model.predict(kept, events=Events())
     expected = expected.rename({name: _PREFIX + name for name in expected.columns})

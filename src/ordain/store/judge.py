@@ -10,12 +10,14 @@ import numpy.typing as npt
 import polars as pl
 
 from ordain.config.document import Document, OutputFeature
+from ordain.core.component import sealed
 from ordain.evaluation.evaluate import MISSING, UNSEEN, SetScores, judge_output
 from ordain.evaluation.judgement import OutputSummary
+from ordain.evaluation.metric import Metric, find_metric
 from ordain.evaluation.sample import THRESHOLD
 from ordain.features.feature import Encoding, Scores
 from ordain.features.labels import read_labels
-from ordain.features.number import NumberEncoding
+from ordain.features.number_cells import NumberEncoding
 from ordain.features.numerals import read_numbers
 from ordain.store.problem import labels_of
 
@@ -32,6 +34,7 @@ def judge_sets(
     truth: Mapping[str, Mapping[str, pl.Series]],
     scores: Mapping[str, Mapping[str, Scores]],
     baselines: Mapping[str, Mapping[str, Mapping[str, Scores]]] | None = None,
+    groups: Mapping[str, Array] | None = None,
 ) -> dict[str, OutputSummary]:
     """Return the judgement of each output on every set, beside the baselines.
 
@@ -41,6 +44,7 @@ def judge_sets(
         truth: the output columns as they were read, by set.
         scores: this model's, by set.
         baselines: those of other models on the same rows, by name and set.
+        groups: which group each row is of, by set, where the split keeps groups together.
     """
     judged = {}
     for feature in document.output_features:
@@ -55,11 +59,16 @@ def judge_sets(
                     if name in by_set
                 },
                 threshold=getattr(encoding, "threshold", THRESHOLD),
+                groups=(groups or {}).get(name),
             )
             for name, found in scores.items()
         }
         judged[feature.name] = judge_output(
-            feature.type, sets, labels_of(encoding), metrics=document.evaluation.metrics
+            feature.type,
+            sets,
+            labels_of(encoding),
+            metrics=document.evaluation.measured,
+            optimize=_decisive(document),
         )
     return judged
 
@@ -79,12 +88,20 @@ def judge_frame(
         from ordain.data import apply_expressions
 
         rows = apply_expressions(rows, where=document.data.where)
-    return judge_sets(
-        document,
-        model.encodings,
-        truth={name: {f.name: rows[f.column] for f in document.output_features}},
-        scores={name: model.scores(rows)},
-    )
+    # A bundle is data: its document may name a function, but not have it called.
+    with sealed():
+        return judge_sets(
+            document,
+            model.encodings,
+            truth={name: {f.name: rows[f.column] for f in document.output_features}},
+            scores={name: model.scores(rows)},
+        )
+
+
+def _decisive(document: Document) -> Metric[Any] | None:
+    """Return the metric that `evaluation.optimize` names: by its name among `metrics`, or type."""
+    wanted = document.evaluation.optimize
+    return None if wanted is None else find_metric(wanted, document.evaluation.metrics)
 
 
 def true_values(feature: OutputFeature, encoding: Encoding, column: pl.Series) -> Array:

@@ -6,6 +6,7 @@ It holds no path and no time: equal runs have equal locks.
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -28,6 +29,10 @@ PACKAGES = (
     "torch",
     "transformers",
 )
+
+
+_OUR_FILES = (":/", ":(top,exclude,glob)**/.ordain/**")
+"""What of a repository is code: all but work folders."""
 
 
 def environment_lock(folder: Path) -> dict[str, Any]:
@@ -64,13 +69,21 @@ def machine() -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Return the commit and whether tracked files differ from it; None outside a repository."""
+    """Return the commit, whether tracked files differ from it, and a digest of how they differ.
+
+    None outside a repository. Files of the work folder do not count: each training changes them.
+    """
     try:
         commit = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        changed = _git(folder, "diff", "HEAD", "--binary", "--no-ext-diff", "--", *_OUR_FILES)
     except (OSError, subprocess.SubprocessError):
         return None
-    return {"commit": commit, "has_changes": bool(changed)}
+    digest = hashlib.sha256(changed.encode(errors="surrogateescape")).hexdigest()
+    return {
+        "commit": commit,
+        "has_changes": bool(changed),
+        "changes_digest": digest if changed else None,
+    }
 
 
 def lock_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -96,6 +109,7 @@ def _git(folder: Path, *arguments: str) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
+        errors="surrogateescape",
         check=True,
         timeout=10,
     )

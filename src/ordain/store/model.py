@@ -7,22 +7,25 @@ encodings fitted in training, so that there is no second path to differ from.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from ordain.config.document import Document
-from ordain.core.errors import BundleError, ConfigError, DataError, StoreError, UsageError
+from ordain.config.document import Document, OutputFeature
+from ordain.core.errors import BundleError, ConfigError, DataError, StoreError
 from ordain.core.events import Events
 from ordain.core.files import read_json
-from ordain.features.encoded import EncodedColumn
+from ordain.evaluation.decision.decision import Decision
+from ordain.features.encoded import EncodedColumn, RowValue
 from ordain.features.feature import Encoding, Scores
 from ordain.models.family import FittedModel
 from ordain.store import bundle
 from ordain.store.bundle import GOLDEN
 from ordain.store.frames import to_polars
+from ordain.store.problem import labels_of
+from ordain.store.row_keys import RowKeys
 
 BLOCK_ROWS = 100_000
 
@@ -36,6 +39,7 @@ class Model:
         fitted: the family's fitted model.
         input_schema: columns a frame must have, without the derived ones, and their types.
         path: folder of the bundle it came from, if any.
+        decisions: what was settled about each output after training, by name.
     """
 
     def __init__(
@@ -46,13 +50,20 @@ class Model:
         fitted: FittedModel,
         input_schema: Mapping[str, pl.DataType],
         path: Path | None = None,
+        decisions: Mapping[str, Decision] | None = None,
     ) -> None:
         self.document = document
         self.encodings = dict(encodings)
         self.fitted = fitted
+        self.decisions = {
+            name: made for name, made in (decisions or {}).items() if not made.is_empty
+        }
         self.input_schema = dict(input_schema)
         self.input_columns = tuple(input_schema)
         self.path = path
+        self._row_keys = RowKeys(
+            input_schema, [feature.column for feature in document.output_features]
+        )
         self._row: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
     def __repr__(self) -> str:
@@ -99,22 +110,37 @@ class Model:
     def predict_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the predictions for one row, as plain values under the names of `predict`.
 
-        A key that is not there is a missing cell.
+        A key that is not there is a missing cell; one that is no input is left aside.
 
         Raises:
-            UsageError: none of the inputs is in the row.
+            UsageError: none of the inputs is in the row, or a key is nearly the name of one that
+                is not.
         """
         if self._row is None:
             self._row = self._compile_row()
+        self._row_keys.check(row)
         return self._row(row)
 
     def scores(self, rows: pl.DataFrame) -> dict[str, Scores]:
-        """Return the raw scores of every output; derived columns must be there already."""
-        inputs: dict[str, EncodedColumn] = {}
-        for feature in self.document.inputs:
-            encoding = self.encodings[feature.name]
-            inputs[feature.name] = feature.preprocessing.encode(rows[feature.column], encoding)
-        return self.fitted.predict(inputs)
+        """Return the scores of every output, calibrated; derived columns must be there."""
+        return self.decided(self.fitted.predict(self.encoded(rows)))
+
+    def encoded(self, rows: pl.DataFrame) -> dict[str, EncodedColumn]:
+        """Return the inputs of rows, encoded; derived columns must be there already."""
+        return {
+            feature.name: feature.preprocessing.encode(
+                rows[feature.column], self.encodings[feature.name], rows
+            )
+            for feature in self.document.inputs
+        }
+
+    def decided(self, scores: Mapping[str, Scores]) -> dict[str, Scores]:
+        """Return raw scores as the decisions mend them."""
+        made = self.decisions
+        return {
+            name: made[name].calibrated(found) if name in made else found
+            for name, found in scores.items()
+        }
 
     def evaluate(self, frame: Any) -> dict[str, dict[str, float | None]]:
         """Return metrics by output, measured on rows that hold the targets.
@@ -206,13 +232,16 @@ class Model:
         columns: dict[str, pl.Series] = {}
         for feature in self.document.output_features:
             encoding = self.encodings[feature.name]
-            columns |= feature.preprocessing.decode(scores[feature.name], encoding, feature.name)
+            found = feature.preprocessing.decode(scores[feature.name], encoding, feature.name)
+            made = self.decisions.get(feature.name)
+            if made is not None:
+                given, labels = scores[feature.name], labels_of(encoding)
+                found = {**found, **made.more_columns(feature.name, given, found, labels)}
+            columns |= found
         return pl.DataFrame(columns)
 
     def _frame_of(self, row: Mapping[str, Any]) -> pl.DataFrame:
         """Return one row as a frame with the types that training saw, for derived columns."""
-        if not any(name in row for name in self.input_columns):
-            raise _no_inputs(self.input_columns)
         cells = {
             name: pl.Series(name, [row.get(name)]).cast(dtype, strict=False)
             for name, dtype in self.input_schema.items()
@@ -222,41 +251,60 @@ class Model:
     def _compile_row(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         if self.document.data.columns:
             return lambda row: self._predict(self._frame_of(row), None).row(0, named=True)
+        inputs = sorted(self.document.inputs, key=lambda feature: feature.name)
         cells = [
             (feature.column, feature.preprocessing.row(self.encodings[feature.name]))
-            for feature in sorted(self.document.inputs, key=lambda feature: feature.name)
+            for feature in inputs
         ]
+        readers = [
+            _cell_reader(column, encode, with_row=bool(feature.preprocessing.reads))
+            for feature, (column, encode) in zip(inputs, cells, strict=True)
+        ]
+        are_alone = not any(feature.preprocessing.reads for feature in inputs)
         decoders = [
-            (
-                feature.name,
-                feature.preprocessing.decode_row(self.encodings[feature.name], feature.name),
-            )
-            for feature in self.document.output_features
+            (feature.name, self._row_decoder(feature)) for feature in self.document.output_features
         ]
         predict = self.fitted.row_predictor()
-        columns = frozenset(column for column, _ in cells)
 
         def answer(row: Mapping[str, Any]) -> dict[str, Any]:
             get = row.get
-            scores = predict([encode(get(column)) for column, encode in cells])
+            scores = predict(
+                [encode(get(column)) for column, encode in cells]
+                if are_alone
+                else [read(row) for read in readers]
+            )
             result: dict[str, Any] = {}
             for name, decode in decoders:
                 result.update(decode(scores[name]))
             return result
 
-        def checked(row: Mapping[str, Any]) -> dict[str, Any]:
-            if columns.isdisjoint(row):
-                raise _no_inputs(columns)
-            return answer(row)
+        return answer
 
-        return checked
+    def _row_decoder(self, feature: OutputFeature) -> Callable[[Any], dict[str, Any]]:
+        """Return what turns one row's raw score of an output into its answer."""
+        encoding, name = self.encodings[feature.name], feature.name
+        decode = feature.preprocessing.decode_row(encoding, name)
+        made = self.decisions.get(name)
+        if made is None:
+            return decode
+        calibrated, labels = made.row(), labels_of(encoding)
+        if made.coverage is None and made.answer_from is None:
+            return lambda score: decode(calibrated(score))
+
+        def answer(raw: Any) -> dict[str, Any]:
+            score = calibrated(raw)
+            row = decode(score)
+            return {**row, **made.more_of_row(name, score, row, labels)}
+
+        return answer
 
 
-def _no_inputs(columns: Collection[str]) -> UsageError:
-    return UsageError(
-        "the row has none of the model's inputs\n"
-        f"  Fix: give a mapping with some of: {', '.join(sorted(columns))}"
-    )
+def _cell_reader(
+    column: str, encode: Callable[..., RowValue], *, with_row: bool
+) -> Callable[[Mapping[str, Any]], RowValue]:
+    if with_row:
+        return lambda row: encode(row.get(column), row)
+    return lambda row: encode(row.get(column))
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str]) -> DataError:
@@ -314,6 +362,7 @@ def open_unchecked(folder: Path) -> Model:
     from ordain.config import Config
     from ordain.config.bind import settle
     from ordain.features.store import load_encodings
+    from ordain.store.decisions import load_decisions
     from ordain.store.problem import build_problem
 
     try:
@@ -335,4 +384,11 @@ def open_unchecked(folder: Path) -> Model:
     columns = [column["name"] for column in read_json(folder / "signature.json")["columns"]]
     kept = pl.read_parquet_schema(folder / GOLDEN)
     schema = {name: kept[name] for name in columns}
-    return Model(document, encodings, fitted=fitted, input_schema=schema, path=folder)
+    return Model(
+        document,
+        encodings,
+        fitted=fitted,
+        input_schema=schema,
+        path=folder,
+        decisions=load_decisions(folder),
+    )

@@ -17,7 +17,13 @@ def build_problem(document: Document, encodings: Mapping[str, Encoding]) -> Prob
     """
     return Problem(
         inputs=tuple(
-            Input(feature.name, feature.type, encodings[feature.name].shape, feature.encoder)
+            Input(
+                feature.name,
+                feature.type,
+                encodings[feature.name].shape,
+                feature.encoder,
+                feature.monotone,
+            )
             for feature in sorted(document.inputs, key=_name)
         ),
         outputs=tuple(
@@ -54,6 +60,9 @@ def _output(feature: OutputFeature, encoding: Encoding) -> Output:
 
 def _class_weights(feature: OutputFeature, labels: tuple[str, ...]) -> tuple[float, ...]:
     declared: Any = feature.class_weights or getattr(feature.loss, "class_weights", None)
+    positive = getattr(feature.loss, "positive_class_weight", None)
+    if positive is not None:
+        declared = (1.0, positive)
     if not declared or declared == "balanced":
         return ()
     if isinstance(declared, Mapping):

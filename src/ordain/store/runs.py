@@ -15,7 +15,9 @@ runs/<name>/<id>/
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,8 +26,10 @@ from typing import Any
 
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import StoreError, UsageError
-from ordain.core.files import read_json, store_error, write_json
+from ordain.core.files import TEMPORARY_PREFIX, read_json, store_error, write_json
 
+LEFTOVER_SECONDS = 3600
+"""Age from which on a half-written file is nobody's."""
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
 
 
@@ -89,7 +93,8 @@ class Run:
         """Change entries of the status."""
         path = self.folder / "status.json"
         status = read_json(path) if path.exists() else {}
-        write_json(path, {**status, **values})
+        # Sorted, so that a diff shows what has changed and nothing else.
+        write_json(path, dict(sorted({**status, **values}.items())))
 
 
 class Runs:
@@ -127,6 +132,15 @@ class Runs:
                 raise
             return run
         raise StoreError(f"{base}: too many runs in one second")
+
+    def clear_leftovers(self, own: Run) -> None:
+        """Delete what killed processes have left half written: all of an own run, old of others."""
+        for path in own.folder.rglob(f"{TEMPORARY_PREFIX}*"):
+            remove(path)
+        for path in self.root.glob(f"*/*/{TEMPORARY_PREFIX}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                    remove(path)
 
     def all(self) -> list[Run]:
         """Return every run, newest first."""
@@ -178,6 +192,14 @@ class Runs:
     def _iterate(self) -> Iterator[Run]:
         for path in self.root.glob("*/*/status.json"):
             yield Run(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder, where it is still there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def summary_line(run: Run) -> dict[str, Any]:

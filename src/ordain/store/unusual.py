@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from ordain.features.feature import Feature
+from ordain.features.number import NumberFeature
+
 if TYPE_CHECKING:
     from ordain.store.model import Model
 
 N_EXAMPLES = 3
+_TOLD = {
+    "unparsed": "cannot be read and count as missing",
+    "unseen": "did not occur in training",
+    "unseen_group": "are missing in a group that is missing or did not occur in training, and are "
+    "filled as of all rows",
+    "unknown_holidays": "are of years whose holidays are not known",
+    "not_positive": "are not above 0, where `box_cox` begins, and count as the lowest of training",
+    "truncated": "are longer than the model reads and are cut off",
+}
+"""What is said of the values that `inspect` counts under a key."""
 
 
 @dataclass
@@ -34,12 +47,13 @@ class Unusual:
             self.outside += rows.height - int(satisfies(rows, where).sum())
         for feature in self.model.document.inputs:
             column = rows[feature.column]
-            if feature.type == "number" and column.dtype.is_numeric():
+            if _is_plain_number(feature.preprocessing, column):
                 self._count_missing(feature.name, column.null_count())
                 continue
-            found = feature.preprocessing.inspect(column, self.model.encodings[feature.name])
+            encoding = self.model.encodings[feature.name]
+            found = feature.preprocessing.inspect(column, encoding, rows)
             self._count_missing(feature.name, found["n_missing"])
-            for kind in ("unparsed", "unseen"):
+            for kind in _TOLD:
                 self._count_unread(feature.name, kind, found.get(kind))
 
     def warnings(self) -> dict[str, str]:
@@ -53,12 +67,8 @@ class Unusual:
             )
         for (name, kind), count in self.unread.items():
             shown = ", ".join(f"'{value}'" for value in self.examples[name, kind])
-            what = {
-                "unparsed": "cannot be read and count as missing",
-                "unseen": "did not occur in training",
-            }[kind]
             told[f"W604 {name} {kind}"] = (
-                f"{count:,} of {self.n_rows:,} values of `{name}` {what}, such as {shown}"
+                f"{count:,} of {self.n_rows:,} values of `{name}` {_TOLD[kind]}, such as {shown}"
             )
         for name, count in self.missing.items():
             known = self.model.encodings[name].facts
@@ -81,6 +91,12 @@ class Unusual:
         for example in found["examples"]:
             if example["value"] not in shown and len(shown) < N_EXAMPLES:
                 shown.append(example["value"])
+
+
+def _is_plain_number(feature: Feature[Any], column: pl.Series) -> bool:
+    """Return whether nothing of a number can be unusual but that it is missing."""
+    is_plain = isinstance(feature, NumberFeature) and feature.normalization != "box_cox"
+    return is_plain and not feature.reads and column.dtype.is_numeric()
 
 
 def _columns_of(where: str, rows: pl.DataFrame) -> set[str]:

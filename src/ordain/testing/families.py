@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ordain.core.component import Spec
 from ordain.core.events import Event, Events
 from ordain.core.randomness import generator
 from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
 from ordain.features.feature import Form
+from ordain.models.attribution import Attribution
 from ordain.models.family import (
     FAMILIES,
     Dataset,
@@ -65,10 +67,15 @@ class FamilyCase:
         return cls(family, spec, equip or (lambda problem: problem))
 
     def problem(self, *outputs: str) -> Problem:
-        """Return six inputs of different kinds and the outputs named (number, binary, category)."""
-        names = outputs or ("number", "binary", "category")
+        """Return six inputs of different kinds and the outputs named, by default all it takes."""
+        names = outputs or self.outputs
         plain = Problem(make_inputs(self._text_form()), tuple(OUTPUTS[name] for name in names))
         return self.equip(plain)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the outputs among number, binary and category that the family takes."""
+        return tuple(name for name in OUTPUTS if name in self.family.outputs)
 
     def rows(self, n_rows: int, *, seed: int = 0) -> Dataset:
         """Return rows whose outputs follow from the inputs, with some noise."""
@@ -96,9 +103,8 @@ def answers_every_output(case: FamilyCase, folder: Path) -> None:
     problem, test = case.problem(), case.rows(50, seed=2)
     model = case.fit(problem, case.rows(200), case.rows(60, seed=1), folder=folder)
     scores = model.predict(test.inputs)
-    assert list(scores) == ["number", "binary", "category"]
-    assert scores["number"].shape == scores["binary"].shape == (50,)
-    assert scores["category"].shape == (50, 3)
+    assert list(scores) == list(case.outputs)
+    assert all(values.shape == _shape(name, 50) for name, values in scores.items())
     assert all(np.isfinite(values).all() for values in scores.values())
 
 
@@ -106,40 +112,42 @@ def gives_probabilities(case: FamilyCase, folder: Path) -> None:
     """Probabilities lie between 0 and 1; those of a category sum to 1."""
     model = case.fit(case.problem(), case.rows(200), case.rows(60, seed=1), folder=folder)
     scores = model.predict(case.rows(80, seed=2).inputs)
-    for name in ("binary", "category"):
+    for name in {"binary", "category"} & set(case.outputs):
         assert scores[name].min() >= 0, name
         assert scores[name].max() <= 1, name
-    np.testing.assert_allclose(scores["category"].sum(axis=1), 1, atol=1e-5)
+    if "category" in scores:
+        np.testing.assert_allclose(scores["category"].sum(axis=1), 1, atol=1e-5)
 
 
 def takes_one_output_at_a_time(case: FamilyCase, folder: Path) -> None:
     """Each output type can be the only one."""
-    for name in ("number", "binary", "category"):
+    for name in case.outputs:
         model = case.fit(case.problem(name), case.rows(80), None, folder=folder / name)
         assert list(model.predict(case.rows(5).inputs)) == [name]
 
 
 def takes_any_single_input(case: FamilyCase, folder: Path) -> None:
     """Each input can be the only one."""
-    whole = case.problem("binary")
+    name = case.outputs[-1]
+    whole = case.problem(name)
     for column in whole.inputs:
         problem = case.equip(replace(whole, inputs=(column,)))
         train = _only(case.rows(80), column.name)
         model = case.fit(problem, train, None, folder=folder / column.name)
-        assert np.isfinite(model.predict(train.inputs)["binary"]).all(), column.name
+        assert np.isfinite(model.predict(train.inputs)[name]).all(), column.name
 
 
 def trains_without_validation(case: FamilyCase, folder: Path) -> None:
     """No validation rows, and none in a set that has no rows, both work."""
     for name, validation in (("none", None), ("empty", case.rows(0))):
         model = case.fit(case.problem(), case.rows(80), validation, folder=folder / name)
-        assert np.isfinite(model.predict(case.rows(5).inputs)["number"]).all()
+        assert _is_finite(model.predict(case.rows(5).inputs))
 
 
 def trains_on_one_row(case: FamilyCase, folder: Path) -> None:
     """One training row gives a model that answers."""
     model = case.fit(case.problem(), case.rows(1), None, folder=folder)
-    assert np.isfinite(model.predict(case.rows(3, seed=1).inputs)["number"]).all()
+    assert _is_finite(model.predict(case.rows(3, seed=1).inputs))
 
 
 def bears_constant_targets(case: FamilyCase, folder: Path) -> None:
@@ -153,9 +161,12 @@ def bears_constant_targets(case: FamilyCase, folder: Path) -> None:
         replace(problem, outputs=outputs), train, _constant(case.rows(20)), folder=folder
     )
     scores = model.predict(case.rows(10, seed=2).inputs)
-    assert np.abs(scores["number"] - 1.5).max() < 0.5  # noqa: PLR2004
-    assert scores["binary"].min() > 0.5  # noqa: PLR2004
-    assert (scores["category"].argmax(axis=1) == 1).all()
+    if "number" in scores:
+        assert np.abs(scores["number"] - 1.5).max() < 0.5  # noqa: PLR2004
+    if "binary" in scores:
+        assert scores["binary"].min() > 0.5  # noqa: PLR2004
+    if "category" in scores:
+        assert (scores["category"].argmax(axis=1) == 1).all()
 
 
 def bears_missing_columns(case: FamilyCase, folder: Path) -> None:
@@ -179,6 +190,8 @@ def bears_unseen_categories(case: FamilyCase, folder: Path) -> None:
 
 def bears_an_absent_class(case: FamilyCase, folder: Path) -> None:
     """A declared class without a training row gets a probability."""
+    if "category" not in case.outputs:
+        return
     train = case.rows(90)
     truth = np.minimum(train.outputs["category"].values, 1).astype(np.int32)
     outputs = {**train.outputs, "category": EncodedColumn(Kind.INDEX, truth)}
@@ -254,12 +267,13 @@ def answers_an_empty_batch(case: FamilyCase, folder: Path) -> None:
     """No rows in, no rows out, of the right width."""
     model = case.fit(case.problem(), case.rows(60), None, folder=folder)
     scores = model.predict(case.rows(0).inputs)
-    assert scores["number"].shape == scores["binary"].shape == (0,)
-    assert scores["category"].shape == (0, 3)
+    assert all(values.shape == _shape(name, 0) for name, values in scores.items())
 
 
 def heeds_row_weights(case: FamilyCase, folder: Path) -> None:
     """Rows of weight zero, or nearly, do not decide the prediction."""
+    if "binary" not in case.outputs:
+        return
     train = case.rows(200)
     truth = np.zeros((200, 1), dtype=np.float32)
     truth[100:] = 1
@@ -282,6 +296,49 @@ def reports_plain_facts(case: FamilyCase, folder: Path) -> None:
     json.dumps([event.data for event in heard], allow_nan=False)
 
 
+def attributions_add_up(case: FamilyCase, folder: Path) -> None:
+    """What inputs add comes to the score that is predicted; a family without a way says None."""
+    problem, test = case.problem(), case.rows(40, seed=2)
+    model = case.fit(problem, case.rows(200), case.rows(60, seed=1), folder=folder)
+    background, scores = case.rows(20, seed=3).inputs, model.predict(test.inputs)
+    for name in case.outputs:
+        found = model.attribute(test.inputs, name, background=background)
+        if found is None:
+            continue
+        assert set(found.inputs) <= {column.name for column in problem.inputs}
+        total = found.values.sum(axis=1) + found.base
+        np.testing.assert_allclose(total, found.margin, atol=1e-3, err_msg=name)
+        np.testing.assert_allclose(_answered(found, name), scores[name], atol=1e-4, err_msg=name)
+
+
+def attributes_a_row_as_a_batch(case: FamilyCase, folder: Path) -> None:
+    """A row alone is explained as it is among others."""
+    model = case.fit(case.problem(), case.rows(200), case.rows(60, seed=1), folder=folder)
+    test, background = case.rows(12, seed=2), case.rows(20, seed=3).inputs
+    for name in case.outputs:
+        whole = model.attribute(test.inputs, name, background=background)
+        for row in range(test.n_rows):
+            one = {key: column.rows(row, row + 1) for key, column in test.inputs.items()}
+            alone = model.attribute(one, name, background=background)
+            assert (whole is None) == (alone is None)
+            if whole is not None and alone is not None:
+                np.testing.assert_allclose(
+                    alone.values[0], whole.values[row], atol=2e-3, err_msg=name
+                )
+
+
+def _answered(found: Attribution, name: str) -> npt.NDArray[np.float64]:
+    """Return the scores that margins stand for."""
+    if found.scale == "log":
+        return np.exp(found.margin)
+    if found.scale != "log_odds":
+        return found.margin
+    if name == "binary":
+        return np.asarray(1 / (1 + np.exp(-found.margin)))
+    powers = np.exp(found.margin - found.margin.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
 CHECKS: tuple[Callable[[FamilyCase, Path], None], ...] = (
     answers_every_output,
     gives_probabilities,
@@ -301,6 +358,8 @@ CHECKS: tuple[Callable[[FamilyCase, Path], None], ...] = (
     answers_an_empty_batch,
     heeds_row_weights,
     reports_plain_facts,
+    attributions_add_up,
+    attributes_a_row_as_a_batch,
 )
 
 
@@ -319,6 +378,14 @@ def _cell(shape: Shape, one: EncodedColumn) -> RowValue:
         return one.values.tolist(), one.weights.tolist()
     values = tuple(float(value) for value in one.values.reshape(-1))
     return values[0] if shape.kind is Kind.SCALAR and shape.width == 1 else values
+
+
+def _shape(output: str, n_rows: int) -> tuple[int, ...]:
+    return (n_rows, 3) if output == "category" else (n_rows,)
+
+
+def _is_finite(scores: Mapping[str, Any]) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in scores.values())
 
 
 class _Killed(BaseException):

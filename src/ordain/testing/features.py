@@ -42,6 +42,7 @@ class FeatureCase:
         form: what a model asks of it; None for an output.
         column: training rows of the kind the type is meant for, at least four.
         extra: values to compare `row` with `encode` on, beside those of the column.
+        others: the same rows of the columns that the feature reads.
     """
 
     name: str
@@ -49,6 +50,7 @@ class FeatureCase:
     form: Form | None
     column: pl.Series
     extra: tuple[object, ...] = field(default=())
+    others: pl.DataFrame | None = None
 
     def feature(self) -> Feature[Any]:
         """Return the settled feature."""
@@ -57,7 +59,14 @@ class FeatureCase:
     def fitted(self) -> tuple[Feature[Any], Encoding]:
         """Return the settled feature and its encoding of the column."""
         feature = self.feature()
-        return feature, feature.fit(self.column, seed=SEED)
+        return feature, feature.fit(self.column, seed=SEED, others=self.others)
+
+    def others_of(self, n_rows: int, *, start: int = 0) -> pl.DataFrame | None:
+        """Return rows of the other columns from `start` on, over and over where they end."""
+        if self.others is None:
+            return None
+        places = [(start + at) % self.others.height for at in range(n_rows)]
+        return self.others[places] if places else self.others.clear()
 
 
 def nasty_values() -> list[object]:
@@ -213,7 +222,10 @@ def check_encoding_round_trip(case: FeatureCase) -> None:
     assert loaded == encoding
     again = from_json(to_json(encoding), arrays=encoding.arrays)
     for other in (loaded, again):
-        assert_same(feature.encode(case.column, other), feature.encode(case.column, encoding))
+        assert_same(
+            feature.encode(case.column, other, case.others),
+            feature.encode(case.column, encoding, case.others),
+        )
 
 
 def check_shape_is_kept(case: FeatureCase) -> None:
@@ -221,7 +233,7 @@ def check_shape_is_kept(case: FeatureCase) -> None:
     feature, encoding = case.fitted()
     is_output = case.form is None
     for column in (case.column, case.column.clear(), case.column.head(1)):
-        encoded = feature.encode(column, encoding)
+        encoded = feature.encode(column, encoding, case.others_of(len(column)))
         assert len(encoded) == len(column)
         _assert_shape(encoded, encoding, is_output=is_output)
 
@@ -238,10 +250,10 @@ def check_small_columns_fit(case: FeatureCase) -> None:
         "without a type": pl.Series(case.column.name, [None, None]),
     }
     for column in small.values():
-        encoding = feature.fit(column, seed=SEED)
+        encoding = feature.fit(column, seed=SEED, others=case.others_of(len(column)))
         for other in (column, case.column):
             try:
-                encoded = feature.encode(other, encoding)
+                encoded = feature.encode(other, encoding, case.others_of(len(other)))
             except DataError:
                 continue  # an option says `error`
             assert len(encoded) == len(other)
@@ -253,13 +265,14 @@ def check_blocks_equal_whole(case: FeatureCase) -> None:
     feature, encoding = case.fitted()
     if feature.depends_on_order:
         return
-    whole = feature.encode(case.column, encoding)
+    whole = feature.encode(case.column, encoding, case.others)
     blocks = [
-        feature.encode(frame.to_series(), encoding)
-        for frame in case.column.to_frame().iter_slices(3)
+        feature.encode(frame.to_series(), encoding, case.others_of(frame.height, start=3 * at))
+        for at, frame in enumerate(case.column.to_frame().iter_slices(3))
     ]
     assert_same(concatenate(blocks), whole)
-    assert_same(whole.rows(1, 3), feature.encode(case.column.slice(1, 2), encoding))
+    part = feature.encode(case.column.slice(1, 2), encoding, case.others_of(2, start=1))
+    assert_same(whole.rows(1, 3), part)
 
 
 def check_row_equals_encode(case: FeatureCase) -> None:
@@ -269,6 +282,9 @@ def check_row_equals_encode(case: FeatureCase) -> None:
     to be the same; where a cell depends on its neighbours or fails, one by one.
     """
     feature, encoding = case.fitted()
+    if case.others is not None:
+        _check_rows_with_others(case, feature, encoding)
+        return
     read = feature.row(encoding)
     groups: dict[pl.DataType, list[tuple[object, pl.Series]]] = {}
     for value in [*case.column.to_list(), *nasty_values(), *case.extra]:
@@ -286,11 +302,32 @@ def check_row_equals_encode(case: FeatureCase) -> None:
                 _assert_cell(read(value), together.rows(at, at + 1), value)
 
 
+def _check_rows_with_others(case: FeatureCase, feature: Feature[Any], encoding: Encoding) -> None:
+    read = feature.row(encoding)
+    values = [*case.column.to_list(), *nasty_values(), *case.extra]
+    for at, value in enumerate(values):
+        others = case.others_of(1, start=at)
+        column = _one_row("x", value)
+        if column is None or others is None:
+            continue
+        for beside in (others, _unseen_row(others)):
+            expected = _encode_or_fail(feature, column, encoding, beside)
+            if expected is not None:
+                _assert_cell(read(value, beside.row(0, named=True)), expected, value)
+    missing = pl.Series("x", [None], dtype=case.column.dtype)
+    _assert_cell(read(None, {}), feature.encode(missing, encoding), None)
+
+
+def _unseen_row(others: pl.DataFrame) -> pl.DataFrame:
+    """Return one row of values that training did not hold."""
+    return pl.DataFrame({name: _extremes(others[name]).head(1) for name in others.columns})
+
+
 def check_input_is_unchanged(case: FeatureCase) -> None:
     """Neither fitting nor encoding changes the column."""
     before = case.column.clone()
     feature, encoding = case.fitted()
-    feature.encode(case.column, encoding)
+    feature.encode(case.column, encoding, case.others)
     assert case.column.equals(before, null_equal=True)
     assert case.column.dtype == before.dtype
 
@@ -302,7 +339,10 @@ def check_fitting_is_deterministic(case: FeatureCase) -> None:
     assert first.arrays.keys() == second.arrays.keys()
     for name, array in first.arrays.items():
         assert array.tobytes() == second.arrays[name].tobytes()
-    assert_same(feature.encode(case.column, first), feature.encode(case.column, second))
+    assert_same(
+        feature.encode(case.column, first, case.others),
+        feature.encode(case.column, second, case.others),
+    )
 
 
 def check_other_rows_change_nothing(case: FeatureCase) -> None:
@@ -312,10 +352,12 @@ def check_other_rows_change_nothing(case: FeatureCase) -> None:
         return
     before = encoding.model_dump_json()
     n = len(case.column)
-    alone = feature.encode(case.column, encoding)
+    alone = feature.encode(case.column, encoding, case.others)
     more = _extremes(case.column)
     try:
-        both = feature.encode(pl.concat([case.column, more]), encoding)
+        both = feature.encode(
+            pl.concat([case.column, more]), encoding, case.others_of(n + len(more))
+        )
     except DataError:
         return  # an option says `error`
     assert_same(both.rows(0, n), alone)
@@ -351,7 +393,7 @@ def check_dropped_rows_are_named(case: FeatureCase) -> None:
 def check_inspection_counts(case: FeatureCase) -> None:
     """`inspect` counts rows and missing cells, in plain JSON."""
     feature, encoding = case.fitted()
-    found = feature.inspect(case.column, encoding)
+    found = feature.inspect(case.column, encoding, case.others)
     assert found["n_rows"] == len(case.column)
     assert found["n_missing"] >= case.column.null_count()
 
@@ -465,10 +507,13 @@ def _one_row(name: str, value: object) -> pl.Series | None:
 
 
 def _encode_or_fail(
-    feature: Feature[Any], column: pl.Series, encoding: Encoding
+    feature: Feature[Any],
+    column: pl.Series,
+    encoding: Encoding,
+    others: pl.DataFrame | None = None,
 ) -> EncodedColumn | None:
     try:
-        return feature.encode(column, encoding)
+        return feature.encode(column, encoding, others)
     except DataError:
         return None
 

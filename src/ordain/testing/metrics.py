@@ -24,9 +24,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ordain.core.randomness import generator
+from ordain.evaluation.intervals import value_interval
 from ordain.evaluation.metric import METRICS, Metric, Undefined, value_of
-from ordain.evaluation.sample import Sample, make_sample
+from ordain.evaluation.sample import Extras, Sample, make_sample
 
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "cost": {"cost_matrix": {"0": {"1": 5}, "1": {"0": 50}}, "other_cost": 2},
+    "call": {"call": "ordain.testing.metrics:closeness"},
+    "gain": {"share": 0.5},
+}
+"""Keys for metrics that need some, or that no scores make perfect on these rows without."""
 N_ROWS = 200
 N_CLASSES = 5
 
@@ -48,14 +55,26 @@ class MetricCase:
         return self.metric.evaluate(self.sample(truth, scores, weights))
 
     def sample(self, truth: Array, scores: Array, weights: Array | None = None) -> Sample:
-        """Return a sample of the type."""
-        return make_sample(self.type_name, truth, scores, weights=weights)
+        """Return a sample of the type; classes are named '0', '1' ..., numbers have intervals."""
+        labels = tuple(map(str, range(N_CLASSES))) if self.type_name == "category" else ("0", "1")
+        bounds = None
+        if self.type_name == "number":
+            reach = np.abs(scores - truth) * (0.5 + (10 * truth) % 10 / 10)
+            bounds = np.stack([scores - reach, scores + reach], axis=1)
+        extras = Extras(labels=labels, bounds=bounds)
+        return make_sample(self.type_name, truth, scores, weights=weights, extras=extras)
 
 
 def metric_cases() -> list[MetricCase]:
     """Return every registered metric with its defaults, for each type it fits."""
-    metrics = [METRICS.build(name) for name in METRICS.names()]
+    metrics = [METRICS.build({"type": name, **EXAMPLES.get(name, {})}) for name in METRICS.names()]
     return [MetricCase(metric, name) for metric in metrics for name in sorted(metric.types)]
+
+
+def closeness(truth: Array, scores: Array, weights: Array) -> float:
+    """Return a number that is 1 for perfect scores: a function such as a user might write."""
+    given = scores[np.arange(len(truth)), truth] - 1 if scores.ndim > 1 else scores - truth
+    return float(np.average(1 / (1 + np.abs(given)), weights=weights))
 
 
 def rows_of(type_name: str) -> tuple[Array, Array]:
@@ -103,7 +122,8 @@ def gives_a_number(case: MetricCase) -> None:
 def gives_the_best_value_to_perfect_scores(case: MetricCase) -> None:
     """Perfect predictions give `best`, and ordinary ones are on the other side of it."""
     value = value_of(case.value(*perfect_of(case.type_name)))
-    assert math.isclose(value, case.metric.best, abs_tol=1e-9), f"{case}: {value}"
+    if math.isfinite(case.metric.best):
+        assert math.isclose(value, case.metric.best, abs_tol=1e-9), f"{case}: {value}"
     usual = value_of(case.value(*rows_of(case.type_name)))
     is_behind = usual < value if case.metric.is_higher_better else usual > value
     assert is_behind, f"{case}: {usual} is not behind {value}"
@@ -138,6 +158,8 @@ def takes_weights_of_one_as_none(case: MetricCase) -> None:
 
 def takes_a_weight_of_two_as_two_rows(case: MetricCase) -> None:
     """A row of weight two counts as the row given twice; of weight zero, as left out."""
+    if case.metric.judges_lists:
+        return  # a weight is of a list there, and two equal rows take two places
     truth, scores = rows_of(case.type_name)
     weights = generator(5, "weights").integers(0, 3, len(truth))
     rows = np.repeat(np.arange(len(truth)), weights)
@@ -195,12 +217,63 @@ def changes_neither_truth_nor_scores(case: MetricCase) -> None:
 
 
 def has_influence_with_mean_zero(case: MetricCase) -> None:
-    """Where rows' pull is known it is centred, one number a row."""
+    """Where rows' pull is known it is centred, one number a row, with weights and without."""
+    for weights in (None, generator(9, "weights").random(N_ROWS)):
+        sample = case.sample(*rows_of(case.type_name), weights)
+        pull = case.metric.influence(sample)
+        if pull is not None:
+            assert pull.shape == (len(sample),), f"{case}: {pull.shape}"
+            assert abs(float(pull.mean())) < 1e-9 * max(1.0, float(np.abs(pull).max())), str(case)
+
+
+def has_influence_that_is_its_slope(case: MetricCase) -> None:
+    """Where rows' pull is known it is what counting a row a little more does to the value.
+
+    Metrics that move in steps (a median) have no such slope and are left out.
+    """
+    for weights in (np.ones(N_ROWS), 0.2 + generator(9, "weights").random(N_ROWS)):
+        sample = case.sample(*rows_of(case.type_name), weights)
+        pull = case.metric.influence(sample)
+        rows = np.arange(0, N_ROWS, 17)
+        if pull is None:
+            return
+        slopes, wider = (
+            np.array([_slope(case, sample, int(row), step=step) for row in rows])
+            for step in (1e-6, 3e-6)
+        )
+        is_still = np.mean((slopes == 0) & (pull[rows] != 0)) > 0.5  # noqa: PLR2004 - most rows
+        if is_still or not np.allclose(slopes, wider, rtol=0.1):
+            return
+        size = float(np.abs(slopes).max())
+        assert np.allclose(pull[rows], slopes, atol=1e-4 * size), f"{case}: {pull[rows]} {slopes}"
+
+
+def computes_many_resamplings_as_one_by_one(case: MetricCase) -> None:
+    """The vectorised way gives what each draw gives by itself."""
+    if case.metric.judges_lists:
+        return
     sample = case.sample(*rows_of(case.type_name))
-    pull = case.metric.influence(sample)
-    if pull is not None:
-        assert pull.shape == (len(sample),), f"{case}: {pull.shape}"
-        assert abs(float(pull.mean())) < 1e-9 * max(1.0, float(np.abs(pull).max())), str(case)
+    counts = generator(4, "counts").integers(0, 3, (4, len(sample))).astype(np.float64)
+    many = case.metric.measure_many(sample, counts)
+    alone = [value_of(case.metric.evaluate(sample.with_weights(row))) for row in counts]
+    assert np.allclose(many, alone, equal_nan=True), f"{case}: {many} {alone}"
+
+
+def has_an_interval_that_holds_its_value(case: MetricCase) -> None:
+    """On ordinary rows, on a few, and at a bound: never of width zero, never beyond the bounds."""
+    truth, scores = rows_of(case.type_name)
+    perfect = perfect_of(case.type_name)
+    for rows, given in ((N_ROWS, scores), (8, scores), (N_ROWS, perfect[1])):
+        sample = case.sample(truth[:rows], given[:rows])
+        interval = value_interval(case.metric, sample)
+        if interval is not None:
+            value = value_of(case.metric.evaluate(sample))
+            assert interval.low - 1e-12 <= value <= interval.high + 1e-12, f"{case}: {interval}"
+            assert interval.low < interval.high, f"{case}: {interval}"
+            edges = [b for b in (case.metric.best, case.metric.worst) if b is not None]
+            if len(edges) > 1 and all(map(math.isfinite, edges)):
+                assert min(edges) - 1e-12 <= interval.low, f"{case}: {interval}"
+                assert interval.high <= max(edges) + 1e-12, f"{case}: {interval}"
 
 
 CHECKS: tuple[Callable[[MetricCase], None], ...] = (
@@ -218,8 +291,20 @@ CHECKS: tuple[Callable[[MetricCase], None], ...] = (
     survives_one_row_and_constant_rows,
     changes_neither_truth_nor_scores,
     has_influence_with_mean_zero,
+    has_influence_that_is_its_slope,
+    computes_many_resamplings_as_one_by_one,
+    has_an_interval_that_holds_its_value,
 )
 """Every check of the contract."""
+
+
+def _slope(case: MetricCase, sample: Sample, row: int, *, step: float) -> float:
+    values = []
+    for part in (1 + step, 1 - step):
+        weights = np.array(sample.weights)
+        weights[row] *= part
+        values.append(value_of(case.metric.evaluate(sample.with_weights(weights))))
+    return len(sample) * (values[0] - values[1]) / (2 * step)
 
 
 def _same(case: MetricCase, one: float | Undefined, other: float | Undefined) -> None:

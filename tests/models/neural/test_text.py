@@ -1,6 +1,7 @@
 """Texts: frozen encoders are run once, fine-tuned ones learn, keys are checked."""
 
 import importlib.util
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from ordain.core.errors import UsageError
+from ordain.core.files import atomic_folder
+from ordain.core.hashing import digest_json
 from ordain.features.encoded import EncodedColumn, Kind, Shape
 from ordain.models.families.neural import NeuralFamily
 from ordain.models.family import Dataset, Input, Output, Problem
 from ordain.models.neural.component import ENCODERS
-from ordain.models.neural.frozen import distinct_rows
+from ordain.models.neural.frozen import CHUNK_ROWS, distinct_rows
 
 TINY = {
     "type": "bert",
@@ -54,24 +57,83 @@ def test_encoder_of_tokens_learns_which_token_counts(fit, name):
     assert (guess == test.outputs["y"].values[:, 0]).mean() > 0.85
 
 
-def test_frozen_encoder_is_run_once_per_distinct_text(fit, tmp_path):
-    built = []
+@pytest.fixture
+def cached(tmp_path):
+    """Keeps artefacts as the cache does: whole, or not at all; `built` are those made."""
 
-    def cached(key, build):
-        folder = tmp_path / f"cache-{abs(hash(repr(key)))}"
+    def obtain(key, build):
+        folder = tmp_path / "cache" / digest_json(key)
         if not folder.exists():
-            folder.mkdir()
-            build(folder)
-            built.append(folder)
+            with atomic_folder(folder) as temporary:
+                build(temporary)
+            obtain.built.append(folder)
         return folder
 
+    obtain.built = []
+    return obtain
+
+
+def distinct_texts(n_rows):
+    """Rows of 1 to 8 tokens, no two alike."""
+    rows = [[5 + i % 30, 5 + i // 30 % 30, *([9] * (i % 7))] for i in range(n_rows)]
+    offsets = np.cumsum([0, *(len(row) for row in rows)])
+    column = EncodedColumn(Kind.TOKENS, np.concatenate(rows).astype(np.int32), offsets)
+    truth = np.array([[float(len(row) > 4)] for row in rows], dtype=np.float32)
+    return Dataset({"t": column}, {"y": EncodedColumn(Kind.SCALAR, truth)}, n_rows)
+
+
+def test_embedding_that_is_broken_off_goes_on_with_the_chunk_that_is_missing(fit, cached, tmp_path):
+    data, stop = distinct_texts(2 * CHUNK_ROWS + 100), threading.Event()
+
+    def listener(event):
+        if event.data.get("task") == "embed" and event.data["done"] > CHUNK_ROWS:
+            stop.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(problem(TINY), data, data, epochs=1, cached=cached, stop=stop, listener=listener)
+    assert len(cached.built) == 1
+    broken = fit(problem(TINY), data, data, epochs=1, cached=cached, folder=tmp_path / "a")
+    assert len(cached.built) == 3
+    whole = fit(problem(TINY), data, data, epochs=1, folder=tmp_path / "b")
+    scores = [model.predict(data.inputs)["y"] for model in (broken, whole)]
+    np.testing.assert_array_equal(*scores)
+
+
+def test_embedding_tells_how_far_it_is(fit):
+    data = distinct_texts(300)
+    fit(problem(TINY), data, data, epochs=1)
+    told = [e.data for e in fit.heard if e.data.get("task") == "embed"]
+    assert {"done": 128, "total": 300, "unit": "texts", "task": "embed"} in told
+    assert told[-1]["done"] == told[-1]["total"] == 300
+
+
+def test_texts_longer_than_the_encoder_reads_are_counted_and_told(fit):
+    data = texts()
+    short = problem({**TINY, "max_position_embeddings": 6})
+    model = fit(short, data, data, epochs=1)
+    n_cut = int((np.diff(data.inputs["t"].offsets) > 6).sum())
+    assert n_cut > 0
+    found = model.facts["cut_texts"]["t"]
+    assert found["limit"] == 6
+    assert found["rows"] == {"training": n_cut, "validation": n_cut}
+    assert len(found["lengths"]) <= 3
+    messages = [e.data["message"] for e in fit.heard if e.kind == "warning"]
+    assert f"reads 6 tokens, and {n_cut} texts of the training set" in messages[0]
+
+
+def test_texts_that_are_read_whole_are_not_told_of(fit):
+    model = fit(problem(TINY), texts(), texts(), epochs=1)
+    assert model.facts["cut_texts"] == {}
+
+
+def test_frozen_encoder_is_run_once_per_distinct_text(fit, cached, tmp_path):
     data = texts()
     fit(problem(TINY), data, data, epochs=1, cached=cached, folder=tmp_path / "a")
     fit(problem(TINY), data, data, epochs=2, cached=cached, folder=tmp_path / "b")
-    assert len(built) == 1
+    assert len(cached.built) == 1
     n_distinct = len(distinct_rows(data.inputs["t"])[0])
     assert n_distinct < data.n_rows / 4
-    assert np.load(built[0] / "vectors.npy").shape == (n_distinct, 16)
+    assert np.load(cached.built[0] / "vectors.npy").shape == (n_distinct, 16)
 
 
 def test_distinct_rows_rebuild_the_column():

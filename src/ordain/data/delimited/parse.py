@@ -4,95 +4,63 @@ The head settles the dialect and the types; then the whole file is parsed once, 
 fails, the fault is found and named: a line with too many fields, a byte that is not UTF-8, a
 quote that is not closed. A value that does not fit the type of the head sends all columns through
 text, so that none is lost.
+
+A file too large for memory is parsed in the same way, block by block: each attempt goes through
+all blocks, and what they hold is put aside as Arrow.
 """
 
 from __future__ import annotations
 
 import codecs
-import contextlib
-import mmap
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import polars as pl
 
 from ordain.core.errors import DataError
 from ordain.data.delimited import dialect as dialects
 from ordain.data.delimited import encoding as encodings
-from ordain.data.delimited import lines, types
+from ordain.data.delimited import faults, lines, types
 from ordain.data.delimited.dialect import Dialect
-from ordain.data.delimited.unpack import read_packed
+from ordain.data.delimited.job import Block, Job, Options, parse_block, records_of
+from ordain.data.delimited.text import Text, mapped, open_text
 from ordain.data.locations import compression_of
+from ordain.data.spill import Spill, scan_blocks
 
 _GUESS_ROWS = 1000
-_NO_QUOTE_FIX = "`quote: ''` reads quotes as plain characters"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is declared of a delimited file; None where it is to be detected."""
-
-    separator: str | None
-    encoding: str | None
-    quote: str | None
-    header: bool | None
-    names: tuple[str, ...] | None
-    null_values: tuple[str, ...]
-    decimal: str
-    types: Mapping[str, str]
-    ragged: Literal["error", "report"]
-    skip_rows: int
-    comment: str | None
-    max_line_bytes: int
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A file in memory: rows, what was detected, what was found wrong."""
+    """A file, parsed: rows, what was detected, what was found wrong."""
 
-    frame: pl.DataFrame
+    frame: pl.LazyFrame
+    n_rows: int
     details: dict[str, Any]
     problems: tuple[dict[str, Any], ...]
 
 
-@dataclass
-class _Job:
-    """One file on its way: its bytes, what is known of them, what was found so far."""
-
-    name: str
-    content: bytes | mmap.mmap
-    path: Path | None
-    options: Options
-    dialect: Dialect
-    findings: types.Findings = field(default_factory=types.Findings)
-    problems: list[dict[str, Any]] = field(default_factory=list)
-    records: lines.Records | None = None
-    guesses: dict[str, types.Guess] = field(default_factory=dict)
-
-
-def parse_file(path: Path, *, options: Options) -> Parsed:
+def parse_file(path: Path, *, options: Options, spill: Spill | None = None) -> Parsed:
     """Return the rows of one file, with every fault named.
+
+    Args:
+        path: of the file.
+        options: what is declared of it.
+        spill: where the rows are put block by block; None to have all of them in memory.
 
     Raises:
         DataError: the file is empty, has a line that is too long, ragged lines while `ragged` is
             ``error``, an open quote, or bytes that belong to no single encoding.
     """
     compression = compression_of(path) if path.stat().st_size else ""
-    with contextlib.ExitStack() as stack:
-        content: bytes | mmap.mmap
-        if compression:
-            content = read_packed(path, compression, max_line_bytes=options.max_line_bytes)
-        else:
-            content = stack.enter_context(_mapped(path))
-            lines.check_line_length(content, limit=options.max_line_bytes, name=path.name)
-        job = _open_job(path, content, is_packed=bool(compression), options=options)
-        frame = _tidy(job, _read(job))
-        details = _details(job, compression)
-        return Parsed(frame, details, tuple(job.problems))
+    limit = options.max_line_bytes
+    with open_text(path, compression, max_line_bytes=limit, spill=spill) as text:
+        reading = _Reading(path, text, options, spill)
+        frame = reading.read()
+        details = _details(reading.job, compression)
+        return Parsed(frame, reading.n_rows, details, tuple(reading.all_problems()))
 
 
 def check_file(path: Path, *, limit: int) -> None:
@@ -102,45 +70,116 @@ def check_file(path: Path, *, limit: int) -> None:
         DataError: a line is longer.
     """
     if path.stat().st_size > limit and not compression_of(path):
-        with _mapped(path) as content:
+        with mapped(path) as content:
             lines.check_line_length(content, limit=limit, name=path.name)
 
 
-@contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
-    with path.open("rb") as file:
-        if not path.stat().st_size:
-            yield b""
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            yield content
+class _Reading:
+    """The attempts to read one file."""
+
+    def __init__(self, path: Path, text: Text, options: Options, spill: Spill | None) -> None:
+        self.text, self.spill = text, spill
+        self.findings, self.found, self.n_rows = types.Findings(), faults.Problems(), 0
+        head = text.head
+        if not head.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
+            raise faults.empty_error(path)
+        problems: list[dict[str, Any]] = []
+        encoding = options.encoding or encodings.detect_encoding(head, is_whole=text.is_short)
+        if encoding == "unknown":
+            encoding = encodings.single_byte_encoding(text.lines, path.name, problems)
+        if encoding not in ("utf-8", "utf-8-bom", "utf8", "ascii", "us-ascii"):
+            self.text = text.recoded(encoding)
+        dialect = _detect(self.text, path, encoding=encoding, options=options)
+        self.job = Job(path.name, options, dialect, self._blocks, problems=problems)
+
+    def _blocks(self) -> Any:
+        dialect = self.job.dialect
+        return self.text.blocks(quote=dialect.quote, newline=dialect.newline)
+
+    def read(self) -> pl.LazyFrame:
+        """Return the rows; the order of attempts is that of the module's docstring."""
+        job = self.job
+        job.guesses = _guess_types(job, self.text)
+        declared = types.declared_types(job.options.types, job.dialect.names)
+        dtypes = [_fast_type(guess, declared.get(name)) for name, guess in job.guesses.items()]
+        while True:
+            try:
+                rows = self._attempt(dtypes)
+                break
+            except pl.exceptions.ComputeError as error:
+                self._prepare_again(str(error), is_text=dtypes == job.texts)
+                dtypes = job.texts
+        if not self.n_rows:
+            raise faults.no_rows_error(job)
+        typed = types.settle(
+            rows,
+            job.guesses,
+            declared=declared,
+            decimal=job.options.decimal,
+            findings=self.findings,
+        )
+        # In memory a type is cast once, and not each time a column is asked for.
+        is_cast = typed is not rows and self.spill is None
+        return typed.collect().lazy() if is_cast else typed
+
+    def all_problems(self) -> list[dict[str, Any]]:
+        """Return what was found of the file, its lines and its columns."""
+        return [
+            *self.job.problems,
+            *self.found.to_list(),
+            *faults.typing_problems(self.findings),
+        ]
+
+    def _attempt(self, dtypes: Sequence[pl.DataType]) -> pl.LazyFrame:
+        """Return the rows of all blocks, spellings of missing as null, in the types given."""
+        self.findings, self.found, self.n_rows = types.Findings(), faults.Problems(), 0
+        kept: list[Any] = []
+        for block in self.job.blocks():
+            frame = self._clean(block, parse_block(self.job, block, dtypes))
+            self.n_rows += frame.height
+            kept.append(frame if self.spill is None else self.spill.keep(frame))
+        return kept[0].lazy() if self.spill is None else scan_blocks(kept)
+
+    def _clean(self, block: Block, frame: pl.DataFrame) -> pl.DataFrame:
+        options = self.job.options
+        frame = types.blank_out(frame, null_values=options.null_values, findings=self.findings)
+        if "NaN" in options.null_values:
+            frame = types.drop_nan(frame, self.findings)
+        if frame.width > 1 and frame.height:
+            frame = _check_short_lines(self.job, block, frame, self.found)
+            if options.ragged == "report":
+                _note_long_lines(self.job, block, self.found)
+        return frame
+
+    def _prepare_again(self, message: str, *, is_text: bool) -> None:
+        """Mend what made an attempt fail, or name it.
+
+        Raises:
+            DataError: the file is at fault.
+        """
+        job = self.job
+        if "utf-8" in message or "utf8" in message:
+            encoding = encodings.single_byte_encoding(self.text.lines, job.name, job.problems)
+            self.text = self.text.recoded(encoding)
+            job.dialect = replace(job.dialect, encoding=encoding)
+        elif "more fields" in message:
+            raise faults.ragged_error(job, is_long=True)
+        elif is_text:
+            if not job.dialect.quote:
+                raise DataError(f"'{job.name}' cannot be parsed: {message.splitlines()[0]}")
+            if faults.has_opening_quotes(job):
+                raise faults.quote_error(job)
+            job.problems.append(faults.stray_quotes(job))
+            job.dialect = replace(job.dialect, quote="")
 
 
-def _open_job(path: Path, content: bytes | mmap.mmap, *, is_packed: bool, options: Options) -> _Job:
-    head = bytes(content[: dialects.HEAD_BYTES])
-    if not head.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
-        raise _empty(path)
-    is_whole = len(content) == len(head)
-    encoding = options.encoding or encodings.detect_encoding(head, is_whole=is_whole)
-    problems: list[dict[str, Any]] = []
-    source: Path | None = None if is_packed else path
-    if encoding == "unknown":
-        encoding = encodings.single_byte_encoding(content, path.name, problems)
-    if encoding not in ("utf-8", "utf-8-bom", "utf8", "ascii", "us-ascii"):
-        content, source = encodings.decode(bytes(content), encoding).encode(), None
-    dialect = _detect(content, path, encoding=encoding, options=options)
-    return _Job(path.name, content, source, options, dialect, problems=problems)
-
-
-def _detect(content: bytes | mmap.mmap, path: Path, *, encoding: str, options: Options) -> Dialect:
-    head = bytes(content[: dialects.HEAD_BYTES]).removeprefix(codecs.BOM_UTF8)
-    text = head.decode("utf-8", "ignore")
-    newline = "\n" if "\n" in text or "\r" not in text else "\r"
+def _detect(text: Text, path: Path, *, encoding: str, options: Options) -> Dialect:
+    decoded = text.head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "ignore")
+    newline = "\n" if "\n" in decoded or "\r" not in decoded else "\r"
     if options.skip_rows:
-        text = text.split(newline, options.skip_rows)[-1]
-    is_whole = len(content) <= dialects.HEAD_BYTES
+        decoded = decoded.split(newline, options.skip_rows)[-1]
     sample = dialects.sample_lines(
-        text, is_whole=is_whole, newline=newline, comment=options.comment
+        decoded, is_whole=text.is_short, newline=newline, comment=options.comment
     )
     quote = '"' if options.quote is None else options.quote
     suffixes = {suffix.lower() for suffix in path.suffixes}
@@ -148,7 +187,7 @@ def _detect(content: bytes | mmap.mmap, path: Path, *, encoding: str, options: O
     separator = options.separator or dialects.detect_separator(sample, quote=quote, prior=prior)
     rows = [row for row in dialects.split_lines(sample, separator=separator, quote=quote) if row]
     if not rows:
-        raise _empty(path)
+        raise faults.empty_error(path)
     has_header = dialects.detect_header(rows) if options.header is None else options.header
     if options.names is not None:
         raw: Sequence[str] = options.names
@@ -158,30 +197,12 @@ def _detect(content: bytes | mmap.mmap, path: Path, *, encoding: str, options: O
     return Dialect(encoding, separator, quote, newline, has_header, names, renamed)
 
 
-def _read(job: _Job) -> pl.DataFrame:
-    """Return the frame, typed; the order of attempts is that of the module's docstring."""
-    job.guesses = guesses = _guess_types(job)
-    declared = types.declared_types(job.options.types, job.dialect.names)
-    fast = [_fast_type(guessed, declared.get(name)) for name, guessed in guesses.items()]
-    try:
-        frame = _parse(job, fast)
-    except pl.exceptions.ComputeError as error:
-        frame = _read_after_failure(job, str(error), fast)
-    frame = types.blank_out(frame, null_values=job.options.null_values, findings=job.findings)
-    columns = [
-        _finish(job, column, guesses[column.name], declared.get(column.name))
-        for column in frame.iter_columns()
-    ]
-    return pl.DataFrame(columns)
-
-
-def _guess_types(job: _Job) -> dict[str, types.Guess]:
-    head = bytes(job.content[: dialects.HEAD_BYTES])
-    if len(head) < len(job.content):
+def _guess_types(job: Job, text: Text) -> dict[str, types.Guess]:
+    head = text.head
+    if not text.is_short:
         head = head[: head.rfind(job.dialect.newline.encode()) + 1]
-    texts = [pl.String()] * len(job.dialect.names)
     try:
-        sample = _parse(job, texts, source=head, is_lenient=True)
+        sample = parse_block(job, Block(head), job.texts, is_lenient=True)
     except pl.exceptions.ComputeError:
         return {name: types.Guess(pl.String(), is_known=False) for name in job.dialect.names}
     return types.guess(
@@ -197,259 +218,48 @@ def _fast_type(guessed: types.Guess, declared: pl.DataType | None) -> pl.DataTyp
     return guessed.dtype
 
 
-def _parse(
-    job: _Job,
-    dtypes: Sequence[pl.DataType],
-    *,
-    source: Path | bytes | None = None,
-    is_lenient: bool = False,
+def _check_short_lines(
+    job: Job, block: Block, frame: pl.DataFrame, found: faults.Problems
 ) -> pl.DataFrame:
-    if source is None:
-        source = job.path or bytes(job.content)
-    if isinstance(source, Path) and job.dialect.encoding == "utf-8-lossy":
-        source = bytes(job.content)
-    frame = pl.read_csv(
-        source,
-        has_header=job.dialect.has_header,
-        separator=job.dialect.separator,
-        quote_char=job.dialect.quote or None,
-        eol_char=job.dialect.newline,
-        skip_lines=job.options.skip_rows,
-        comment_prefix=job.options.comment,
-        infer_schema=False,
-        schema_overrides=list(dtypes),
-        new_columns=list(job.dialect.names),
-        decimal_comma=job.options.decimal == ",",
-        truncate_ragged_lines=is_lenient or job.options.ragged == "report",
-        raise_if_empty=False,
-        glob=False,
-    )
-    if frame.width > len(dtypes):
-        raise pl.exceptions.ComputeError("found more fields than defined in 'Schema'")
-    return frame
-
-
-def _read_after_failure(job: _Job, message: str, fast: Sequence[pl.DataType]) -> pl.DataFrame:
-    texts = [pl.String()] * len(fast)
-    if "utf-8" in message or "utf8" in message:
-        return _read_other_encoding(job, texts)
-    if "more fields" in message:
-        raise _ragged_error(job, is_long=True)
-    try:
-        return _parse(job, texts)
-    except pl.exceptions.ComputeError as error:
-        inner = str(error)
-    if "utf-8" in inner or "utf8" in inner:
-        return _read_other_encoding(job, texts)
-    if "more fields" in inner:
-        raise _ragged_error(job, is_long=True)
-    return _read_unquoted(job, texts, inner)
-
-
-def _read_other_encoding(job: _Job, texts: Sequence[pl.DataType]) -> pl.DataFrame:
-    encoding = encodings.single_byte_encoding(job.content, job.name, job.problems)
-    job.content = encodings.decode(bytes(job.content), encoding).encode()
-    job.path = None
-    job.dialect = replace(job.dialect, encoding=encoding)
-    return _read_after_failure(job, "", texts)
-
-
-def _read_unquoted(job: _Job, texts: Sequence[pl.DataType], message: str) -> pl.DataFrame:
-    """Read quotes as plain characters where no field starts with one; else name the lines."""
-    quote, separator = job.dialect.quote, job.dialect.separator
-    if not quote:
-        raise DataError(f"'{job.name}' cannot be parsed: {message.splitlines()[0]}")
-    opening = re.escape(quote.encode())
-    pattern = rb"(?:^|[\r\n" + re.escape(separator.encode()) + rb"])\s*" + opening
-    if re.search(pattern, job.content):
-        raise _quote_error(job)
-    count = lines.count_bytes(job.content, quote)
-    job.problems.append(
-        {
-            "kind": "stray_quotes",
-            "count": count,
-            "examples": lines.odd_quotes(
-                job.content, quote=job.dialect.quote, newline=job.dialect.newline
-            )[:3],
-            "fix": "no field starts with a quote, so quotes were read as plain characters; "
-            "`quote: ''` says so",
-        }
-    )
-    job.dialect = replace(job.dialect, quote="")
-    return _read_after_failure(job, "", texts)
-
-
-def _finish(
-    job: _Job, column: pl.Series, guessed: types.Guess, declared: pl.DataType | None
-) -> pl.Series:
-    if column.dtype == pl.String():
-        return types.settle(
-            column,
-            guessed,
-            declared=declared,
-            decimal=job.options.decimal,
-            findings=job.findings,
-        )
-    if column.dtype == pl.Float64() and "NaN" in job.options.null_values:
-        return types.drop_nan(column, job.findings)
-    return column
-
-
-def _tidy(job: _Job, frame: pl.DataFrame) -> pl.DataFrame:
-    """Check that no line was short, drop blank lines, and write down what was found."""
-    if frame.width > 1 and frame.height:
-        frame = _check_short_lines(job, frame)
-        if job.options.ragged == "report":
-            _note_long_lines(job)
-    if not frame.height:
-        raise DataError(
-            f"'{job.name}' has a header and no rows: it names {frame.width} columns "
-            f"({', '.join(frame.columns[:5])}{' ...' if frame.width > 5 else ''})\n"  # noqa: PLR2004
-            "  Fix: give a file with at least one row below the header"
-        )
-    _note_findings(job)
-    return frame
-
-
-def _check_short_lines(job: _Job, frame: pl.DataFrame) -> pl.DataFrame:
-    if not frame.to_series(-1).null_count() or _is_rectangular(job, frame):
+    """Check that no line is short, and drop blank lines."""
+    if not frame.to_series(-1).null_count() or _is_rectangular(job, block, frame):
         return frame
-    records = _records(job)
-    is_blank = records.is_blank()
-    is_short = (records.n_fields < frame.width) & ~is_blank
-    if is_short.any():
+    chosen, examples = faults.find_ragged(job, block, is_long=False)
+    if len(chosen):
         if job.options.ragged == "error":
-            raise _ragged_error(job, is_long=False)
-        _note_ragged(job, np.flatnonzero(is_short), "short_lines", "missing fields read as missing")
+            raise faults.ragged_error(job, is_long=False)
+        fix = "missing fields read as missing"
+        found.add("short_lines", count=len(chosen), examples=examples, fix=fix)
+    records = records_of(job, block)
+    is_blank = records.is_blank()
     if is_blank.any() and len(is_blank) == frame.height:
-        job.problems.append(
-            {
-                "kind": "blank_lines",
-                "count": int(is_blank.sum()),
-                "examples": [{"line": int(n)} for n in records.lines[is_blank][:3]],
-                "fix": "blank lines are passed over",
-            }
-        )
+        shown = [{"line": int(n)} for n in records.lines[is_blank][:3]]
+        fix = "blank lines are passed over"
+        found.add("blank_lines", count=int(is_blank.sum()), examples=shown, fix=fix)
         return frame.filter(pl.Series(~is_blank))
     return frame
 
 
-def _is_rectangular(job: _Job, frame: pl.DataFrame) -> bool:
+def _is_rectangular(job: Job, block: Block, frame: pl.DataFrame) -> bool:
     """Return whether a count of separators alone proves that every line is whole."""
     if job.options.comment or job.options.skip_rows or job.options.ragged == "report":
         return False
     quote = job.dialect.quote
-    if quote and lines.count_bytes(job.content, quote):
+    if quote and lines.count_bytes(block.content, quote):
         return False
-    n_lines = frame.height + job.dialect.has_header
-    return lines.count_bytes(job.content, job.dialect.separator) == n_lines * (frame.width - 1)
+    n_lines = frame.height + (job.dialect.has_header and block.first_line == 1)
+    n_separators = lines.count_bytes(block.content, job.dialect.separator)
+    return n_separators == n_lines * (frame.width - 1)
 
 
-def _records(job: _Job) -> lines.Records:
-    """Return the records below the header, comment lines left out."""
-    if job.records is None:
-        content, dialect = job.content, job.dialect
-        found = lines.scan_records(
-            content, separator=dialect.separator, quote=dialect.quote, newline=dialect.newline
-        )
-        wanted = found.lines > job.options.skip_rows
-        if job.options.comment:
-            mark = job.options.comment.encode()
-            is_comment = [content[start : start + len(mark)] == mark for start in found.starts]
-            wanted &= ~np.array(is_comment, dtype=bool)
-        chosen = np.flatnonzero(wanted)[int(dialect.has_header) :]
-        job.records = lines.Records(
-            found.starts[chosen], found.ends[chosen], found.n_fields[chosen], found.lines[chosen]
-        )
-    return job.records
+def _note_long_lines(job: Job, block: Block, found: faults.Problems) -> None:
+    chosen, examples = faults.find_ragged(job, block, is_long=True)
+    if len(chosen):
+        fix = "fields past the last column are dropped"
+        found.add("long_lines", count=len(chosen), examples=examples, fix=fix)
 
 
-def _ragged_error(job: _Job, *, is_long: bool) -> DataError:
-    records, width = _records(job), len(job.dialect.names)
-    is_wrong = (
-        records.n_fields > width if is_long else (records.n_fields < width) & ~records.is_blank()
-    )
-    chosen = np.flatnonzero(is_wrong)
-    shown = lines.describe(lines.examples(memoryview(job.content), records, chosen))
-    more, effect = (
-        ("more", "drops the fields past the last column")
-        if is_long
-        else ("fewer", "reads the fields that are not there as missing")
-    )
-    return DataError(
-        f"'{job.name}' has {len(chosen)} line(s) with {more} fields than the {width} columns "
-        f"of its header:\n{shown}\n"
-        f"  Fix: mend the lines, quote fields that hold '{job.dialect.separator}', or write "
-        f"`ragged: report`, which {effect} and counts them,\n"
-        f"       as in `source: {{type: csv, path: {job.name}, ragged: report}}`"
-    )
-
-
-def _note_ragged(job: _Job, chosen: Any, kind: str, effect: str) -> None:
-    job.problems.append(
-        {
-            "kind": kind,
-            "count": len(chosen),
-            "examples": lines.examples(memoryview(job.content), _records(job), chosen),
-            "fix": effect,
-        }
-    )
-
-
-def _empty(path: Path) -> DataError:
-    return DataError(
-        f"'{path.name}' is empty: it holds no line of data\n"
-        "  Fix: give a file with a line of names and at least one row"
-    )
-
-
-def _quote_error(job: _Job) -> DataError:
-    found = lines.odd_quotes(job.content, quote=job.dialect.quote, newline=job.dialect.newline)
-    shown = "\n".join(f"  line {e['line']}: {e['text']}" for e in found[:3])
-    return DataError(
-        f"'{job.name}' has a quote that is not closed or stands inside a field; "
-        f"{len(found)} line(s) have an odd number of quotes:\n{shown}\n"
-        f"  Fix: close the quote or double it, or write {_NO_QUOTE_FIX}"
-    )
-
-
-def _note_findings(job: _Job) -> None:
-    findings = job.findings
-    if findings.spellings:
-        total = sum(sum(counts.values()) for counts in findings.spellings.values())
-        job.problems.append(
-            {
-                "kind": "missing_spellings",
-                "count": total,
-                "examples": [
-                    {"column": name, "values": counts}
-                    for name, counts in list(findings.spellings.items())[:3]
-                ],
-                "columns": {n: sum(c.values()) for n, c in findings.spellings.items()},
-                "fix": "read as missing; `null_values` lists the spellings ([] for none)",
-            }
-        )
-    for found in findings.mixed:
-        job.problems.append(
-            {
-                "kind": "mixed_types",
-                **found,
-                "fix": f"most values are numbers and these are not, so the column is text; "
-                f"`types: {{{found['column']}: number}}` reads them as missing, "
-                f"`null_values` can name them",
-            }
-        )
-    for found in findings.unparsed:
-        job.problems.append(
-            {
-                "kind": "not_parsed",
-                **found,
-                "fix": "values that are not of the declared type are missing",
-            }
-        )
-
-
-def _details(job: _Job, compression: str) -> dict[str, Any]:
+def _details(job: Job, compression: str) -> dict[str, Any]:
     dialect = job.dialect
     details: dict[str, Any] = {
         "encoding": dialect.encoding,
@@ -467,9 +277,3 @@ def _details(job: _Job, compression: str) -> dict[str, Any]:
             str(position + 1): name for position, name in dialect.renamed.items()
         }
     return details
-
-
-def _note_long_lines(job: _Job) -> None:
-    chosen = np.flatnonzero(_records(job).n_fields > len(job.dialect.names))
-    if len(chosen):
-        _note_ragged(job, chosen, "long_lines", "fields past the last column are dropped")

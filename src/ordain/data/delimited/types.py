@@ -54,27 +54,39 @@ class Findings:
     mixed: list[dict[str, Any]] = field(default_factory=list)
     unparsed: list[dict[str, Any]] = field(default_factory=list)
 
+    def count(self, column: str, spelling: str, count: int) -> None:
+        """Add to how often a spelling of missing stands in a column."""
+        counts = self.spellings.setdefault(column, {})
+        counts[spelling] = counts.get(spelling, 0) + count
+
 
 def guess(head: pl.DataFrame, *, null_values: Sequence[str], decimal: str) -> dict[str, Guess]:
     """Return what the first rows, all columns as text, say of the type of each column."""
-    measures: dict[str, Any] = {
-        "n_spelled": lambda text, _: text.is_in(list(null_values)).sum(),
-        "n_present": lambda _, value: value.count(),
-        "n_boolean": lambda _, value: value.str.to_lowercase().is_in(["true", "false"]).sum(),
-        "n_integer": lambda _, value: value.str.contains(_INTEGER).sum(),
-        "n_zeros": lambda _, value: value.str.contains(_LEADING_ZERO).sum(),
-        "n_fitting": lambda _, value: value.cast(pl.Int64, strict=False).count(),
-        "n_number": lambda _, value: _number(value, decimal=decimal).count(),
+    if not head.width:
+        return {}
+    # All columns stand end to end, so that a measure is one expression however many there are.
+    stacked = pl.concat([column.alias("text") for column in head.iter_columns()]).to_frame()
+    text = pl.col("text").str.strip_chars()
+    cells = stacked.select(
+        n_spelled=text.is_in(list(null_values)),
+        value=pl.when(~text.is_in(["", *null_values])).then(text),
+    )
+    value = pl.col("value")
+    flags = cells.select(
+        "n_spelled",
+        n_present=value.is_not_null(),
+        n_boolean=value.str.to_lowercase().is_in(["true", "false"]),
+        n_integer=value.str.contains(_INTEGER),
+        n_zeros=value.str.contains(_LEADING_ZERO),
+        n_fitting=value.cast(pl.Int64, strict=False).is_not_null(),
+        n_number=_number(value, decimal=decimal).is_not_null(),
+    )
+    counts = {
+        flag.name: flag.fill_null(value=False).to_numpy().reshape(head.width, -1).sum(axis=1)
+        for flag in flags.iter_columns()
     }
-    missing = ["", *null_values]
-    rows = []
-    for position, name in enumerate(head.columns):
-        text = pl.col(name).str.strip_chars()
-        value = pl.when(~text.is_in(missing)).then(text)
-        rows += [make(text, value).alias(f"{position}.{key}") for key, make in measures.items()]
-    counts = head.select(rows).row(0, named=True)
     return {
-        name: _guess({key: int(counts[f"{position}.{key}"]) for key in measures})
+        name: _guess({key: int(count[position]) for key, count in counts.items()})
         for position, name in enumerate(head.columns)
     }
 
@@ -99,13 +111,6 @@ def _guess(counts: Mapping[str, int]) -> Guess:
     return Guess(pl.String(), has_spelling=spelled, is_mixed=is_mixed)
 
 
-def to_numbers(column: pl.Series, *, decimal: str) -> pl.Series:
-    """Return text as numbers; null where a value is none."""
-    name = column.name
-    expression = _number(pl.col(name).str.strip_chars(), decimal=decimal)
-    return column.to_frame().select(expression.alias(name)).to_series()
-
-
 def _number(text: pl.Expr, *, decimal: str) -> pl.Expr:
     if decimal == ",":
         text = text.str.replace(",", ".", literal=True)
@@ -113,26 +118,138 @@ def _number(text: pl.Expr, *, decimal: str) -> pl.Expr:
 
 
 def settle(
-    column: pl.Series,
-    guessed: Guess,
+    frame: pl.LazyFrame,
+    guesses: Mapping[str, Guess],
     *,
-    declared: pl.DataType | None,
+    declared: Mapping[str, pl.DataType],
     decimal: str,
     findings: Findings,
-) -> pl.Series:
-    """Return a text column, missing values already null, in the type all its values have."""
-    if declared is not None:
-        return _force(column, declared, decimal=decimal, findings=findings)
-    if guessed.is_known and guessed.dtype == pl.String():
-        if guessed.is_mixed:
-            _note_mixed(column, decimal=decimal, findings=findings, at_least=0.0)
-        return column
-    typed = _narrowest(column, guessed, decimal=decimal)
-    if typed is None:
-        share = 0.0 if guessed.is_known else _MIXED_SHARE
-        _note_mixed(column, decimal=decimal, findings=findings, at_least=share)
-        return column
-    return typed
+) -> pl.LazyFrame:
+    """Return the frame with each text column in the type all its values have, or the declared one.
+
+    Missing values are null already. The frame is looked at once, as a stream.
+    """
+    schema = frame.collect_schema()
+    columns = [
+        _Text(name, guesses[name], declared.get(name), decimal)
+        for name, dtype in schema.items()
+        if dtype == pl.String()
+    ]
+    columns = [column for column in columns if column.is_open]
+    if not columns:
+        return frame
+    measures = [measure for column in columns for measure in column.measures()]
+    counts = frame.select(measures).collect(engine="streaming").row(0, named=True)
+    casts = []
+    for column in columns:
+        dtype, at_fault, kind = column.decide(
+            {key: counts[f"{column.name}\x1f{key}"] for key in _MEASURES}
+        )
+        if at_fault:
+            shown = _odd_values(frame, column, pl.Float64() if dtype is None else dtype)
+            found = {"column": column.name, "count": at_fault, "examples": shown}
+            (findings.mixed if kind == "mixed" else findings.unparsed).append(found)
+        if dtype is not None:
+            casts.append(column.cast(dtype))
+    return frame.with_columns(casts) if casts else frame
+
+
+_MEASURES = ("present", "integer", "number", "boolean", "is_whole", "has_zeros")
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A column of text that may be of another type."""
+
+    name: str
+    guessed: Guess
+    declared: pl.DataType | None
+    decimal: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to find out."""
+        if self.declared is not None:
+            return self.declared != pl.String()
+        return self.guessed.is_mixed or not self._is_text
+
+    @property
+    def _is_text(self) -> bool:
+        return self.guessed.is_known and self.guessed.dtype == pl.String()
+
+    def cast(self, dtype: pl.DataType) -> pl.Expr:
+        """Return the values as a type, null where one is not of it."""
+        text = pl.col(self.name).str.strip_chars()
+        if dtype == pl.Float64():
+            return _number(text, decimal=self.decimal)
+        if dtype == pl.Boolean():
+            return text.str.to_lowercase().replace_strict(
+                {"true": True, "false": False}, default=None, return_dtype=pl.Boolean
+            )
+        return text.cast(dtype, strict=False)
+
+    def measures(self) -> list[pl.Expr]:
+        """Return one expression a measure: values present, of each type, and their form."""
+        text = pl.col(self.name)
+        made = (
+            text.count(),
+            self.cast(pl.Int64()).count(),
+            self.cast(pl.Float64()).count(),
+            self.cast(pl.Boolean()).count(),
+            text.str.contains(_INTEGER).all(),
+            text.str.contains(_LEADING_ZERO).any(),
+        )
+        return [
+            expression.alias(f"{self.name}\x1f{key}")
+            for key, expression in zip(_MEASURES, made, strict=True)
+        ]
+
+    def decide(self, counts: Mapping[str, Any]) -> tuple[pl.DataType | None, int, str]:
+        """Return the type (None for text), how many values are at fault, and in what way."""
+        fitting = {
+            pl.Int64(): counts["integer"],
+            pl.Float64(): counts["number"],
+            pl.Boolean(): counts["boolean"],
+        }
+        present = counts["present"]
+        if self.declared is not None:
+            return self.declared, present - fitting[self.declared], "unparsed"
+        dtype = None if self._is_text else self._narrowest(counts, fitting)
+        if dtype is not None:
+            return dtype, 0, ""
+        share = 0.0 if self.guessed.is_known else _MIXED_SHARE
+        is_mixed = counts["number"] > share * present
+        return None, present - counts["number"] if is_mixed else 0, "mixed"
+
+    def _narrowest(
+        self, counts: Mapping[str, Any], fitting: Mapping[pl.DataType, int]
+    ) -> pl.DataType | None:
+        order: list[pl.DataType] = [pl.Int64(), pl.Float64()]
+        if self.guessed.dtype == pl.Boolean() or not self.guessed.is_known:
+            order.append(pl.Boolean())
+        for dtype in order if counts["present"] else ():
+            if fitting[dtype] == counts["present"]:
+                return None if self._loses(counts, dtype) else dtype
+        return None
+
+    def _loses(self, counts: Mapping[str, Any], dtype: pl.DataType) -> bool:
+        """Return whether integers would lose digits (too many for 64 bits) or leading zeros."""
+        if dtype == pl.Boolean() or not counts["is_whole"]:
+            return False
+        return dtype == pl.Float64() or bool(counts["has_zeros"])
+
+
+def _odd_values(frame: pl.LazyFrame, column: _Text, dtype: pl.DataType) -> list[dict[str, Any]]:
+    odd = pl.col(column.name).is_not_null() & column.cast(dtype).is_null()
+    rows = (
+        frame.select(column.name)
+        .with_row_index("\x1frow", offset=1)
+        .filter(odd)
+        .head(3)
+        .collect(engine="streaming")
+        .rows()
+    )
+    return [{"row": row, "value": value} for row, value in rows]
 
 
 def blank_out(
@@ -149,85 +266,21 @@ def blank_out(
     hit = [name for name, count in counts.items() if count]
     for name in hit:
         values = frame[name].filter(frame[name].is_in(list(spellings))).value_counts().rows()
-        total: dict[str, int] = {}
         for value, count in sorted(values):
-            total[spellings[value]] = total.get(spellings[value], 0) + count
-        if total:
-            findings.spellings[name] = total
+            findings.count(name, spellings[value], count)
     return frame.with_columns(
         pl.when(~pl.col(name).is_in(missing)).then(pl.col(name)).alias(name) for name in hit
     )
 
 
-def drop_nan(column: pl.Series, findings: Findings) -> pl.Series:
-    """Return a float column with NaN as null, counted as the spelling ``NaN``."""
-    count = int(column.is_nan().sum() or 0)
-    if count:
-        findings.spellings[column.name] = {"NaN": count}
-        return column.fill_nan(None)
-    return column
-
-
-def _narrowest(column: pl.Series, guessed: Guess, *, decimal: str) -> pl.Series | None:
-    present = column.count()
-    order: list[pl.DataType] = [pl.Int64(), pl.Float64()]
-    if guessed.dtype == pl.Boolean() or not guessed.is_known:
-        order.append(pl.Boolean())
-    for dtype in order if present else ():
-        typed = _cast(column, dtype, decimal=decimal)
-        if typed.count() == present:
-            return None if _loses(column, dtype) else typed
-    return None
-
-
-def _loses(column: pl.Series, dtype: pl.DataType) -> bool:
-    """Return whether integers would lose digits or zeros: too many for 64 bits, or leading ones."""
-    if dtype == pl.Boolean():
-        return False
-    is_integer = column.str.contains(_INTEGER)
-    if not is_integer.all():
-        return False
-    return dtype == pl.Float64() or bool(column.str.contains(_LEADING_ZERO).any())
-
-
-def _cast(column: pl.Series, dtype: pl.DataType, *, decimal: str) -> pl.Series:
-    if dtype == pl.Float64():
-        return to_numbers(column, decimal=decimal)
-    text = column.str.strip_chars()
-    if dtype == pl.Boolean():
-        return text.str.to_lowercase().replace_strict(
-            {"true": True, "false": False}, default=None, return_dtype=pl.Boolean
-        )
-    return text.cast(dtype, strict=False)
-
-
-def _fits(column: pl.Series, dtype: pl.DataType) -> bool:
-    return column.str.strip_chars().cast(dtype, strict=False).count() == len(column)
-
-
-def _force(column: pl.Series, dtype: pl.DataType, *, decimal: str, findings: Findings) -> pl.Series:
-    if dtype == pl.String():
-        return column
-    typed = _cast(column, dtype, decimal=decimal)
-    failed = (typed.is_null() & column.is_not_null()).arg_true()
-    if len(failed):
-        findings.unparsed.append(
-            {"column": column.name, "count": len(failed), "examples": _shown(column, failed)}
-        )
-    return typed
-
-
-def _note_mixed(column: pl.Series, *, decimal: str, findings: Findings, at_least: float) -> None:
-    numbers = to_numbers(column, decimal=decimal)
-    odd = (numbers.is_null() & column.is_not_null()).arg_true()
-    if len(odd) and numbers.count() > at_least * column.count():
-        findings.mixed.append(
-            {"column": column.name, "count": len(odd), "examples": _shown(column, odd)}
-        )
-
-
-def _shown(column: pl.Series, rows: pl.Series) -> list[dict[str, Any]]:
-    return [{"row": int(row) + 1, "value": column[int(row)]} for row in rows.head(3)]
+def drop_nan(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    """Return the frame with NaN in columns of numbers as null, counted as the spelling ``NaN``."""
+    floats = [name for name, dtype in frame.schema.items() if dtype == pl.Float64()]
+    counts = frame.select(pl.col(floats).is_nan().sum()).row(0, named=True) if floats else {}
+    hit = [name for name, count in counts.items() if count]
+    for name in hit:
+        findings.count(name, "NaN", int(counts[name]))
+    return frame.with_columns(pl.col(name).fill_nan(None) for name in hit)
 
 
 def declared_types(types: Mapping[str, str], names: Sequence[str]) -> dict[str, pl.DataType]:

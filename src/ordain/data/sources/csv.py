@@ -20,7 +20,8 @@ import polars as pl
 from pydantic import Field
 
 from ordain.core.hashing import digest_bytes, digest_json
-from ordain.data.delimited.parse import Options, check_file, parse_file
+from ordain.data.delimited.job import Options
+from ordain.data.delimited.parse import check_file, parse_file
 from ordain.data.fingerprint import digest_files
 from ordain.data.locations import find_files
 from ordain.data.source import SOURCES, Source
@@ -80,9 +81,10 @@ class CsvSource(Source):
         """Return the rows of all files, in order of their names, and what reading found."""
         paths = find_files(self.path, root=self._root)
         options = Options(**self.model_dump(exclude={"path", "type"}))
-        parsed = [parse_file(path, options=options) for path in paths]
+        spill = self._spill_for(paths)
+        parsed = [parse_file(path, options=options, spill=spill) for path in paths]
         stacked = stack_frames(
-            {path.name: one.frame.lazy() for path, one in zip(paths, parsed, strict=True)}
+            {path.name: one.frame for path, one in zip(paths, parsed, strict=True)}
         )
         problems = [problem for one in parsed for problem in one.problems]
         details = dict(parsed[0].details)
@@ -92,7 +94,7 @@ class CsvSource(Source):
             source=self.path,
             format="csv",
             details=details,
-            n_rows=sum(one.frame.height for one in parsed),
+            n_rows=sum(one.n_rows for one in parsed),
             problems=(*problems, *stacked.problems),
         )
         return stacked.frame, report

@@ -6,10 +6,9 @@ data:
 
 from __future__ import annotations
 
-import json
 import mmap
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 
@@ -18,9 +17,11 @@ from ordain.core.hashing import digest_bytes
 from ordain.data.delimited.lines import check_line_length
 from ordain.data.delimited.unpack import read_packed
 from ordain.data.fingerprint import digest_files
+from ordain.data.jsonlines import Lines, load_lines, stream_lines
 from ordain.data.locations import compression_of, find_files
 from ordain.data.nested import Records, flatten, records_frame
 from ordain.data.source import SOURCES, Source
+from ordain.data.spill import Spill
 from ordain.data.stack import stack_frames
 from ordain.data.table import ReadReport
 
@@ -45,22 +46,32 @@ class JsonLinesSource(Source):
     def scan(self) -> tuple[pl.LazyFrame, ReadReport]:
         """Return the rows; nested objects become columns named ``outer.inner``."""
         paths = find_files(self.path, root=self._root)
-        parsed = [_read(path) for path in paths]
+        spill = self._spill_for(paths)
+        parsed = [_read(path, spill) for path in paths]
         stacked = stack_frames(
-            {path.name: one.frame.lazy() for path, one in zip(paths, parsed, strict=True)}
+            {path.name: one.frame for path, one in zip(paths, parsed, strict=True)}
         )
         problems = [problem for one in parsed for problem in one.problems]
         report = ReadReport(
             source=self.path,
             format="jsonl",
             details={"files": len(paths)},
-            n_rows=sum(one.frame.height for one in parsed),
+            n_rows=sum(one.n_rows for one in parsed),
             problems=(*problems, *stacked.problems),
         )
         return stacked.frame, report
 
 
-def _read(path: Path) -> Records:
+def _read(path: Path, spill: Spill | None) -> Lines:
+    if spill is not None:
+        lines = stream_lines(path, spill, max_line_bytes=_MAX_LINE_BYTES)
+        if lines is not None:
+            return lines
+    records = _read_whole(path)
+    return Lines(records.frame.lazy(), records.frame.height, records.problems)
+
+
+def _read_whole(path: Path) -> Records:
     size = path.stat().st_size
     compression = compression_of(path) if size else ""
     if compression:
@@ -72,7 +83,7 @@ def _read(path: Path) -> Records:
     try:
         frame = pl.read_ndjson(content, infer_schema_length=None)
     except pl.exceptions.PolarsError:
-        return records_frame(_load(content, path.name), name=path.name)
+        return records_frame(load_lines(content, path.name), name=path.name)
     # Polars turns values of unlike kinds in one column into text or null; rows tell the truth.
     if any(dtype in (pl.String(), pl.Null()) or dtype.is_nested() for dtype in frame.dtypes):
         return flatten(frame)
@@ -86,18 +97,3 @@ def _checked(path: Path) -> bytes:
     ):
         check_line_length(content, limit=_MAX_LINE_BYTES, name=path.name)
         return bytes(content)
-
-
-def _load(content: bytes, name: str) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"line {number} of '{name}' is not valid JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise DataError(f"line {number} of '{name}' must be an object, one a row")
-        rows.append(row)
-    return rows

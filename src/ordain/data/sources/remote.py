@@ -1,9 +1,10 @@
-"""A file elsewhere: https, S3, Google Cloud Storage, Azure; fetched once, then read as a file.
+"""A file elsewhere: https, S3, Google Cloud Storage, Azure; Parquet by column, the rest fetched.
 
 data:
   source:
-    source: s3://bucket/trips.parquet
-    storage_options: {endpoint_url: "http://localhost:9000"}
+    type: remote
+    url: s3://bucket/trips.parquet
+    storage_options: {endpoint_url: "http://localhost:9000", key: "${KEY}", secret: "${SECRET}"}
 """
 
 from __future__ import annotations
@@ -13,26 +14,32 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Literal
-from urllib.error import HTTPError, URLError
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
-from urllib.request import urlopen
 
 import polars as pl
 from pydantic import Field, PrivateAttr
 
-from ordain.core.errors import DataError, MissingExtraError
+from ordain.core.errors import DataError, UsageError
 from ordain.data.locations import redact, scheme_of
+from ordain.data.remote.faults import unreadable
+from ordain.data.remote.file import RemoteFile, Tail, parquet_fingerprint
 from ordain.data.source import SOURCES, Source
 from ordain.data.table import ReadReport
 
-_BLOCK_BYTES = 1 << 20
-_TIMEOUT_SECONDS = 30
+_LEAST_LAZY_BYTES = 1 << 22
+_PARQUET_ENDINGS = (".parquet", ".pq")
 
 
 @SOURCES.register
 class RemoteSource(Source):
-    """A file behind a url, of any format that is read from files."""
+    """A file behind a url, of any format that is read from files.
+
+    Parquet of 4 MiB and more is read where it is, column by column, each once a process, if the
+    server gives out ranges of bytes and says which version of the file it has; its fingerprint is
+    then that version, the size and the footer. Every other file is fetched once a process, and its
+    fingerprint is that of its bytes.
+    """
 
     type: Literal["remote"] = "remote"
     """A file behind a url."""
@@ -41,24 +48,65 @@ class RemoteSource(Source):
     format: str | None = None
     """Format of the file, such as csv; found by its name or its first bytes."""
     storage_options: dict[str, Any] = Field(default_factory=dict)
-    """Options of fsspec for the store: endpoint, region, key ..."""
+    """Of the store; for S3 and what speaks like it: endpoint_url, region, key, secret, token, anon
+    (keys come from the environment otherwise); for http: headers."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the format, such as separator."""
     _file: Source | None = PrivateAttr(default=None)
+    _remote: RemoteFile | None = PrivateAttr(default=None)
+    _tail: Tail | None = PrivateAttr(default=None)
+    _settled: dict[str, Any] | None = PrivateAttr(default=None)
 
     @property
     def is_columnar(self) -> bool:
-        """As the fetched file is, which stays until the process ends."""
-        return self._file is not None and self._file.is_columnar
+        """Whether columns are read where they are, or from the fetched file."""
+        return self._tail is not None or (self._file is not None and self._file.is_columnar)
 
     def fingerprint(self) -> str:
-        """Return the digest of the file's bytes and of the options of its format."""
+        """Return the digest of the bytes and the format's options, or of version and footer."""
+        if self._is_lazy():
+            assert self._tail is not None, "a file read by column has shown its tail"
+            return parquet_fingerprint(self._connect(), self._tail)
         return self._fetched().fingerprint()
 
     def scan(self) -> tuple[pl.LazyFrame, ReadReport]:
         """Return the rows; the file is fetched if `fingerprint` did not do so before."""
+        if self._is_lazy():
+            return self._scan_lazily()
         frame, report = self._fetched().scan()
         return frame, replace(report, source=redact(self.url))
+
+    def _is_lazy(self) -> bool:
+        """Return whether the columns can be read where they are."""
+        if self._file is not None or self._tail is not None:
+            return self._tail is not None
+        name = urlsplit(self.url).path.lower()
+        is_parquet = self.format == "parquet" or (
+            self.format is None and name.endswith(_PARQUET_ENDINGS)
+        )
+        if not is_parquet or self.options or self._lazy_options() is None:
+            return False
+        tail = self._connect().tail()
+        # Without a version, two contents with one footer would count as the same.
+        if tail is not None and tail.version and tail.size >= _LEAST_LAZY_BYTES:
+            self._tail = tail
+        return self._tail is not None
+
+    def _scan_lazily(self) -> tuple[pl.LazyFrame, ReadReport]:
+        assert self._tail is not None, "a file read by column has shown its tail"
+        try:
+            frame = pl.scan_parquet(self.url, storage_options=self._lazy_options(), glob=False)
+            n_rows = int(frame.select(pl.len()).collect().item())
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise unreadable(self.url, error) from error
+        if not n_rows:
+            raise DataError(f"{redact(self.url)} has no rows")
+        details = {"files": 1, "bytes": self._tail.size, "read": "by column, where it is"}
+        from ordain.data.remote.columns import keep_columns
+
+        return keep_columns(self.url, frame, n_rows), ReadReport(
+            source=redact(self.url), format="parquet", details=details, n_rows=n_rows
+        )
 
     def _fetched(self) -> Source:
         if self._file is None:
@@ -67,41 +115,46 @@ class RemoteSource(Source):
             folder = Path(tempfile.mkdtemp(prefix="ordain-"))
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             name = PurePosixPath(unquote(urlsplit(self.url).path)).name or "data"
-            self._fetch(folder / name)
+            self._connect().fetch(folder / name)
             declared = {"format": self.format} if self.format else {}
             self._file = open_source(name, root=folder, **declared, **self.options)
         return self._file
 
-    def _fetch(self, path: Path) -> None:
-        is_http = scheme_of(self.url) in ("http", "https")
-        try:
-            with path.open("wb") as target, self._open(is_http=is_http) as source:
-                shutil.copyfileobj(source, target, _BLOCK_BYTES)
-        except HTTPError as error:
-            raise DataError(f"{redact(self.url)} answered {error.code} {error.reason}") from error
-        except URLError as error:
-            address = urlsplit(self.url)
-            place = address.hostname or ""
-            if address.port:
-                place += f":{address.port}"
-            reason = getattr(error.reason, "strerror", None) or error.reason
-            raise DataError(
-                f"the host '{place}' of {redact(self.url)} cannot be reached: {reason}\n"
-                "  Fix: check the address, and that the host is up and can be reached from here"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise DataError(f"{redact(self.url)} cannot be read: {error}") from error
+    def _connect(self) -> RemoteFile:
+        if self._remote is None:
+            if scheme_of(self.url) in ("http", "https"):
+                from ordain.data.remote.http import HttpFile
 
-    def _open(self, *, is_http: bool) -> IO[bytes]:
-        if is_http and not self.storage_options:
-            return urlopen(self.url, timeout=_TIMEOUT_SECONDS)  # type: ignore[no-any-return]  # noqa: S310
-        try:
-            import fsspec
+                self._remote = HttpFile(self.url, _headers(self.storage_options))
+            else:
+                from ordain.data.remote.options import fsspec_options
+                from ordain.data.remote.store import StoreFile
 
-            return fsspec.open(self.url, "rb", **self.storage_options).open()  # type: ignore[no-any-return]
-        except ImportError as error:
-            raise MissingExtraError.for_package(
-                str(error).split("`")[1] if "`" in str(error) else "fsspec",
-                extra="remote",
-                purpose=f"reading {redact(self.url)}",
-            ) from error
+                self._remote = StoreFile(self.url, fsspec_options(self.url, self._options()))
+        return self._remote
+
+    def _options(self) -> dict[str, Any]:
+        if self._settled is None:
+            from ordain.data.remote.options import settle_options
+
+            self._settled = settle_options(self.url, self.storage_options)
+        return self._settled
+
+    def _lazy_options(self) -> dict[str, Any] | None:
+        """Return the options for Polars; None where it cannot be told all that was declared."""
+        from ordain.data.remote.options import polars_options
+
+        if "@" in urlsplit(self.url).netloc and scheme_of(self.url) in ("http", "https"):
+            return None
+        return polars_options(self.url, self._options())
+
+
+def _headers(options: dict[str, Any]) -> dict[str, str]:
+    headers = options.get("headers", {})
+    unknown = [name for name in options if name != "headers"]
+    if unknown or not isinstance(headers, dict):
+        raise UsageError(
+            "`storage_options` of http may hold `headers`, a mapping of names to texts"
+            + (f", and holds {', '.join(f'`{name}`' for name in unknown)}" if unknown else "")
+        )
+    return {str(name): str(value) for name, value in headers.items()}

@@ -18,7 +18,7 @@ import polars as pl
 from pydantic import Field, PrivateAttr, model_validator
 
 from ordain.core.diagnostics import nearest
-from ordain.core.errors import DataError, MissingExtraError
+from ordain.core.errors import DataError, MissingExtraError, OrdainError
 from ordain.core.hashing import digest_bytes
 from ordain.data.arrowstream import ArrowStream
 from ordain.data.fingerprint import digest_frame
@@ -129,16 +129,15 @@ class SqlSource(Source):
             raise self._failure(error) from error
 
     def _adbc(self) -> pl.DataFrame:
-        url = self.url.removeprefix("adbc+")
-        statement = self.query or f"SELECT * FROM {_quoted(self.table or '')}"  # noqa: S608
+        from ordain.data.adbc import Connection
+
+        path = self._database("adbc+sqlite") if scheme_of(self.url) == "adbc+sqlite" else None
+        timeout = self.connect_timeout_seconds
         try:
-            return pl.read_database_uri(statement, url, engine="adbc")
-        except (ImportError, pl.exceptions.ModuleUpgradeRequiredError) as error:
-            driver = f"adbc-driver-{scheme_of(url)}"
-            raise MissingExtraError(
-                f"{redact(self.url)} needs the package `{driver}`, which is not installed.\n"
-                f"  Fix: pip install {driver} pyarrow"
-            ) from error
+            with Connection(self.url, path=path, timeout_seconds=timeout) as connection:
+                return connection.read(self._statement(connection.tables() if self.table else []))
+        except OrdainError:
+            raise
         except Exception as error:  # each ADBC driver has exceptions of its own
             raise self._failure(error) from error
 

@@ -1,7 +1,7 @@
 """Group: rows that belong together (of one customer, one patient) stay in one set.
 
 preprocessing:
-  split: {type: group, column: patient_id}
+  split: {type: group, column: patient_id, stratify: diagnosis}
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ import polars as pl
 
 from ordain.core.errors import UsageError
 from ordain.core.randomness import generator
+from ordain.data.classes import row_classes
+from ordain.data.grouplabels import place_groups
+from ordain.data.labels import Stratify, names_of
 from ordain.data.shares import (
     DEFAULT_PROBABILITIES,
     Folds,
     Probabilities,
+    Repeats,
     Sets,
     Shares,
     require_rows,
@@ -39,21 +43,28 @@ class GroupSplitter(Splitter):
     """Shares of the rows for train, validation and test; they sum to 1."""
     sets: Sets = None
     """Shares of any named sets, 'train' among them, in place of `probabilities`."""
+    stratify: Stratify = None
+    """Column, or list of columns, whose classes each set has in about equal shares, as far as whole
+    groups allow."""
     k_fold: Folds = None
     """Number of folds, each of which tests once, to judge the recipe beside the sets."""
+    repeats: Repeats = 1
+    """Times the rows are dealt to folds anew, which makes the judgement of `k_fold` surer."""
 
     def columns(self) -> tuple[str, ...]:
-        """Return the column of the groups."""
-        return (self.column,)
+        """Return the column of the groups, then those to stratify by."""
+        return (self.column, *names_of(self.stratify))
 
     def assign(self, table: Table, *, seed: int) -> Assignment:
         """Return sets that share no group; the order of the rows does not matter."""
         shares = Shares.of(self)
         codes, sizes = self._groups(table)
         order = generator(seed, "split", "group").permutation(len(sizes))
-        groups = _deal(sizes[order], shares)
-        placed = np.empty(len(sizes), dtype=np.int64)
-        placed[order] = groups
+        if self.stratify:
+            placed = self._stratified(table, codes, order, shares=shares.values)
+        else:
+            placed = np.empty(len(sizes), dtype=np.int64)
+            placed[order] = _deal(sizes[order], shares)
         per_set = np.bincount(placed, minlength=len(shares.names))
         facts = {
             "n_groups": len(sizes),
@@ -69,6 +80,10 @@ class GroupSplitter(Splitter):
         codes, sizes = self._groups(table)
         require_rows(len(sizes), self.k_fold, what="groups")
         shuffled = generator(seed, "folds", "group").permutation(len(sizes))
+        if self.stratify:
+            even = np.full(self.k_fold, 1 / self.k_fold)
+            placed = self._stratified(table, codes, shuffled, shares=even)
+            return pl.Series("fold", placed[codes]).cast(pl.Int32)
         order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
         folds = np.empty(len(sizes), dtype=np.int32)
         filled = np.zeros(self.k_fold, dtype=np.int64)
@@ -77,6 +92,20 @@ class GroupSplitter(Splitter):
             folds[group] = smallest
             filled[smallest] += sizes[group]
         return pl.Series("fold", folds[codes])
+
+    def _stratified(
+        self,
+        table: Table,
+        groups: npt.NDArray[np.int64],
+        order: npt.NDArray[np.int64],
+        *,
+        shares: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.int64]:
+        classes = [
+            row_classes(split_column(table, name, key="stratify"), bins=None).codes
+            for name in names_of(self.stratify)
+        ]
+        return place_groups(groups, classes, order=order, shares=shares)
 
     def _groups(self, table: Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return each row's group, numbered in the order of the names [N], and the sizes [G]."""

@@ -13,18 +13,19 @@ import polars as pl
 
 from ordain.core.errors import UsageError
 from ordain.core.randomness import generator
-from ordain.data.classes import describe_classes, row_classes
+from ordain.data.classes import Classes, row_classes
+from ordain.data.labels import Stratify, names_of, stratified, stratified_folds
 from ordain.data.shares import (
     DEFAULT_PROBABILITIES,
     Folds,
     Probabilities,
+    Repeats,
     Sets,
     Shares,
     deal_folds,
     require_rows,
     sets_series,
     shuffle,
-    spread_classes,
 )
 from ordain.data.splitter import SPLITTERS, Assignment, Splitter, split_column
 from ordain.data.table import Table
@@ -40,24 +41,24 @@ class RandomSplitter(Splitter):
     """Shares of train, validation and test; they sum to 1."""
     sets: Sets = None
     """Shares of any named sets, 'train' among them, in place of `probabilities`."""
-    stratify: str | None = None
-    """Column whose classes (or bins of a number) each set has in equal shares."""
+    stratify: Stratify = None
+    """Column, or list of columns, whose classes (or bins of a number) each set has in equal shares;
+    of several, each is balanced by itself, not their combinations."""
     k_fold: Folds = None
     """Number of folds, each of which tests once, to judge the recipe beside the sets."""
+    repeats: Repeats = 1
+    """Times the rows are dealt to folds anew, which makes the judgement of `k_fold` surer."""
 
     def columns(self) -> tuple[str, ...]:
         """Return the column to stratify by, if any."""
-        return (self.stratify,) if self.stratify else ()
+        return names_of(self.stratify)
 
     def assign(self, table: Table, *, seed: int) -> Assignment:
         """Return sets of exact sizes; the row order of the table decides who is drawn."""
         shares = Shares.of(self)
         random = generator(seed, "split", "random")
         if self.stratify:
-            column = split_column(table, self.stratify, key="stratify")
-            classes = row_classes(column, bins=None)
-            codes = spread_classes(classes.codes, shares, random=random)
-            return Assignment(sets_series(codes, shares.names), describe_classes(classes))
+            return stratified(self._classes(table), shares, random=random)
         counts = shares.counts(table.n_rows)
         codes = np.empty(table.n_rows, dtype=np.int16)
         codes[shuffle(table.n_rows, random)] = np.repeat(
@@ -71,8 +72,12 @@ class RandomSplitter(Splitter):
             raise UsageError("`split.k_fold` is not set")
         require_rows(table.n_rows, self.k_fold)
         random = generator(seed, "folds", "random")
-        codes = np.zeros(table.n_rows, dtype=np.int64)
         if self.stratify:
-            column = split_column(table, self.stratify, key="stratify")
-            codes = row_classes(column, bins=None).codes
-        return deal_folds(codes, self.k_fold, random=random)
+            return stratified_folds(self._classes(table), self.k_fold, random=random)
+        return deal_folds(np.zeros(table.n_rows, dtype=np.int64), self.k_fold, random=random)
+
+    def _classes(self, table: Table) -> dict[str, Classes]:
+        return {
+            name: row_classes(split_column(table, name, key="stratify"), bins=None)
+            for name in self.columns()
+        }

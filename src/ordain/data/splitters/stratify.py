@@ -13,17 +13,16 @@ from pydantic import Field
 
 from ordain.core.errors import UsageError
 from ordain.core.randomness import generator
-from ordain.data.classes import Classes, describe_classes, row_classes
+from ordain.data.classes import Classes, row_classes
+from ordain.data.labels import names_of, stratified, stratified_folds
 from ordain.data.shares import (
     DEFAULT_PROBABILITIES,
     Folds,
     Probabilities,
+    Repeats,
     Sets,
     Shares,
-    deal_folds,
     require_rows,
-    sets_series,
-    spread_classes,
 )
 from ordain.data.splitter import SPLITTERS, Assignment, Splitter, split_column
 from ordain.data.table import Table
@@ -35,27 +34,28 @@ class StratifySplitter(Splitter):
 
     type: Literal["stratify"] = "stratify"
     """Classes in equal shares."""
-    column: str
-    """Column that holds the classes, or a number to be cut into bins."""
+    column: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    """Column that holds the classes, or a number to be cut into bins; of a list of columns, each is
+    balanced by itself, not their combinations."""
     bins: Annotated[int, Field(ge=2, le=1000)] | None = None
-    """Ranges of equally many rows to cut a number into; 10 where the column is a measurement."""
+    """Ranges of equally many rows to cut numbers into; 10 where a column is a measurement."""
     probabilities: Probabilities = DEFAULT_PROBABILITIES
     """Shares of train, validation and test; they sum to 1."""
     sets: Sets = None
     """Shares of any named sets, 'train' among them, in place of `probabilities`."""
     k_fold: Folds = None
     """Number of folds, each of which tests once, to judge the recipe beside the sets."""
+    repeats: Repeats = 1
+    """Times the rows are dealt to folds anew, which makes the judgement of `k_fold` surer."""
 
     def columns(self) -> tuple[str, ...]:
-        """Return the column of the classes."""
-        return (self.column,)
+        """Return the columns of the classes."""
+        return names_of(self.column)
 
     def assign(self, table: Table, *, seed: int) -> Assignment:
         """Return the sets; a class of one row trains, which `facts` reports."""
-        shares, classes = Shares.of(self), self._classes(table)
         random = generator(seed, "split", "stratify")
-        codes = spread_classes(classes.codes, shares, random=random)
-        return Assignment(sets_series(codes, shares.names), describe_classes(classes))
+        return stratified(self._classes(table), Shares.of(self), random=random)
 
     def assign_folds(self, table: Table, *, seed: int) -> pl.Series:
         """Return folds that each have every class in equal shares."""
@@ -63,7 +63,14 @@ class StratifySplitter(Splitter):
             raise UsageError("`split.k_fold` is not set")
         require_rows(table.n_rows, self.k_fold)
         random = generator(seed, "folds", "stratify")
-        return deal_folds(self._classes(table).codes, self.k_fold, random=random)
+        return stratified_folds(self._classes(table), self.k_fold, random=random)
 
-    def _classes(self, table: Table) -> Classes:
-        return row_classes(split_column(table, self.column, key="column"), bins=self.bins)
+    def _classes(self, table: Table) -> dict[str, Classes]:
+        names = self.columns()
+        columns = {name: split_column(table, name, key="column") for name in names}
+        return {
+            name: row_classes(
+                column, bins=self.bins if len(names) == 1 or column.dtype.is_numeric() else None
+            )
+            for name, column in columns.items()
+        }

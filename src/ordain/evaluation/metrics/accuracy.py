@@ -32,7 +32,11 @@ class Accuracy(Metric[ClassSample]):
 
     def influence(self, sample: ClassSample) -> Floats | None:
         """Return 1 or 0 less the mean."""
-        return np.asarray(sample.is_correct - sample.is_correct.mean())
+        return sample.pull(sample.is_correct)
+
+    def successes(self, sample: ClassSample) -> Floats | None:
+        """Return 1 where the class is right."""
+        return sample.is_correct.astype(np.float64)
 
 
 @METRICS.register
@@ -50,3 +54,17 @@ class BalancedAccuracy(Metric[ClassSample]):
         counts = sample.counts
         occurs = counts.truth > 0
         return float(np.mean(counts.hits[occurs] / counts.truth[occurs]))
+
+    def influence(self, sample: ClassSample) -> Floats | None:
+        """Return 1 or 0 less the recall of the row's class, over its share of the rows."""
+        truth = sample.counts.truth
+        held = np.where(truth > 0, truth, 1.0)
+        recall, share = sample.counts.hits / held, held / sample.total
+        own = sample.truth_index
+        centred = (sample.is_correct - recall[own]) / share[own]
+        return sample.weighed(centred / np.count_nonzero(truth))
+
+    def effective_rows(self, sample: ClassSample) -> float:
+        """Return the rows of the rarest class, times the classes: it moves the mean most."""
+        n_classes = np.count_nonzero(sample.counts.truth)
+        return min(sample.rows_in(), n_classes * sample.smallest_class_rows())

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from ordain.evaluation.metric import METRICS, Metric, Undefined
+from ordain.evaluation.metric import METRICS, Metric, Undefined, value_of
 from ordain.evaluation.sample import Floats, NumberSample
 
 
@@ -31,8 +31,8 @@ class Rmse(Metric[NumberSample]):
 
     def influence(self, sample: NumberSample) -> Floats | None:
         """Return the squares less their mean, over twice the root."""
-        mean = sample.squared_errors.mean()
-        return (sample.squared_errors - mean) / (2 * math.sqrt(mean)) if mean > 0 else None
+        mean = sample.mean(sample.squared_errors)
+        return sample.pull(sample.squared_errors) / (2 * math.sqrt(mean)) if mean > 0 else None
 
 
 @METRICS.register
@@ -51,7 +51,7 @@ class Mse(Metric[NumberSample]):
 
     def influence(self, sample: NumberSample) -> Floats | None:
         """Return the squares less their mean."""
-        return np.asarray(sample.squared_errors - sample.squared_errors.mean())
+        return sample.pull(sample.squared_errors)
 
 
 @METRICS.register
@@ -70,7 +70,7 @@ class Mae(Metric[NumberSample]):
 
     def influence(self, sample: NumberSample) -> Floats | None:
         """Return the sizes less their mean."""
-        return np.asarray(sample.absolute_errors - sample.absolute_errors.mean())
+        return sample.pull(sample.absolute_errors)
 
 
 @METRICS.register
@@ -89,6 +89,20 @@ class MedianAbsoluteError(Metric[NumberSample]):
             return float(np.median(sample.absolute_errors))
         return _weighted_median(sample.absolute_errors, sample.weights)
 
+    def influence(self, sample: NumberSample) -> Floats | None:
+        """Return half less whether the error is under the median, over the density there.
+
+        The density comes from the errors at the ends of the interval that the share of errors
+        under the median has (Woodruff 1952).
+        """
+        median = value_of(self.measure(sample))
+        below = sample.pull(sample.absolute_errors <= median)
+        spread = 2 * math.sqrt(float(np.mean(np.square(below))) / len(below))
+        ends = _weighted_quantiles(
+            sample.absolute_errors, sample.weights, [max(0.5 - spread, 0.0), min(0.5 + spread, 1.0)]
+        )
+        return -below * float(ends[1] - ends[0]) / (2 * spread) if spread > 0 else None
+
 
 @METRICS.register
 class MaxError(Metric[NumberSample]):
@@ -98,6 +112,8 @@ class MaxError(Metric[NumberSample]):
     types: ClassVar[frozenset[str]] = frozenset({"number"})
     is_higher_better: ClassVar[bool] = False
     best: ClassVar[float] = 0.0
+    # The largest of other rows may be far beyond that of these, which no resampling of them shows.
+    has_interval: ClassVar[bool] = False
 
     def measure(self, sample: NumberSample) -> float | Undefined:
         """Return the size; rows of weight zero do not count."""
@@ -126,8 +142,15 @@ class QuantileLoss(Metric[NumberSample]):
 
     def measure(self, sample: NumberSample) -> float | Undefined:
         """Return the mean of max(q (truth - prediction), (q - 1) (truth - prediction))."""
+        return sample.mean(self._losses(sample))
+
+    def influence(self, sample: NumberSample) -> Floats | None:
+        """Return each row's loss less the mean."""
+        return sample.pull(self._losses(sample))
+
+    def _losses(self, sample: NumberSample) -> Floats:
         under = -sample.errors
-        return sample.mean(np.maximum(self.quantile * under, (self.quantile - 1) * under))
+        return np.maximum(self.quantile * under, (self.quantile - 1) * under)
 
 
 def _weighted_median(values: Floats, weights: Floats) -> float:
@@ -140,3 +163,11 @@ def _weighted_median(values: Floats, weights: Floats) -> float:
     is_between = abs(reached[low] - half) <= np.finfo(np.float64).eps * half * 4
     high = min(low + 1, len(order) - 1) if is_between else low
     return float(values[order[low]] + values[order[high]]) / 2
+
+
+def _weighted_quantiles(values: Floats, weights: Floats | None, shares: list[float]) -> Floats:
+    """Return the smallest value that each share of the weight does not exceed."""
+    order = np.argsort(values)
+    reached = np.arange(1.0, len(values) + 1) if weights is None else np.cumsum(weights[order])
+    places = np.searchsorted(reached, np.asarray(shares) * reached[-1])
+    return np.asarray(values[order[places.clip(max=len(order) - 1)]])

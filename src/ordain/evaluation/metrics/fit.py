@@ -8,6 +8,7 @@ evaluation: {metrics: [r2, pearson, spearman]}
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -41,9 +42,8 @@ class R2(Metric[NumberSample]):
         """Return the delta method's values for a ratio of two means."""
         if _is_constant(sample.truth):
             return None
-        squares = np.square(sample.truth - sample.truth.mean())
-        ratio = sample.squared_errors.mean() / squares.mean()
-        return np.asarray((ratio * squares - sample.squared_errors) / squares.mean())
+        squares = np.square(sample.truth - sample.mean(sample.truth))
+        return -sample.pull(sample.squared_errors, squares)
 
 
 @METRICS.register
@@ -59,6 +59,15 @@ class Pearson(Metric[NumberSample]):
     def measure(self, sample: NumberSample) -> float | Undefined:
         """Return the correlation; undefined where either is constant."""
         return _correlation(sample, sample.truth, sample.scores)
+
+    def influence(self, sample: NumberSample) -> Floats | None:
+        """Return ``x y - r (x^2 + y^2) / 2`` of the standardised values."""
+        correlation = self.measure(sample)
+        if isinstance(correlation, Undefined):
+            return None
+        truth, scores = (_standardised(sample, v) for v in (sample.truth, sample.scores))
+        squares = np.square(truth) + np.square(scores)
+        return sample.weighed(truth * scores - correlation * squares / 2)
 
 
 @METRICS.register
@@ -78,6 +87,48 @@ class Spearman(Metric[NumberSample]):
         """
         ranks = (_ranks(values, sample.weights) for values in (sample.truth, sample.scores))
         return _correlation(sample, *ranks)
+
+    def influence(self, sample: NumberSample) -> Floats | None:
+        """Return a row's own pull, and what it does to the ranks of the rows above it."""
+        correlation = self.measure(sample)
+        if isinstance(correlation, Undefined):
+            return None
+        truth, scores = (
+            _standardised(sample, _ranks(values, sample.weights))
+            for values in (sample.truth, sample.scores)
+        )
+        squares = np.square(truth) + np.square(scores)
+        pulled = truth * scores - correlation * squares / 2
+        for values, own, other in (
+            (sample.truth, truth, scores),
+            (sample.scores, scores, truth),
+        ):
+            pulled = pulled + _lifted(sample, values, slope=other - correlation * own)
+        return sample.weighed(pulled)
+
+
+def _standardised(sample: NumberSample, values: Floats) -> Floats:
+    centred = values - sample.mean(values)
+    return np.asarray(centred / np.sqrt(sample.mean(np.square(centred))))
+
+
+def _lifted(sample: NumberSample, values: Floats, *, slope: Floats) -> Floats:
+    """Return the mean of `slope` over the rows [N] by how far each row [N] lifts their ranks.
+
+    A row lifts the rank of every row above it by its weight, of its equals by half of it; ranks
+    are standardised, so that their unit is their spread.
+    """
+    ranks = _ranks(values, sample.weights)
+    unit = math.sqrt(sample.mean(np.square(ranks - sample.mean(ranks)))) / sample.total
+    order = np.argsort(values)
+    ordered = values[order]
+    ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
+    summed = np.cumsum(sample.weighed(slope)[order])[ends]
+    above = (summed[-1] - summed + np.diff(summed, prepend=0.0) / 2) / len(values)
+    lifted = np.empty(len(values))
+    lifted[order] = np.repeat(above, np.diff(ends, prepend=-1)) / unit
+    # What all rows together lift is taken off: the influence has mean zero.
+    return lifted - sample.mean(lifted)
 
 
 def _is_constant(values: Floats) -> bool:

@@ -46,10 +46,23 @@ class RocAuc(Metric[BinarySample | CategorySample]):
         return float(np.mean([_area(one.ranking) for one in rest]))
 
     def influence(self, sample: BinarySample | CategorySample) -> Floats | None:
-        """Return DeLong's placements, centred and scaled to mean form; None for a category."""
-        if not isinstance(sample, BinarySample) or _missing_side(sample.ranking):
+        """Return DeLong's placements, centred; for a category the mean of those of its classes."""
+        if isinstance(sample, BinarySample):
+            return None if _missing_side(sample.ranking) else _placements(sample)
+        occurring = np.flatnonzero(sample.counts.truth > 0)
+        if len(occurring) <= 1:
             return None
-        return _placements(sample)
+        total = np.zeros(len(sample))
+        for index in occurring.tolist():
+            total += _placements(sample.against_rest(index))
+        return total / len(occurring)
+
+    def effective_rows(self, sample: BinarySample | CategorySample) -> float:
+        """Return the rows of the rarest class, times the classes that are averaged over."""
+        rarest = sample.smallest_class_rows()
+        if isinstance(sample, BinarySample):
+            return rarest
+        return min(sample.rows_in(), np.count_nonzero(sample.counts.truth) * rarest)
 
 
 @METRICS.register
@@ -73,6 +86,25 @@ class AveragePrecision(Metric[BinarySample]):
         gain = np.diff(ranking.positives, prepend=0.0)
         return dot(precision, gain) / float(ranking.positives[-1])
 
+    def influence(self, sample: BinarySample) -> Floats | None:
+        """Return a row's own precision, and what it does to the precision of the rows below it."""
+        ranking = sample.ranking
+        if _missing_side(ranking):
+            return None
+        called = ranking.positives + ranking.negatives
+        safe = np.where(called > 0, called, 1.0)
+        precision = ranking.positives / safe
+        gain = np.diff(ranking.positives, prepend=0.0)
+        raised = _from_here_on(gain * (1 - precision) / safe)
+        lowered = _from_here_on(gain * precision / safe)
+        as_positive = precision - dot(precision, gain) / ranking.positives[-1] + raised
+        scale = sample.total / ranking.positives[-1]
+        return _by_row(sample, as_positive * scale, -lowered * scale)
+
+    def effective_rows(self, sample: BinarySample) -> float:
+        """Return the positive rows."""
+        return sample.rows_in(sample.is_positive)
+
 
 @METRICS.register
 class Ks(Metric[BinarySample]):
@@ -93,6 +125,29 @@ class Ks(Metric[BinarySample]):
         alarmed = ranking.negatives / ranking.negatives[-1]
         return float(np.abs(found - alarmed).max())
 
+    def influence(self, sample: BinarySample) -> Floats | None:
+        """Return the pull on the gap at the threshold where it is largest."""
+        ranking = sample.ranking
+        if _missing_side(ranking):
+            return None
+        found = ranking.positives / ranking.positives[-1]
+        alarmed = ranking.negatives / ranking.negatives[-1]
+        place = int(np.abs(found - alarmed).argmax())
+        above = np.arange(len(found)) <= place
+        sign = np.sign(found[place] - alarmed[place])
+        return np.asarray(
+            sign
+            * _by_row(
+                sample,
+                (above - found[place]) * sample.total / ranking.positives[-1],
+                (alarmed[place] - above) * sample.total / ranking.negatives[-1],
+            )
+        )
+
+    def effective_rows(self, sample: BinarySample) -> float:
+        """Return the rows of the rarer class."""
+        return sample.smallest_class_rows()
+
 
 def _missing_side(ranking: Ranking) -> Undefined | None:
     if ranking.positives[-1] <= 0:
@@ -108,16 +163,29 @@ def _area(ranking: Ranking) -> float:
 
 def _placements(sample: BinarySample) -> Floats:
     """Return, for each row, the share of the other class it is ranked rightly against, centred."""
-    ranking, n_rows = sample.ranking, len(sample)
+    ranking = sample.ranking
     n_positive, n_negative = ranking.positives[-1], ranking.negatives[-1]
     half_positive = ranking.positives - np.diff(ranking.positives, prepend=0.0) / 2
     half_negative = ranking.negatives - np.diff(ranking.negatives, prepend=0.0) / 2
-    sizes = np.diff(sample.group_ends, prepend=-1)
-    as_positive = np.repeat(1 - half_negative / n_negative, sizes)
-    as_negative = np.repeat(half_positive / n_positive, sizes)
-    positive = sample.is_positive[sample.order]
     area = _area(ranking)
-    share = np.where(positive, as_positive, as_negative) - area
-    placed = np.empty(n_rows)
-    placed[sample.order] = share * n_rows / np.where(positive, n_positive, n_negative)
-    return placed
+    return _by_row(
+        sample,
+        (1 - half_negative / n_negative - area) * (sample.total / n_positive),
+        (half_positive / n_positive - area) * (sample.total / n_negative),
+    )
+
+
+def _from_here_on(values: Floats) -> Floats:
+    """Return the sum of each value and all that follow it."""
+    return np.asarray(np.cumsum(values[::-1])[::-1])
+
+
+def _by_row(sample: BinarySample, as_positive: Floats, as_negative: Floats) -> Floats:
+    """Return each row's value [N], weighed, from those of its distinct score [K] by its class."""
+    sizes = np.diff(sample.group_ends, prepend=-1)
+    positive = sample.is_positive[sample.order]
+    placed = np.empty(len(sample))
+    placed[sample.order] = np.where(
+        positive, np.repeat(as_positive, sizes), np.repeat(as_negative, sizes)
+    )
+    return sample.weighed(placed)

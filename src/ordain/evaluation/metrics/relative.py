@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ordain.evaluation.metric import METRICS, Metric, Undefined
-from ordain.evaluation.sample import NumberSample
+from ordain.evaluation.sample import Floats, NumberSample
 
 
 @METRICS.register
@@ -27,6 +27,12 @@ class Mape(Metric[NumberSample]):
     def measure(self, sample: NumberSample) -> float | Undefined:
         """Return the mean, a fraction; undefined where the truth of any row is zero."""
         return _with_zeros(sample) or sample.mean(sample.absolute_errors / np.abs(sample.truth))
+
+    def influence(self, sample: NumberSample) -> Floats | None:
+        """Return each row's fraction less the mean."""
+        if _with_zeros(sample):
+            return None
+        return sample.pull(sample.absolute_errors / np.abs(sample.truth))
 
 
 @METRICS.register
@@ -46,6 +52,12 @@ class Rmspe(Metric[NumberSample]):
             return zeros
         return math.sqrt(sample.mean(np.square(sample.errors / sample.truth)))
 
+    def influence(self, sample: NumberSample) -> Floats | None:
+        """Return the squares less their mean, over twice the root."""
+        if _with_zeros(sample):
+            return None
+        return _root_pull(sample, np.square(sample.errors / sample.truth))
+
 
 @METRICS.register
 class Smape(Metric[NumberSample]):
@@ -60,8 +72,11 @@ class Smape(Metric[NumberSample]):
 
     def measure(self, sample: NumberSample) -> float | Undefined:
         """Return the mean, a fraction; a row where both are zero is right and counts 0."""
-        size = (np.abs(sample.truth) + np.abs(sample.scores)) / 2
-        return sample.mean(sample.absolute_errors / np.where(size > 0, size, 1.0))
+        return sample.mean(_of_mean_size(sample))
+
+    def influence(self, sample: NumberSample) -> Floats | None:
+        """Return each row's fraction less the mean."""
+        return sample.pull(_of_mean_size(sample))
 
 
 @METRICS.register
@@ -80,7 +95,30 @@ class Rmsle(Metric[NumberSample]):
             n_low = int(np.count_nonzero(values <= -1))
             if n_low:
                 return Undefined(f"the {name} is -1 or less in {_rows(n_low)}")
-        return math.sqrt(sample.mean(np.square(np.log1p(sample.scores) - np.log1p(sample.truth))))
+        return math.sqrt(sample.mean(_squared_logs(sample)))
+
+    def influence(self, sample: NumberSample) -> Floats | None:
+        """Return the squares less their mean, over twice the root."""
+        if min(sample.truth.min(), sample.scores.min()) <= -1:
+            return None
+        return _root_pull(sample, _squared_logs(sample))
+
+
+def _of_mean_size(sample: NumberSample) -> Floats:
+    size = (np.abs(sample.truth) + np.abs(sample.scores)) / 2
+    return np.asarray(sample.absolute_errors / np.where(size > 0, size, 1.0))
+
+
+def _squared_logs(sample: NumberSample) -> Floats:
+    return np.asarray(np.square(np.log1p(sample.scores) - np.log1p(sample.truth)))
+
+
+def _root_pull(sample: NumberSample, squares: Floats) -> Floats | None:
+    mean = sample.mean(squares)
+    if mean <= 0:
+        return None
+    pulled: Floats = sample.pull(squares) / (2 * math.sqrt(mean))
+    return pulled
 
 
 def _with_zeros(sample: NumberSample) -> Undefined | None:

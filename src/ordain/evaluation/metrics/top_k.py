@@ -45,8 +45,11 @@ class TopK(Metric[CategorySample]):
 
     def influence(self, sample: CategorySample) -> Floats | None:
         """Return 1 or 0 less the mean."""
-        hits = self._hits(sample)
-        return np.asarray(hits - hits.mean())
+        return sample.pull(self._hits(sample))
+
+    def successes(self, sample: CategorySample) -> Floats | None:
+        """Return 1 where the true class is among the `k`."""
+        return self._hits(sample).astype(np.float64)
 
     def _hits(self, sample: CategorySample) -> npt.NDArray[np.bool_]:
         own = sample.of_truth[:, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ordain.evaluation.report.html import Html, join, tag
+from ordain.evaluation.report.html import Html, code_words, join, tag
 from ordain.evaluation.report.tables import cell, facts, header, sortable, words
 from ordain.evaluation.summary import RunSummary
 
@@ -51,6 +51,7 @@ def how_it_was_made(summary: RunSummary) -> Html:
     return join(
         [
             _seconds(summary.seconds),
+            tag("p", code_words(summary.bottleneck), class_="hint") if summary.bottleneck else None,
             _reasons(summary.reasons),
             _details("The filled config, every default written out", tag("pre", summary.config))
             if summary.config

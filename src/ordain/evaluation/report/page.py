@@ -17,6 +17,7 @@ from pathlib import Path
 from ordain.core.errors import StoreError
 from ordain.core.files import write_text
 from ordain.evaluation.report import making, opening, performance
+from ordain.evaluation.report.folds import folds_card
 from ordain.evaluation.report.html import Html, join, raw, script_json, tag
 from ordain.evaluation.summary import RunSummary
 
@@ -93,6 +94,7 @@ def _body(summary: RunSummary, plots: performance.Plots) -> Html:
                     ),
                     opening.tiles(summary),
                     *(opening.comparison(summary, name) for name in summary.outputs),
+                    *(folds_card(summary, name) for name in summary.outputs),
                     opening.warnings_card(summary),
                     id="verdict",
                 ),

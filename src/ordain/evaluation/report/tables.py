@@ -92,7 +92,7 @@ def _fact(value: Any) -> Html | str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.6g}"  # noqa: PLR2004 - readable
     if isinstance(value, Iterable) and not isinstance(value, str):
         return _list(list(value))
     return "none" if value is None else str(value)

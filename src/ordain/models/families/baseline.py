@@ -1,10 +1,12 @@
-"""What any model must beat: the prior, and one rule.
+"""What any model must beat: the prior, one rule, and what was last.
 
 `prior` answers the share of each class, or the mean. `per_group` answers the same within the
 groups of the one column that tells most: a category's ids, a binary's values, or ten bins of a
 number with an equal number of rows, and a group of its own for what is missing. A group's answer
 is pulled towards the prior as if it had a few more rows. The column is chosen on the validation
-rows; without any, each training row is judged by the others of its group.
+rows; without any, each training row is judged by the others of its group. `last` answers what was
+true of the newest training row (the last one, where no `datetime` split says which is newest);
+of classes half is left to the prior.
 
     model_type: baseline
     trainer: {strategy: per_group}
@@ -32,8 +34,9 @@ from ordain.models.targets import Target
 class BaselineTrainer(Spec):
     """Which rule answers."""
 
-    strategy: Literal["prior", "per_group"] = "prior"
-    """`prior`: one answer for all rows; `per_group`: one a group of the column that tells most."""
+    strategy: Literal["prior", "per_group", "last"] = "prior"
+    """`prior`: one answer for all rows; `per_group`: one a group of the column that tells most;
+    `last`: what was true of the newest training row."""
     smoothing: Annotated[float, Field(ge=0)] = 10.0
     """Rows' worth of pull of a group's answer towards the prior."""
     max_bins: Annotated[int, Field(ge=2, le=1_000)] = 10
@@ -68,6 +71,9 @@ class Baseline(Family):
             TrainingError: no rows, or a truth that is missing.
         """
         assert isinstance(trainer, BaselineTrainer), "the config reads the trainer with this spec"
+        if trainer.strategy == "last" and train.n_rows:
+            newest = train.n_rows - 1 if train.newest is None else train.newest
+            last = train.take(np.array([newest], dtype=np.int64))
         n_given, train = train.n_rows, _thin(train, trainer.max_rows)
         validation = _thin(validation, trainer.max_rows) if validation is not None else None
         groupings = []
@@ -78,6 +84,8 @@ class Baseline(Family):
             table, fact = _best(
                 output, groupings, train, validation=validation, smoothing=trainer.smoothing
             )
+            if trainer.strategy == "last":
+                table, fact = _last(output, last, prior=table), {"column": None}
             tables.append(table)
             facts[output.name] = fact
         return FittedBaseline(
@@ -106,18 +114,23 @@ class Automatic(NamedTuple):
     trainer: Spec
 
 
-def baseline_suite(output_types: tuple[str, ...]) -> list[Automatic]:
+def baseline_suite(output_types: tuple[str, ...], *, is_in_time: bool = False) -> list[Automatic]:
     """Return what every model is compared with: the prior, one rule, a linear model.
+
+    Where the past trains and the future tests, what was last stands among them.
 
     The linear model looks at 50,000 rows at most; leave it out where the model itself is linear.
 
     Args:
         output_types: of the outputs; all of them can be answered by all baselines.
+        is_in_time: whether the sets follow time.
     """
     del output_types
+    last = Automatic("last", Baseline(), BaselineTrainer(strategy="last"))
     return [
         Automatic("prior", Baseline(), BaselineTrainer()),
         Automatic("per_group", Baseline(), BaselineTrainer(strategy="per_group")),
+        *([last] if is_in_time else []),
         Automatic("linear", Linear(), LinearTrainer(max_rows=50_000)),
     ]
 
@@ -150,6 +163,17 @@ def _best(
         return Table(None, scorer.prior[None, :]), {"column": None}
     order = sorted(losses, key=lambda name: losses[name])
     return tables[order[0]], {"column": order[0], "losses": {n: losses[n] for n in order[:5]}}
+
+
+def _last(output: Output, last: Dataset, *, prior: Table) -> Table:
+    """Return the truth of one row for all rows; of classes half of it and half of the prior."""
+    truth = float(Target.of(output, last).truth[0])
+    if output.type == "number":
+        return Table(None, np.array([[truth]]))
+    own = (
+        np.array([truth]) if output.type == "binary" else np.eye(prior.scores.shape[1])[int(truth)]
+    )
+    return Table(None, (own[None, :] + prior.scores) / 2)
 
 
 def _thin(rows: Dataset, max_rows: int) -> Dataset:

@@ -1,12 +1,20 @@
 """Gradient-boosted trees (LightGBM): fast, strong on tables, little to tune.
 
+A number may be learned by another loss than squared error, such as `quantile` or `poisson` (`loss`
+of the output), and an input may be `monotone: increasing` or `decreasing`: all else equal, the
+answer then never goes the other way.
+
 Categories are split as categories, a missing number goes where it fits best, text comes as a
 vector. Each output has its own booster. Validation rows say when to stop, and the best round is
 kept. The same rows, seed and number of threads give the same bytes.
 
 A key that is `auto` follows the number of training rows (see `ordain/models/gbm/recipe.py`); what
 was chosen, and why, stands in the facts of the run. Boosting that was killed starts again from
-its first round and reaches the same bytes; outputs that were finished are not grown again.
+its first round and reaches the same bytes; outputs that were finished are not grown again. It
+does not go on from where it was, because that would be another model: LightGBM saves trees but not
+the state of its random streams, so that with rows or columns drawn at random (the default) the
+first tree after the break already splits on other columns (measured with LightGBM 4, raw scores of
+the saved trees as `init_score`; without any drawing the bytes were the same).
 
 Sources: Ke et al. 2017, "LightGBM"; keys are named as in Ludwig's `gbm` trainer.
 
@@ -31,9 +39,10 @@ from ordain.models.family import FAMILIES, Dataset, Family, FitContext, Output, 
 from ordain.models.gbm.checkpoint import Checkpoint
 from ordain.models.gbm.matrix import Layout
 from ordain.models.gbm.model import FittedGbm, Trees
+from ordain.models.gbm.objective import NUMBER_LOSSES, constraints, objective
 from ordain.models.gbm.recipe import Task, recipe
 from ordain.models.gbm.training import UNFINISHED, Grown, Plan, Rows, bound_threads, grow
-from ordain.models.targets import Target, n_classes
+from ordain.models.targets import Target, check_domain, log_losses, n_classes, unit_options
 
 Auto = Literal["auto"]
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -121,6 +130,10 @@ class GbmTrainer(Spec):
     """What early stopping watches; an output that lacks it is judged by its loss."""
     time_budget_seconds: Annotated[float, Field(gt=0)] | None = None
     """Wall time for all outputs together; what has been grown by then is kept."""
+    interaction_constraints: tuple[tuple[str, ...], ...] | None = None
+    """Groups of inputs that may stand in one branch together; an input in none stands alone."""
+    monotone_method: Literal["basic", "intermediate", "advanced"] = "intermediate"
+    """How `monotone` of an input is kept: later ones take longer and lose less."""
     boosting_rounds_per_checkpoint: Positive = 10
     """Rounds between two reports of progress."""
 
@@ -141,6 +154,20 @@ class Gbm(Family):
     type: Literal["gbm"] = "gbm"
     aliases: ClassVar[tuple[str, ...]] = ("lightgbm",)
     Trainer = GbmTrainer
+    has_monotone = True
+
+    def losses(self, type_name: str) -> dict[str, frozenset[str] | None]:
+        """Return log loss for classes, and the losses of numbers that LightGBM has."""
+        if type_name != "number":
+            return log_losses(type_name)
+        return {name: frozenset(keys) for name, (_, keys) in NUMBER_LOSSES.items()}
+
+    def target_options(
+        self, type_name: str, loss: Component | None, trainer: Spec
+    ) -> dict[str, tuple[Any, str]]:
+        """Return a number in its own unit where its loss needs it."""
+        del type_name, trainer
+        return unit_options(loss)
 
     def form(self, type_name: str, encoder: Component | None) -> Form:  # noqa: ARG002
         """Return `trees`: numbers as they are, categories as indices, text as a vector."""
@@ -160,10 +187,14 @@ class Gbm(Family):
         Raises:
             TrainingError: no rows, a truth that is missing, an input that trees cannot read, or
                 settings that LightGBM refuses.
+            DataError: a truth that the loss cannot judge.
         """
         assert isinstance(trainer, GbmTrainer), "the config reads the trainer with `Gbm.Trainer`"
         layout = Layout.of(problem.inputs)
-        job = _Job(layout, trainer, context, deadline=_deadline(trainer))
+        bounds = constraints(problem.inputs, layout, trainer.interaction_constraints)
+        if "monotone_constraints" in bounds:
+            bounds["monotone_constraints_method"] = trainer.monotone_method
+        job = _Job(layout, trainer, context, bounds, deadline=_deadline(trainer))
         grown = [
             job.run(output, index, train=train, validation=validation)
             for index, output in enumerate(problem.outputs)
@@ -193,6 +224,7 @@ class _Job:
     layout: Layout
     trainer: GbmTrainer
     context: FitContext
+    bounds: Settings
     deadline: float | None
 
     @property
@@ -205,6 +237,7 @@ class _Job:
         """Return the trees, their history and the facts."""
         target, classes = Target.of(output, train), n_classes(output)
         is_category = output.type == "category"
+        check_domain(output, target)
         constant = target.constant(classes)
         if constant is not None:
             trees = Trees(output.name, is_category, constant=tuple(constant.tolist()))
@@ -212,7 +245,7 @@ class _Job:
         judge = None if validation is None or validation.n_rows == 0 else validation
         task = Task(train.n_rows, classes, has_validation=judge is not None)
         settings, reasons = _settle(self.trainer, task)
-        params = self._params(settings, task)
+        params = self._params(settings, task, output)
         store = Checkpoint(
             self.context.folder / f"gbm-{index}.json", [output.name, params, settings]
         )
@@ -237,7 +270,7 @@ class _Job:
             deadline=self.deadline,
         )
 
-    def _params(self, settings: Settings, task: Task) -> Settings:
+    def _params(self, settings: Settings, task: Task, output: Output) -> Settings:
         """Return LightGBM's parameters: ours under its names, and those that make it repeat."""
         params = {key: value for key, value in settings.items() if key not in _OURS}
         params["boosting"] = params.pop("boosting_type")
@@ -245,7 +278,8 @@ class _Job:
             del params["pos_bagging_fraction"], params["neg_bagging_fraction"]
         cells = task.n_rows * self.layout.n_columns
         n_threads = bound_threads(self.n_threads, n_cells=cells)
-        return params | _objective(self.trainer.validation_metric, task) | {
+        aim = objective(output.loss, task.n_classes, watched=self.trainer.validation_metric)
+        return params | self.bounds | aim | {
             "categorical_feature": ",".join(map(str, self.layout.categorical)),
             "is_provide_training_metric": True,
             "deterministic": True,
@@ -268,6 +302,7 @@ def _deadline(trainer: GbmTrainer) -> float | None:
 
 def _judge(output: Output, validation: Dataset) -> Rows:
     target = Target.of(output, validation)
+    check_domain(output, target, what="validation")
     return Rows(validation.inputs, target.truth, target.weights)
 
 
@@ -284,21 +319,13 @@ def _settle(trainer: GbmTrainer, task: Task) -> tuple[Settings, dict[str, str]]:
     return settings, reasons
 
 
-def _objective(metric: str, task: Task) -> Settings:
-    kind = "number" if task.n_classes == 0 else "binary" if task.n_classes == _TWO else "category"
-    metrics = _METRICS[kind]
-    chosen: Settings = {"metric": metrics.get(metric, metrics["loss"])}
-    if kind == "category":
-        return chosen | {"objective": "multiclass", "num_class": task.n_classes}
-    return chosen | {"objective": "binary" if kind == "binary" else "regression"}
-
-
 def _facts(
     grown: Grown, *, settings: Settings, params: Settings, reasons: dict[str, str], task: Task
 ) -> dict[str, Any]:
     return {
         "settings": settings,
         "reasons": reasons,
+        "objective": params["objective"],
         "metric": params["metric"],
         "rounds": grown.n_rounds,
         "stop_reason": grown.stop_reason,
@@ -309,19 +336,8 @@ def _facts(
     }
 
 
-_METRICS = {
-    "number": {"loss": "l2", "mae": "l1"},
-    "binary": {
-        "loss": "binary_logloss",
-        "roc_auc": "auc",
-        "average_precision": "average_precision",
-        "accuracy": "binary_error",
-    },
-    "category": {"loss": "multi_logloss", "roc_auc": "auc_mu", "accuracy": "multi_error"},
-}
 _OURS = frozenset(
     {"type", "num_boost_round", "early_stop", "validation_metric", "time_budget_seconds",
-     "boosting_rounds_per_checkpoint"}
+     "boosting_rounds_per_checkpoint", "interaction_constraints", "monotone_method"}
 )  # fmt: skip
 _ROW_WISE_CELLS = 20_000_000
-_TWO = 2

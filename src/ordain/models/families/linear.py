@@ -1,10 +1,15 @@
-"""Linear models: logistic regression for classes, ridge regression for numbers.
+"""Linear models: logistic regression for classes, ridge regression and its kin for numbers.
 
 Numbers and vectors are weighed after centring and scaling, each category has a weight (a missing
 or unseen one has none), and each n-gram of a text that training saw. Classes of a category share
 one softmax. The strength of the ridge is chosen on the validation rows by walking from strong to
 weak, each fit starting from the last; without validation rows a fifth of the training rows
 judges, and the chosen strength is fitted again on all.
+
+A number may be learned by another loss than squared error: `huber` and `mean_absolute_error` heed
+outliers less, `quantile` learns a quantile, `poisson`, `gamma` and `tweedie` learn the logarithm of
+the mean of counts and amounts (generalised linear models). The loss of the output says which,
+or `distribution` for all numbers without one.
 
 Rows are read block by block, so memory does not grow with them. A fit that was killed starts
 again and reaches the same bytes.
@@ -32,9 +37,11 @@ from ordain.core.randomness import generator
 from ordain.features.feature import Form
 from ordain.models.family import FAMILIES, Dataset, Family, FitContext, Output, Problem
 from ordain.models.linear.design import Design, Layout, Scale
+from ordain.models.linear.losses import LOSSES, Aim
 from ordain.models.linear.model import FittedLinear, Weights
 from ordain.models.linear.search import Found, Judged, Search, Settings
-from ordain.models.targets import Target, n_classes
+from ordain.models.neural.component import LOSSES as NUMBER_LOSSES
+from ordain.models.targets import Target, check_domain, log_losses, n_classes, unit_options
 
 
 class LinearTrainer(Spec):
@@ -52,11 +59,14 @@ class LinearTrainer(Spec):
     says so."""
     time_budget_seconds: Annotated[float, Field(gt=0)] | None = None
     """Wall time for all outputs together; what has been reached by then is kept."""
+    distribution: Literal["normal", "poisson", "gamma", "tweedie"] = "normal"
+    """Of numbers whose output has no `loss`: other than `normal`, the logarithm of the mean is
+    learned, and the target must not be below 0 (`gamma`: must be above)."""
 
 
 @FAMILIES.register
 class Linear(Family):
-    """Logistic and ridge regression."""
+    """Logistic and ridge regression, and generalised linear models."""
 
     type: Literal["linear"] = "linear"
     aliases: ClassVar[tuple[str, ...]] = ("logistic", "ridge")
@@ -65,6 +75,17 @@ class Linear(Family):
     def form(self, type_name: str, encoder: Component | None) -> Form:  # noqa: ARG002
         """Return `linear`: numbers centred and scaled, text as TF-IDF bags."""
         return Form.LINEAR
+
+    def losses(self, type_name: str) -> dict[str, frozenset[str] | None]:
+        """Return log loss for classes, and the losses of numbers that are convex."""
+        return {**LOSSES} if type_name == "number" else log_losses(type_name)
+
+    def target_options(
+        self, type_name: str, loss: Component | None, trainer: Spec
+    ) -> dict[str, tuple[Any, str]]:
+        """Return a number in its own unit where the logarithm of its mean is learned."""
+        assert isinstance(trainer, LinearTrainer), "the config reads the trainer with this spec"
+        return unit_options(_loss_of(type_name, loss, trainer))
 
     def fit(
         self,
@@ -79,6 +100,7 @@ class Linear(Family):
 
         Raises:
             TrainingError: no rows, or a truth that is missing.
+            DataError: a truth that the loss cannot judge.
         """
         from threadpoolctl import threadpool_limits
 
@@ -93,7 +115,8 @@ class Linear(Family):
         jobs = []
         with threadpool_limits(limits=n_threads, user_api="blas"):
             for output in problem.outputs:
-                job = _Job(output, layout, scale, settings, context)
+                loss = _loss_of(output.type, output.loss, trainer)
+                job = _Job(replace(output, loss=loss), layout, scale, settings, context)
                 jobs.append(job.run(train, validation))
         facts: dict[str, Any] = {"family": self.type, "threads": n_threads, "n_rows": train.n_rows}
         facts["stop_reason"] = settings.stop_reason()
@@ -105,6 +128,7 @@ class Linear(Family):
             layout,
             scale.centre,
             [weights for weights, _, _ in jobs],
+            links=[fact.pop("link") for _, _, fact in jobs],
             history=[record for _, history, _ in jobs for record in history],
             facts={**facts, "outputs": {n: f for n, (*_, f) in zip(names, jobs, strict=True)}},
         )
@@ -129,29 +153,35 @@ class _Job:
     ) -> tuple[Weights, list[dict[str, Any]], dict[str, Any]]:
         """Return the weights, the history and the facts."""
         target, classes = Target.of(self.output, train), n_classes(self.output)
+        check_domain(self.output, target)
         constant = target.constant(classes)
         if constant is not None:
             weights = _constant(constant, self.layout, type_name=self.output.type)
-            return weights, [], {"stop_reason": "constant_target"}
-        middle, spread = _scale_of(target) if classes == 0 else (0.0, 1.0)
+            return weights, [], {"stop_reason": "constant_target", "link": "identity"}
+        aim = Aim.of(self.output.loss, target) if classes == 0 else None
         search = Search(
             self.output.name,
             is_category=self.output.type == "category",
             classes=classes,
+            aim=aim,
             n_dense=self.layout.n_dense,
             n_sparse=self.layout.n_sparse,
             settings=self.settings,
             events=self.context.events,
         )
-        rows = Judged.of(self._design(train, search), target, middle=middle, spread=spread)
+        rows = Judged.of(self._design(train, search), target, aim=aim)
         judge = None
         if validation is not None and validation.n_rows:
             truth = Target.of(self.output, validation)
-            judge = Judged.of(self._design(validation, search), truth, middle=middle, spread=spread)
+            check_domain(self.output, truth, what="validation")
+            judge = Judged.of(self._design(validation, search), truth, aim=aim)
         found, judged_on = self._choose(search, rows, judge)
+        found = search.settled(rows, found)
         facts = _facts(found, judged_on, search.dtype)
-        weights = search.unscale(found, self.scale, middle=middle, spread=spread)
-        return weights, search.history, facts
+        facts["link"] = aim.link if aim else "identity"
+        if self.output.loss is not None:
+            facts["loss"] = self.output.loss.type
+        return search.unscale(found, self.scale), search.history, facts
 
     def _choose(self, search: Search, rows: Judged, judge: Judged | None) -> tuple[Found, str]:
         if judge is not None or len(self.settings.strengths) == 1:
@@ -198,18 +228,14 @@ def _sample(rows: Dataset, max_rows: int | None, *, seed: int) -> Dataset:
     if max_rows is None or rows.n_rows <= max_rows:
         return rows
     chosen = np.sort(generator(seed, "linear", "rows").choice(rows.n_rows, max_rows, replace=False))
-    return replace(
-        rows,
-        inputs={name: column.take(chosen) for name, column in rows.inputs.items()},
-        outputs={name: column.take(chosen) for name, column in rows.outputs.items()},
-        n_rows=max_rows,
-        weights=None if rows.weights is None else rows.weights[chosen],
-    )
+    return rows.take(chosen)
 
 
-def _scale_of(target: Target) -> tuple[float, float]:
-    truth = target.truth.astype(np.float64)
-    return float(np.average(truth, weights=target.weights)), float(truth.std()) or 1.0
+def _loss_of(type_name: str, loss: Component | None, trainer: LinearTrainer) -> Component | None:
+    """Return the loss of an output; that of the trainer's distribution where none is written."""
+    if type_name != "number" or loss is not None or trainer.distribution == "normal":
+        return loss
+    return NUMBER_LOSSES.build(trainer.distribution)
 
 
 def _constant(scores: npt.NDArray[np.float64], layout: Layout, *, type_name: str) -> Weights:

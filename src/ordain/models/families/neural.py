@@ -14,7 +14,7 @@ from ordain.core.component import Component, Spec
 from ordain.features.encoded import Kind, Shape
 from ordain.features.feature import Form
 from ordain.models.family import FAMILIES, Dataset, Family, FitContext, FittedModel, Output, Problem
-from ordain.models.neural.component import Decoder, Encoder, Loss
+from ordain.models.neural.component import LOSSES, Decoder, Encoder, Loss
 from ordain.models.neural.trainer import NeuralTrainer
 
 if TYPE_CHECKING:
@@ -42,6 +42,15 @@ class NeuralFamily(Family):
 
         chosen = BagEncoder() if encoder is None else encoder
         return chosen.text_options() if isinstance(chosen, Encoder) else {}
+
+    def losses(self, type_name: str) -> dict[str, frozenset[str] | None]:
+        """Return every loss of the type that a network can be trained by."""
+        known = {name: LOSSES.get(name) for name in LOSSES.names()}
+        return {
+            name: None
+            for name, loss in known.items()
+            if type_name in loss.types and loss.trains_networks
+        }
 
     def choose_encoder(self, type_name: str, shape: Shape) -> tuple[Encoder, str]:
         """Return the encoder of a column where none is written, and why."""

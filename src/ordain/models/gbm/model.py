@@ -13,7 +13,9 @@ from ordain.core.errors import BundleError, StoreError
 from ordain.core.files import read_json, write_json, write_text
 from ordain.features.encoded import EncodedColumn, RowValue
 from ordain.features.feature import Scores
+from ordain.models.attribution import Attribution
 from ordain.models.family import FittedModel, Problem
+from ordain.models.gbm.attribution import tree_shap
 from ordain.models.gbm.matrix import Layout
 from ordain.models.gbm.native import Booster, LightGBMError
 from ordain.models.targets import spread
@@ -96,6 +98,28 @@ class FittedGbm(FittedModel):
 
         return predict_row
 
+    def attribute(
+        self,
+        inputs: Mapping[str, EncodedColumn],
+        output: str,
+        *,
+        background: Mapping[str, EncodedColumn],
+    ) -> Attribution | None:
+        """Return tree SHAP values, whose base is that of the training rows; None for a constant."""
+        del background
+        place = next(i for i, trees in enumerate(self._trees) if trees.name == output)
+        booster = self._boosters[place]
+        if booster is None:
+            return None
+        return tree_shap(
+            booster,
+            self._layout,
+            inputs,
+            scale=_scale(self._trees[place].text),
+            is_category=self._trees[place].is_category,
+            n_threads=self._n_threads,
+        )
+
     def save(self, folder: Path) -> None:
         """Write `gbm.json` and, for each output with trees, `<index>.txt`."""
         outputs = []
@@ -128,6 +152,14 @@ class FittedGbm(FittedModel):
             if isinstance(error, BundleError):
                 raise
             raise BundleError(f"{folder}: the `gbm` weights cannot be read: {error}") from error
+
+
+def _scale(text: str) -> str:
+    """Return what the raw score of a booster is, as its text says it."""
+    name = text.partition("\nobjective=")[2].split(maxsplit=1)[0] if "\nobjective=" in text else ""
+    if name in {"binary", "multiclass"}:
+        return "log_odds"
+    return "log" if name in {"poisson", "gamma", "tweedie"} else "value"
 
 
 def _one(

@@ -29,7 +29,7 @@ Params = Mapping[str, str | int | float | bool]
 Floats = npt.NDArray[np.float32]
 
 _FLOAT32, _FLOAT64, _INT32 = 0, 1, 2
-_NORMAL, _RAW = 0, 1
+_NORMAL, _RAW, _CONTRIBUTIONS = 0, 1, 3
 _ROW_MAJOR = 1
 _ZERO = 1e-35  # LightGBM's own threshold: what is nearer to zero counts as zero
 
@@ -210,6 +210,21 @@ class Booster:
             out: C-contiguous.
             n_threads: 0 for OpenMP's own number.
         """
+        self._predict(block, out, kind=_NORMAL, n_threads=n_threads)
+
+    def contributions(self, block: Floats, out: npt.NDArray[np.float64], *, n_threads: int) -> None:
+        """Write what each column adds to the raw scores into `out`.
+
+        Args:
+            block: [B, n_columns], C-contiguous.
+            out: [B, n_scores * (n_columns + 1)], C-contiguous; the last of each class is the base.
+            n_threads: 0 for OpenMP's own number.
+        """
+        self._predict(block, out, kind=_CONTRIBUTIONS, n_threads=n_threads)
+
+    def _predict(
+        self, block: Floats, out: npt.NDArray[np.float64], *, kind: int, n_threads: int
+    ) -> None:
         length = ctypes.c_int64()
         _call(
             "LGBM_BoosterPredictForMat",
@@ -219,7 +234,7 @@ class Booster:
             ctypes.c_int32(block.shape[0]),
             ctypes.c_int32(block.shape[1]),
             ctypes.c_int(_ROW_MAJOR),
-            ctypes.c_int(_NORMAL),
+            ctypes.c_int(kind),
             ctypes.c_int(0),
             ctypes.c_int(-1),
             _text({"num_threads": n_threads, "verbosity": -1}),

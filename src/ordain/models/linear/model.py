@@ -15,12 +15,17 @@ from ordain.core.errors import BundleError, StoreError
 from ordain.core.files import atomic_file, read_json, write_json
 from ordain.features.encoded import EncodedColumn, Kind, RowValue
 from ordain.features.feature import Scores
+from ordain.models.attribution import Attribution
 from ordain.models.family import FittedModel, Problem
+from ordain.models.linear.attribution import Terms, additive
 from ordain.models.linear.design import BLOCK_ROWS, Layout, bag_matrix, n_weights
 from ordain.models.linear.solver import sigmoid, softmax
 
 FORMAT = 1
 _FACTS, _WEIGHTS = "linear.json", "linear.safetensors"
+
+_LARGEST = 80.0
+"""Of a logarithm: its power still fits float32."""
 
 Float64s = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
@@ -49,6 +54,7 @@ class FittedLinear(FittedModel):
         layout: of the inputs.
         centre: [n_dense]; stands in for NaN.
         weights: one an output, in the order of the problem.
+        links: one an output: `log` where a score is the logarithm of the answer.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class FittedLinear(FittedModel):
         centre: Float64s,
         weights: Sequence[Weights],
         *,
+        links: Sequence[str] | None = None,
         history: list[dict[str, Any]] | None = None,
         facts: dict[str, Any] | None = None,
     ) -> None:
@@ -65,6 +72,11 @@ class FittedLinear(FittedModel):
         self.facts = facts or {}
         self._problem, self._layout, self._centre = problem, layout, centre
         self._weights = tuple(weights)
+        self._links = tuple(links or ["identity"] * len(self._weights))
+        self._forms = [
+            "log" if link == "log" else output.type
+            for output, link in zip(problem.outputs, self._links, strict=True)
+        ]
 
     def predict(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, Scores]:
         """Return the scores of every output, float64; see the contract."""
@@ -74,15 +86,17 @@ class FittedLinear(FittedModel):
             place = slice(start, min(start + BLOCK_ROWS, n_rows))
             for out, scores in zip(raw, self._raw(inputs, place), strict=True):
                 out[place] = scores
-        outputs = zip(self._problem.outputs, raw, strict=True)
-        return {output.name: _finish(output.type, scores) for output, scores in outputs}
+        outputs = zip(self._problem.outputs, self._forms, raw, strict=True)
+        return {output.name: _finish(form, scores) for output, form, scores in outputs}
 
     def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
         """Return a function for one row; see the contract."""
         gather = _row_gatherer(self._problem, self._layout, self._centre)
         answers = [
-            (output.name, w.intercept, w.dense, w.sparse, _ROW_FINISH[output.type])
-            for output, w in zip(self._problem.outputs, self._weights, strict=True)
+            (output.name, w.intercept, w.dense, w.sparse, _ROW_FINISH[form])
+            for output, form, w in zip(
+                self._problem.outputs, self._forms, self._weights, strict=True
+            )
         ]
 
         def predict_row(cells: Sequence[RowValue]) -> dict[str, Any]:
@@ -96,6 +110,25 @@ class FittedLinear(FittedModel):
             return scores
 
         return predict_row
+
+    def attribute(
+        self,
+        inputs: Mapping[str, EncodedColumn],
+        output: str,
+        *,
+        background: Mapping[str, EncodedColumn],
+    ) -> Attribution | None:
+        """Return weights times cells, against the mean of the background."""
+        place = next(i for i, o in enumerate(self._problem.outputs) if o.name == output)
+        weights, form = self._weights[place], self._forms[place]
+        return additive(
+            self._layout,
+            Terms(weights.intercept, weights.dense, weights.sparse, self._centre),
+            inputs,
+            background,
+            names=[column.name for column in self._problem.inputs],
+            scale={"number": "value", "log": "log"}.get(form, "log_odds"),
+        )
 
     def save(self, folder: Path) -> None:
         """Write `linear.json` and `linear.safetensors`."""
@@ -112,7 +145,11 @@ class FittedLinear(FittedModel):
             file.write(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
         write_json(
             folder / _FACTS,
-            {"format": FORMAT, "outputs": [output.name for output in self._problem.outputs]},
+            {
+                "format": FORMAT,
+                "outputs": [output.name for output in self._problem.outputs],
+                "links": list(self._links),
+            },
         )
 
     @classmethod
@@ -138,7 +175,7 @@ class FittedLinear(FittedModel):
             if isinstance(error, BundleError):
                 raise
             raise BundleError(f"{folder}: the `linear` weights cannot be read: {error}") from error
-        return cls(problem, layout, tensors["centre"], weights)
+        return cls(problem, layout, tensors["centre"], weights, links=stored.get("links"))
 
     def _raw(self, inputs: Mapping[str, EncodedColumn], place: slice) -> list[Float64s]:
         layout, n_rows = self._layout, place.stop - place.start
@@ -166,10 +203,12 @@ class FittedLinear(FittedModel):
         return scores
 
 
-def _finish(type_name: str, scores: Float64s) -> Scores:
-    if type_name == "category":
+def _finish(form: str, scores: Float64s) -> Scores:
+    if form == "category":
         return softmax(scores)
-    return sigmoid(scores[:, 0]) if type_name == "binary" else scores[:, 0]
+    if form == "log":
+        return np.exp(np.clip(scores[:, 0], -_LARGEST, _LARGEST))
+    return sigmoid(scores[:, 0]) if form == "binary" else scores[:, 0]
 
 
 def _row_softmax(raw: Float64s) -> list[float]:
@@ -180,6 +219,7 @@ def _row_softmax(raw: Float64s) -> list[float]:
 
 _ROW_FINISH: dict[str, Callable[[Float64s], float | list[float]]] = {
     "number": lambda raw: float(raw[0]),
+    "log": lambda raw: math.exp(max(-_LARGEST, min(float(raw[0]), _LARGEST))),
     "binary": lambda raw: 0.5 * (1 + math.tanh(0.5 * float(raw[0]))),
     "category": _row_softmax,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,12 @@ import numpy.typing as npt
 
 from ordain.core.events import Events
 from ordain.models.linear.design import Array, Design, Scale
+from ordain.models.linear.losses import Aim, Loss, quantile
 from ordain.models.linear.model import Weights
-from ordain.models.linear.solver import Minimum, logistic, minimise, softmax_loss, squared
+from ordain.models.linear.solver import Minimum, logistic, minimise, softmax_loss
 from ordain.models.targets import Target
 
 _DOUBLE_WEIGHTS = 200_000
-
-Loss = Callable[[Array, Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,12 @@ class Judged:
     weights: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, design: Design, target: Target, *, middle: float, spread: float) -> Judged:
+    def of(cls, design: Design, target: Target, *, aim: Aim | None) -> Judged:
         """Return rows whose truth is centred and scaled, as a number's is while it is learned."""
         n = len(target.truth)
         weights = np.ones(n, dtype=np.float32) if target.weights is None else target.weights
-        return cls(design, (target.truth - middle) / spread, weights)
+        truth = target.truth if aim is None else (target.truth - aim.centre) / aim.spread
+        return cls(design, truth, weights)
 
     def weighted(self, factor: npt.NDArray[np.float32]) -> Judged:
         """Return the same rows, counting more or less."""
@@ -73,6 +73,7 @@ class Search:
     Args:
         output: its name, for reports.
         classes: 0 for a number, 2 for binary (one score), else the number of scores.
+        aim: of a number.
         n_dense, n_sparse: of the design.
     """
 
@@ -82,6 +83,7 @@ class Search:
         *,
         is_category: bool,
         classes: int,
+        aim: Aim | None,
         n_dense: int,
         n_sparse: int,
         settings: Settings,
@@ -90,7 +92,8 @@ class Search:
         self.history: list[dict[str, Any]] = []
         self._output, self._settings, self._events = output, settings, events
         self._n_scores = classes if is_category else 1
-        self._loss = _LOSSES["category" if is_category else "binary" if classes else "number"]
+        self._aim = aim
+        self._loss: Loss = aim.loss if aim else softmax_loss if is_category else logistic
         self._n_dense, self._n_sparse = n_dense, n_sparse
         n_weights = self._n_scores * (1 + n_dense + n_sparse)
         # Four bytes a weight where weights are many: the passes over them take most of the time.
@@ -122,8 +125,21 @@ class Search:
         """Return the weights of more rows at a strength that was found."""
         return self._fit(train, found.weights, strength=found.strength)
 
-    def unscale(self, found: Found, scale: Scale, *, middle: float, spread: float) -> Weights:
+    def settled(self, train: Judged, found: Found) -> Found:
+        """Return the weights with the constant of a quantile set by the training rows."""
+        if self._aim is None or self._aim.level is None:
+            return found
+        errors = np.empty(len(train.truth))
+        for place, dense, sparse in train.design.blocks():
+            scores = self._scores(found.weights, dense, sparse)[:, 0]
+            errors[place] = train.truth[place] - scores
+        weights = found.weights.copy()
+        weights[0] += weights.dtype.type(quantile(errors, self._aim.level, train.weights))
+        return replace(found, weights=weights)
+
+    def unscale(self, found: Found, scale: Scale) -> Weights:
         """Return weights for columns and truths as they are encoded."""
+        middle, spread = self._aim.answer if self._aim else (0.0, 1.0)
         intercept, dense, sparse = self._split(found.weights.astype(np.float64))
         by_unit = dense * scale.factor[:, None] * spread
         return Weights(
@@ -172,13 +188,17 @@ class Search:
     def _losses(
         self, rows: Judged, weights: Array, place: slice, part_dense: Array, part_sparse: Any
     ) -> tuple[Array, Array]:
-        intercept, dense, sparse = self._split(weights)
-        scores = part_dense @ dense + intercept
-        if part_sparse is not None:
-            scores += part_sparse @ sparse
+        scores = self._scores(weights, part_dense, part_sparse)
         values, slopes = self._loss(scores, rows.truth[place].astype(self.dtype))
         counts = rows.weights[place].astype(self.dtype)
         return values * counts, slopes * counts[:, None]
+
+    def _scores(self, weights: Array, part_dense: Array, part_sparse: Any) -> Array:
+        intercept, dense, sparse = self._split(weights)
+        scores: Array = part_dense @ dense + intercept
+        if part_sparse is not None:
+            scores += part_sparse @ sparse
+        return scores
 
     def _split(self, weights: Array) -> tuple[Array, Array, Array]:
         k, border = self._n_scores, self._n_scores * (1 + self._n_dense)
@@ -213,6 +233,3 @@ class Search:
             "progress", task="train", done=index + 1, total=n_strengths, unit="strengths"
         )
         self._events.emit("epoch", **record, step=found.n_iterations, metrics={})
-
-
-_LOSSES: dict[str, Loss] = {"number": squared, "binary": logistic, "category": softmax_loss}

@@ -36,6 +36,7 @@ class Progress:
         n_cuts: times the rate was cut on a plateau.
         n_parts: parts a batch is split into, for memory.
         seconds: of training, over all starts.
+        spent: of them, by part; see `timing.PARTS`.
     """
 
     epoch: int = 0
@@ -47,6 +48,7 @@ class Progress:
     n_cuts: int = 0
     n_parts: int = 1
     seconds: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict)
     stop_reason: str | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
 

@@ -120,6 +120,12 @@ class Loss(Component):
     """Share of this output's loss in the sum over outputs."""
     types: ClassVar[frozenset[str]]
     """Output types it can judge."""
+    trains_networks: ClassVar[bool] = True
+    """Whether it can be built for a neural model; others are for families that say so."""
+    is_in_unit: ClassVar[bool] = False
+    """Whether the target must be in its own unit, not scaled."""
+    domain: ClassVar[Literal["any", "not_negative", "positive"]] = "any"
+    """Which targets it can judge."""
 
     @abstractmethod
     def build(self, class_weights: Sequence[float] = ()) -> nn.Module:

@@ -59,11 +59,24 @@ def choose_device(backend: Backend) -> torch.device:
 def choose_precision(
     backend: Backend, device: torch.device, *, is_mixed: bool = False
 ) -> Precision:
-    """Return the number format: bfloat16 on a GPU where nothing else is said, else float32."""
+    """Return the number format: where nothing is said, bfloat16 on a GPU that has it, or float32.
+
+    Args:
+        backend: what the user asks for.
+        device: where it runs.
+        is_mixed: whether bfloat16 is asked for by the trainer.
+    """
     name = backend.precision
     if name == "auto":
-        name = "bfloat16" if is_mixed or device.type == "cuda" else "float32"
+        name = "bfloat16" if is_mixed or _has_fast_bfloat16(device) else "float32"
     return Precision(device, getattr(torch, name))
+
+
+def _has_fast_bfloat16(device: torch.device) -> bool:
+    """Return whether a GPU multiplies bfloat16 itself; older ones only imitate it, slowly."""
+    if device.type != "cuda" or not torch.cuda.is_available():
+        return False
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 @contextlib.contextmanager

@@ -15,7 +15,9 @@ from ordain.core.errors import BundleError, StoreError
 from ordain.core.files import atomic_file, read_json, write_json
 from ordain.features.encoded import EncodedColumn, Kind, RowArray, RowValue
 from ordain.features.feature import Scores
+from ordain.models.attribution import Attribution
 from ordain.models.family import FittedModel, Output, Problem
+from ordain.models.neural.attribution import integrated_gradients
 from ordain.models.neural.device import threads
 from ordain.models.neural.network import Network, build_network
 from ordain.models.neural.packing import Columns, Layout, pack
@@ -68,6 +70,17 @@ class NeuralModel(FittedModel):
     def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
         """Return a fast function from one row's cells to its scores; NumPy alone where possible."""
         return row_function(self)
+
+    def attribute(
+        self,
+        inputs: Mapping[str, EncodedColumn],
+        output: str,
+        *,
+        background: Mapping[str, EncodedColumn],
+    ) -> Attribution | None:
+        """Return integrated gradients; None where an encoder mixes inputs."""
+        with threads(1):  # the steps are small
+            return integrated_gradients(self, inputs, output, background=background)
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `neural.json`."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -11,16 +15,25 @@ from ordain.core.hashing import digest_json
 from ordain.core.randomness import derive_seed
 from ordain.models.family import Dataset, FitContext, Problem
 from ordain.models.neural.checkpoint import Checkpoints, Progress
+from ordain.models.neural.cuts import count_cuts, tell_of_cuts
 from ordain.models.neural.device import choose_device, choose_precision, threads
 from ordain.models.neural.fitted import NeuralModel
 from ordain.models.neural.frozen import Stage, replace_frozen
 from ordain.models.neural.judging import Judge, Objective, score_rows, temperature
 from ordain.models.neural.keeper import Job
 from ordain.models.neural.loop import train
+from ordain.models.neural.memory import (
+    NEED_ROWS,
+    Need,
+    available_bytes,
+    is_out_of_memory,
+    measure_need,
+)
 from ordain.models.neural.network import Network, build_network
 from ordain.models.neural.packing import Columns, Layout
 from ordain.models.neural.plan import Plan, make_plan
 from ordain.models.neural.rows import Rows
+from ordain.models.neural.timing import Watch, time_facts
 from ordain.models.neural.trainer import NeuralTrainer
 
 _SAMPLE_ROWS = 10_000
@@ -43,13 +56,20 @@ def fit(
         raise TrainingError(
             "there are no rows to learn from.\n  Fix: look at the split and `where`"
         )
+    watch = Watch(time.monotonic, {})
     device = choose_device(context.backend)
     full = build_network(problem, Layout.of(problem), seed=derive_seed(context.seed, "weights"))
     n_threads = context.backend.threads or context.n_threads
+    cuts = count_cuts(
+        Layout.of(problem), full, {"training": train_set, "validation": validation_set}
+    )
+    tell_of_cuts(cuts, context.events)
+    watch.lap("setup")
     with threads(n_threads), torch.random.fork_rng(devices=[]):
         stage = replace_frozen(
             problem, train_set, validation_set, network=full, context=context, device=device
         )
+    watch.lap("embedding" if stage.network is not full else "setup")
     plan = make_plan(
         trainer,
         n_rows=train_set.n_rows,
@@ -57,16 +77,22 @@ def fit(
         layout=stage.layout,
         context=context,
     )
-    with threads(plan.threads), torch.random.fork_rng(devices=[]):
+    with threads(plan.threads), torch.random.fork_rng(devices=[]), _memory_errors():
         job = _job(stage, plan, trainer=trainer, context=context, device=device)
+        need = _guard_memory(job)
+        watch.lap("setup")
         progress = train(job)
+        watch = Watch(time.monotonic, {**watch.seconds, **progress.spent})
         temperatures = _temperatures(job, problem)
+        watch.lap("calibration")
+    facts = _facts(job, progress, temperatures=temperatures, network=full)
+    facts |= {"memory": asdict(need) if need else {}, "cut_texts": cuts}
     return NeuralModel(
         problem,
         full,
         temperatures=temperatures,
         history=progress.history,
-        facts=_facts(job, progress, temperatures=temperatures, network=full),
+        facts=facts | time_facts(watch.seconds),
     )
 
 
@@ -108,6 +134,56 @@ def _job(
         context=context,
         seed=context.seed,
     )
+
+
+def _guard_memory(job: Job) -> Need | None:
+    """Have batches run in parts from the start where they would not fit, and say so."""
+    sample = job.rows.longest(NEED_ROWS)
+
+    def forward() -> torch.Tensor:
+        with job.precision.autocast():
+            scores = job.network.of_batch(sample)
+        loss: torch.Tensor = job.objective(scores, sample)
+        return loss
+
+    available = available_bytes(job.rows.device)
+    try:
+        need = measure_need(
+            job.network, forward, n_rows=sample.n_rows, with_best=job.validation is not None
+        )
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None  # the first step will say so, and how little would fit
+    size = -(-job.rows.n_rows // job.rows.n_steps)
+    job.n_parts = need.n_parts(size, available)
+    if job.n_parts > 1 or not need.fits(available):
+        job.context.events.warn("W412", _shortage(need, size, job.n_parts, available=available))
+    return need
+
+
+def _shortage(need: Need, batch_size: int, n_parts: int, *, available: int | None) -> str:
+    wanted = (need.fixed + need.per_row * batch_size) / 2**20
+    text = (
+        f"a step needs about {wanted:,.0f} MiB and {(available or 0) / 2**20:,.0f} MiB are free; "
+    )
+    if n_parts == 1:
+        return text + "the network itself may be too large. Fix: a smaller encoder"
+    return text + f"each batch of {batch_size} rows is run in {n_parts} parts and added up"
+
+
+@contextlib.contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Turn a full memory outside of a step into an error that helps."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            "there is not enough memory for this training.\n"
+            "  Fix: a smaller encoder, `trainer.eval_batch_size` or `max_sequence_length`"
+        ) from error
 
 
 def _columns(data: Dataset) -> Columns:

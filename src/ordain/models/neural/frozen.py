@@ -1,15 +1,16 @@
 """Frozen encoders: run once per distinct row, kept, and left out of training.
 
 A column that a frozen encoder reads is replaced by the vectors it gives; after training the
-encoder stands in its place again.
+encoder stands in its place again. The vectors are kept in chunks, so that a run that was broken
+off while it embedded goes on with the first chunk that is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ from ordain.models.neural.network import Network
 from ordain.models.neural.packing import Group, Layout, Ragged
 
 _BLOCK_ROWS = 128
+CHUNK_ROWS = 8 * _BLOCK_ROWS
+"""Distinct rows that are kept together; no more than this is lost where a run is broken off."""
 
 
 class KeptEncoder(Encoder):
@@ -97,19 +100,28 @@ def replace_frozen(
 
 
 def embed_rows(
-    module: nn.Module, column: EncodedColumn, *, device: torch.device
+    module: nn.Module,
+    column: EncodedColumn,
+    *,
+    device: torch.device,
+    after_block: Callable[[int], None],
 ) -> npt.NDArray[np.float32]:
-    """Return the vectors [N, D] of a column of tokens, in blocks of like length."""
-    assert column.offsets is not None, "tokens have offsets"
-    order = np.argsort(np.diff(column.offsets), kind="stable")
+    """Return the vectors [N, D] of a column of tokens, in blocks of its own order.
+
+    Args:
+        module: the encoder; it is moved to the device.
+        column: its tokens.
+        device: where it runs.
+        after_block: told how many rows are done after each block; breaks off by raising.
+    """
     out = np.empty((len(column), int(module.width)), dtype=np.float32)  # type: ignore[arg-type]
-    module.eval()
+    module.to(device).eval()
     with torch.inference_mode():
         for low in range(0, len(column), _BLOCK_ROWS):
-            rows = order[low : low + _BLOCK_ROWS]
-            out[rows] = (
-                module(*Ragged.of(column.take(rows), device).tensors()).float().cpu().numpy()
-            )
+            rows = np.arange(low, min(low + _BLOCK_ROWS, len(column)))
+            tensors = Ragged.of(column.take(rows), device).tensors()
+            out[rows] = module(*tensors).float().cpu().numpy()
+            after_block(int(rows[-1]) + 1)
     return out
 
 
@@ -147,28 +159,71 @@ def _kept(
     context: FitContext,
     device: torch.device,
 ) -> EncodedColumn:
-    """Return the vectors of a column, from the cache where they are."""
+    """Return the vectors of a column, chunk by chunk, from the cache where they are."""
+    assert column.offsets is not None, "tokens have offsets"
     first, which = distinct_rows(column)
-    distinct = column.take(first)
+    # Rows of like length stand together: padding is then rare.
+    lengths = column.offsets[first + 1] - column.offsets[first]
+    order = np.argsort(lengths, kind="stable")
+    vectors = np.empty((len(first), int(module.width)), dtype=np.float32)  # type: ignore[arg-type]
+    identity = ["frozen encoder", group.encoder.model_dump(), _weights_digest(module), str(device)]
+    for low in range(0, len(order), CHUNK_ROWS):
+        rows = order[low : low + CHUNK_ROWS]
+        pulse = _Pulse(context, group.name, done=low, total=len(order))
+        vectors[rows] = _chunk(
+            module, column.take(first[rows]), identity=identity, pulse=pulse, device=device
+        )
+        pulse(len(rows))
+    return EncodedColumn(Kind.VECTOR, np.ascontiguousarray(vectors[which]))
+
+
+@dataclass(frozen=True)
+class _Pulse:
+    """Says how far embedding is, and ends it where the run is to stop."""
+
+    context: FitContext
+    column: str
+    done: int
+    total: int
+
+    def start(self) -> None:
+        """Say what is about to be done, once."""
+        if self.done == 0:
+            message = f"`{self.column}`: {self.total} distinct texts are embedded once"
+            self.context.events.emit("note", message=message)
+
+    def __call__(self, n_rows: int) -> None:
+        done = self.done + n_rows
+        self.context.events.emit(
+            "progress", task="embed", done=done, total=self.total, unit="texts"
+        )
+        if self.context.stop.is_set():
+            # Nothing is learned yet that could be handed over.
+            raise KeyboardInterrupt
+
+
+def _chunk(
+    module: nn.Module,
+    column: EncodedColumn,
+    *,
+    identity: list[Any],
+    pulse: _Pulse,
+    device: torch.device,
+) -> npt.NDArray[np.float32]:
+    context = pulse.context
+
+    def embed() -> npt.NDArray[np.float32]:
+        pulse.start()
+        return embed_rows(module, column, device=device, after_block=pulse)
 
     def build(folder: Path) -> None:
-        context.events.emit(
-            "note", message=f"`{group.name}`: {len(first)} distinct texts are embedded once"
-        )
-        np.save(folder / "vectors.npy", embed_rows(module.to(device), distinct, device=device))
+        np.save(folder / "vectors.npy", embed())
 
     if context.cached is None:
-        vectors = embed_rows(module.to(device), distinct, device=device)
-    else:
-        parts = [
-            "frozen encoder",
-            group.encoder.model_dump(),
-            _weights_digest(module),
-            _column_digest(distinct),
-            str(device),
-        ]
-        vectors = np.load(context.cached(parts, build) / "vectors.npy", mmap_mode="r")
-    return EncodedColumn(Kind.VECTOR, np.ascontiguousarray(vectors[which]))
+        return embed()
+    folder = context.cached([*identity, _column_digest(column)], build)
+    vectors: npt.NDArray[np.float32] = np.load(folder / "vectors.npy")
+    return vectors
 
 
 def _weights_digest(module: nn.Module) -> str:

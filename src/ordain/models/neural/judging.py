@@ -15,6 +15,7 @@ from ordain.features.encoded import Kind
 from ordain.models.family import Output
 from ordain.models.neural.component import Loss
 from ordain.models.neural.losses.classification import SoftmaxCrossEntropy
+from ordain.models.neural.memory import is_out_of_memory
 from ordain.models.neural.network import Network
 from ordain.models.neural.packing import Batch
 from ordain.models.neural.rows import Rows
@@ -101,13 +102,22 @@ class Judge:
 def score_rows(
     network: Network, rows: Rows, *, block: int, autocast: Callable[[], object]
 ) -> list[Tensor]:
-    """Return the raw scores [N, n_scores] of each output on the CPU, in float32."""
+    """Return the raw scores [N, n_scores] of each output on the CPU, in float32.
+
+    Where memory is full, blocks are halved, down to one row.
+    """
     network.eval()
-    parts = []
-    for batch in rows.blocks(block):
-        with autocast():  # type: ignore[attr-defined]
-            parts.append([score.float().cpu() for score in network.of_batch(batch)])
-    return [torch.cat(column) for column in zip(*parts, strict=True)]
+    while True:
+        try:
+            parts = []
+            for batch in rows.blocks(block):
+                with autocast():  # type: ignore[attr-defined]
+                    parts.append([score.float().cpu() for score in network.of_batch(batch)])
+            return [torch.cat(column) for column in zip(*parts, strict=True)]
+        except (MemoryError, RuntimeError) as error:
+            if block <= 1 or not is_out_of_memory(error):
+                raise
+            block //= 2
 
 
 def temperature(output: Output, scores: Tensor, truth: Tensor, weights: Tensor | None) -> float:

@@ -17,6 +17,7 @@ from ordain.models.neural.network import Network
 from ordain.models.neural.plan import Plan
 from ordain.models.neural.rows import Rows
 from ordain.models.neural.suspects import explain_lost_loss
+from ordain.models.neural.timing import Watch
 from ordain.models.neural.trainer import NeuralTrainer
 
 _PULSE_STEPS = 100
@@ -26,7 +27,11 @@ device."""
 
 @dataclass
 class Job:
-    """All that a training needs; the loop reads it and changes the network."""
+    """All that a training needs; the loop reads it and changes the network.
+
+    Attributes:
+        n_parts: parts that each batch is run in from the first step on, for memory.
+    """
 
     network: Network
     rows: Rows
@@ -39,17 +44,19 @@ class Job:
     checkpoints: Checkpoints
     context: FitContext
     seed: int
+    n_parts: int = 1
     clock: Callable[[], float] = field(default=time.monotonic)
 
 
 class Keeper:
     """Looks after a training between its steps; it changes no weight that is being learned."""
 
-    def __init__(self, job: Job, state: State) -> None:
+    def __init__(self, job: Job, state: State, watch: Watch) -> None:
         self._job = job
         self._state = state
-        self._started = job.clock() - state.progress.seconds
-        self._last_write = self._round_started = job.clock()
+        self._watch = watch
+        self._started = watch.last - state.progress.seconds
+        self._last_write = self._round_started = watch.last
         self._n_checked = state.progress.step
         number, _, unit = str(job.trainer.checkpoint_interval).partition(" ")
         self._every, self._unit = int(number), (unit or "epochs").rstrip("s")
@@ -63,6 +70,7 @@ class Keeper:
         if self._state.progress.total % _PULSE_STEPS == 0:
             self._check_losses()
             self._say_progress()
+            self._watch.lap("report")
         self._write_if_due("step")
         self._write_if_due("second")
 
@@ -72,6 +80,7 @@ class Keeper:
         if progress.stop_reason is None:
             progress.stop_reason = "completed"
         self._say_progress()
+        self._watch.lap("report")
         if self._every:
             self._write()
 
@@ -89,8 +98,10 @@ class Keeper:
         record = self._evaluate()
         progress.history.append(record)
         job.context.events.emit("epoch", **record)
+        self._watch.lap("report")
         if job.validation is not None:
             self._judge(record["metrics"])
+            self._watch.lap("judging")
         if job.trainer.steps_per_checkpoint:
             self._write()
         else:
@@ -99,7 +110,7 @@ class Keeper:
 
     def _evaluate(self) -> dict[str, Any]:
         job, progress = self._job, self._state.progress
-        seconds, self._round_started = job.clock() - self._round_started, job.clock()
+        seconds, self._round_started = self._watch.last - self._round_started, self._watch.last
         record: dict[str, Any] = {
             "epoch": progress.epoch + progress.step / job.plan.steps_per_epoch,
             "step": progress.total,
@@ -118,7 +129,10 @@ class Keeper:
         job = self._job
         block = job.plan.eval_batch_size
         scores = score_rows(job.network, rows, block=block, autocast=job.precision.autocast)
-        return job.judge.metrics(scores, rows.truths())
+        self._watch.lap("validation")
+        metrics = job.judge.metrics(scores, rows.truths())
+        self._watch.lap("judging")
+        return metrics
 
     def _judge(self, metrics: dict[str, dict[str, float]]) -> None:
         """Keep the weights where they are the best so far; a tie goes to the later."""
@@ -144,7 +158,7 @@ class Keeper:
     def _look_around(self) -> None:
         """Look at the stop signal and the clock."""
         job, progress = self._job, self._state.progress
-        progress.seconds = job.clock() - self._started
+        progress.seconds = self._watch.last - self._started
         if progress.stop_reason is not None or progress.total >= job.plan.total_steps:
             return  # it is over for a reason that does not depend on the clock
         budget = job.trainer.time_budget_seconds
@@ -158,11 +172,14 @@ class Keeper:
         self._job.context.events.emit("progress", task="train", done=done, total=total, unit="step")
 
     def _check_losses(self) -> None:
-        """Raise where a loss since the last look is not a number."""
+        """Raise where a loss since the last look is not a number; wait for the device."""
         step = self._state.progress.step
         first = self._n_checked if self._n_checked < step else 0
         recent = self._state.losses[first:step]
-        if not bool(torch.isfinite(recent).all()):
+        is_finite = bool(torch.isfinite(recent).all())
+        # A device that works by itself has moved the weights only now.
+        self._watch.lap("network")
+        if not is_finite:
             lost = int((~torch.isfinite(recent)).nonzero()[0])
             total = self._state.progress.total - (step - first) + lost + 1
             raise explain_lost_loss(self._job, state=self._state, step=total)
@@ -175,7 +192,7 @@ class Keeper:
     def _is_due(self) -> bool:
         progress = self._state.progress
         if self._unit == "second":
-            return self._job.clock() - self._last_write >= self._every
+            return self._watch.last - self._last_write >= self._every
         if self._unit == "step":
             return progress.total % self._every == 0
         is_end = progress.step == self._job.plan.steps_per_epoch
@@ -183,4 +200,4 @@ class Keeper:
 
     def _write(self) -> None:
         self._job.checkpoints.write(self._state)
-        self._last_write = self._job.clock()
+        self._last_write = self._watch.lap("checkpoint")

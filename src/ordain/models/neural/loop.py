@@ -20,8 +20,10 @@ from ordain.models.neural.blocks.dropout import set_dropout
 from ordain.models.neural.blocks.parameter import pace_of
 from ordain.models.neural.checkpoint import Progress, State
 from ordain.models.neural.keeper import Job, Keeper
+from ordain.models.neural.memory import is_out_of_memory
 from ordain.models.neural.packing import Batch
 from ordain.models.neural.plan import Plan
+from ordain.models.neural.timing import Watch
 
 
 def train(job: Job) -> Progress:
@@ -31,13 +33,16 @@ def train(job: Job) -> Progress:
         TrainingError: the loss is not a number; names the step, the suspect and a remedy.
     """
     state = _begin(job)
-    keeper = Keeper(job, state)
+    watch = Watch(job.clock, state.progress.spent)
+    keeper = Keeper(job, state, watch)
     while not _is_over(job, state):
         _set_regularisation(job, state)
         for batch in job.rows.batches(state.progress.epoch, start=state.progress.step):
+            watch.lap("input")
             _set_rate(job, state)
             state.losses[state.progress.step] = _take_step(job, state, batch)
             state.progress.advance()
+            watch.lap("network")
             keeper.after_step()
             if _is_over(job, state):
                 break
@@ -57,6 +62,7 @@ def _begin(job: Job) -> State:
         scaler=job.precision.scaler(),
         losses=torch.zeros(job.plan.steps_per_epoch, device=job.rows.device),
     )
+    state.progress.n_parts = job.n_parts
     problem = job.checkpoints.restore(state)
     if state.progress.stop_reason == "interrupted":
         state.progress.stop_reason = None  # whoever stopped it has asked for it to go on
@@ -120,27 +126,40 @@ def rate_factor(plan: Plan, progress: Progress) -> float:
 
 
 def _take_step(job: Job, state: State, batch: Batch) -> Tensor:
-    """Move the weights once and return the loss; on a full device, split the batch and retry."""
+    """Move the weights once and return the loss; on a full memory, split the batch and retry."""
     while True:
         try:
-            return _try_step(job, state, batch)
-        except torch.OutOfMemoryError as error:
+            loss = _learn(job, state, batch)
+            break
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             if state.progress.n_parts >= batch.n_rows:
                 raise TrainingError(
                     "one row does not fit into the memory of the device.\n"
                     "  Fix: a smaller encoder, or a smaller `max_sequence_length`"
                 ) from error
-            state.progress.n_parts *= 2
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            job.context.events.warn(
-                "W411",
-                f"step {state.progress.total}: the device is out of memory; each batch of "
-                f"{batch.n_rows} rows is now run in {state.progress.n_parts} parts and added up",
-            )
+        # Out of the handler: the error holds on to the tensors of the step that failed.
+        _split_further(job, state, batch)
+    _move(job, state)
+    return loss
 
 
-def _try_step(job: Job, state: State, batch: Batch) -> Tensor:
+def _split_further(job: Job, state: State, batch: Batch) -> None:
+    """Run this batch and all to come in twice as many parts."""
+    state.progress.n_parts *= 2
+    state.optimizer.zero_grad(set_to_none=True)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    job.context.events.warn(
+        "W411",
+        f"step {state.progress.total}: memory is full; each batch of {batch.n_rows} rows is now "
+        f"run in {state.progress.n_parts} parts and added up",
+    )
+
+
+def _learn(job: Job, state: State, batch: Batch) -> Tensor:
+    """Return the loss of a batch, its gradient left in the weights."""
     state.optimizer.zero_grad(set_to_none=True)
     total: Tensor | None = None
     for part, share in _parts(batch, state.progress.n_parts):
@@ -152,14 +171,18 @@ def _try_step(job: Job, state: State, batch: Batch) -> Tensor:
         loss = loss if share == 1.0 else loss * share
         state.scaler.scale(loss).backward() if state.scaler.is_enabled() else loss.backward()
         total = loss.detach() if total is None else total + loss.detach()
+    assert total is not None, "a batch has at least one part"
+    return total
+
+
+def _move(job: Job, state: State) -> None:
+    """Move the weights along their gradient."""
     _clip(job, state)
     if state.scaler.is_enabled():
         state.scaler.step(state.optimizer)
         state.scaler.update()
     else:
         state.optimizer.step()
-    assert total is not None, "a batch has at least one part"
-    return total
 
 
 def _parts(batch: Batch, n_parts: int) -> Iterator[tuple[Batch, float]]:

@@ -42,12 +42,19 @@ class Network(nn.Module):
 
     def forward(self, numbers: Tensor, ids: Tensor, *ragged: Tensor) -> list[Tensor]:
         """Return the raw scores of each output."""
-        parts = [
+        hidden = self.combiner(self._encoded(numbers, ids, ragged))
+        return [head(hidden) for head in self.heads]
+
+    def encoded(self, batch: Batch) -> list[Tensor]:
+        """Return what each encoder gives for a batch [B, D]."""
+        numbers, ids, *ragged = batch.inputs()
+        return self._encoded(numbers, ids, tuple(ragged))
+
+    def _encoded(self, numbers: Tensor, ids: Tensor, ragged: tuple[Tensor, ...]) -> list[Tensor]:
+        return [
             encoder(*read(numbers, ids, ragged))
             for encoder, read in zip(self.encoders, self._reads, strict=True)
         ]
-        hidden = self.combiner(parts)
-        return [head(hidden) for head in self.heads]
 
     def of_batch(self, batch: Batch) -> list[Tensor]:
         """Return the raw scores of a batch."""

@@ -90,6 +90,13 @@ class Rows:
         places = np.linspace(0, self.n_rows - 1, min(n_rows, self.n_rows)).astype(np.int64)
         return self.take(places)
 
+    def longest(self, n_rows: int) -> Batch:
+        """Return up to `n_rows` rows: those with the longest sequences where there are any."""
+        if self._lengths is None:
+            return self.take(np.arange(min(n_rows, self.n_rows)))
+        order = np.argsort(-self._lengths, kind="stable")
+        return self.take(order[:n_rows].astype(np.int64))
+
     def take(self, places: RowArray) -> Batch:
         """Return the rows at these positions."""
         if self._dense is None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from ordain.models.neural.blocks.conv import ConvLayer
 
+_SCALE = 0.3
+"""Size of the first numbers of a token's vector where they come from texts."""
+
 Reduction = Literal["sum", "mean", "avg", "max", "concat", "last", "first", "attention"]
 """How a sequence becomes one vector."""
 
@@ -24,8 +27,16 @@ Reduction = Literal["sum", "mean", "avg", "max", "concat", "last", "first", "att
 class SequenceEncoder(DenseKeys, Encoder):
     """Keys of Ludwig for an encoder of tokens; a child builds the body between them."""
 
-    embedding_size: int = Field(128, ge=1)
+    version = 2
+    embedding_size: int = Field(64, ge=1)
     """Numbers in the vector of a token."""
+    first_vectors: Literal["texts", "random"] = "texts"
+    """How the vectors of tokens start: 'texts' by latent semantic analysis of up to 10,000 training
+    rows, so that tokens of like texts start near each other; 'random' anywhere."""
+    token_dropout: float = Field(0.2, ge=0, lt=1)
+    """Share of tokens whose vector is set to 0 while training."""
+    reduced_dropout: float = Field(0.5, ge=0, lt=1)
+    """Share of the reduced vector set to 0 while training."""
     representation: Literal["dense", "sparse"] = "dense"
     """`sparse`: fixed one-hot vectors in place of learned ones."""
     embeddings_trainable: bool = True
@@ -41,13 +52,16 @@ class SequenceEncoder(DenseKeys, Encoder):
         """Return ids [B, T] -> [B, T, D]."""
         from ordain.models.neural.blocks.tokens import TokenEmbedding
 
+        is_from_texts = self.first_vectors == "texts" and self.representation == "dense"
         return TokenEmbedding(
             shape.cardinality,
             size=self.embedding_size,
-            scale=self.embedding_size**-0.5,
+            scale=_SCALE if is_from_texts else self.embedding_size**-0.5,
             is_trainable=self.embeddings_trainable,
             is_sparse=self.representation == "sparse",
             dropout=self.dropout,
+            token_dropout=self.token_dropout,
+            is_from_texts=is_from_texts,
         )
 
     def network(
@@ -61,6 +75,7 @@ class SequenceEncoder(DenseKeys, Encoder):
             body,
             reduction=self.reduce_output,
             layers=self.dense_layers(),
+            dropout=self.reduced_dropout,
             n_back=n_back,
             n_steps=n_steps or self.max_sequence_length,
         )

@@ -64,7 +64,8 @@ class NeuralTrainer(Spec):
     train_steps: int | None = Field(None, ge=1)
     """Steps in all; wins over `epochs`."""
     batch_size: int | Literal["auto"] = "auto"
-    """Rows a step; 'auto' is a rule on the number of rows."""
+    """Rows a step; 'auto' is a rule on the number of rows. A batch that does not fit into memory is
+    run in parts that are added up."""
     max_batch_size: int = Field(1 << 16, ge=1)
     """Bound of an automatic `batch_size`."""
     eval_batch_size: int | Literal["auto"] | None = None

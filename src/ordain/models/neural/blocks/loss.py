@@ -42,6 +42,21 @@ class Distance(nn.Module):
         return squared if self._kind == "squared" else (squared + 1e-12).sqrt()
 
 
+class Pinball(nn.Module):
+    """Pinball loss of numbers: scores [B, 1], truth float [B]; `level` is the quantile."""
+
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self._level = level
+
+    def forward(self, scores: Tensor, truth: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the scalar."""
+        error = truth - scores.squeeze(1)
+        return mean_over_rows(
+            torch.maximum(self._level * error, (self._level - 1) * error), weights
+        )
+
+
 class _Entropy(nn.Module):
     class_weights: Tensor | None
 

@@ -18,21 +18,21 @@ from ordain.models.neural.sequence import ConvSpec, Reduction, SequenceEncoder, 
 if TYPE_CHECKING:
     from torch import nn
 
-_DEFAULT_LENGTHS = (2, 3, 4, 5)
+_DEFAULT_LENGTHS = (2, 3, 4)
 
 
 @ENCODERS.register
 class ParallelCnnEncoder(SequenceEncoder):
-    """Filters over 2 to 5 tokens, side by side (Kim 2014); by default the maximum of each."""
+    """Filters over 2 to 4 tokens, side by side (Kim 2014); by default the maximum of each."""
 
     type: Literal["parallel_cnn"] = "parallel_cnn"
     conv_layers: tuple[ConvSpec, ...] | None = None
     """One mapping a convolution; wins over `num_conv_layers`."""
     num_conv_layers: int | None = Field(None, ge=1)
-    """Equal convolutions of `filter_size`; by default four, of 2, 3, 4 and 5 tokens."""
+    """Equal convolutions of `filter_size`; by default three, of 2, 3 and 4 tokens."""
     filter_size: int = Field(3, ge=1)
     """Tokens a filter sees where `num_conv_layers` is written."""
-    num_filters: int = Field(128, ge=1)
+    num_filters: int = Field(64, ge=1)
     """Filters of each length."""
     reduce_output: Reduction | None = "max"
     """How the sequence becomes one vector; null hands the sequence on."""

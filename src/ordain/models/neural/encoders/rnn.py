@@ -26,7 +26,7 @@ class RecurrentEncoder(SequenceEncoder):
 
     cell_type: Cell = "rnn"
     """The cell."""
-    state_size: int = Field(128, ge=1)
+    state_size: int = Field(64, ge=1)
     """Numbers in the state."""
     num_layers: int = Field(1, ge=1)
     """Recurrent layers one upon the other."""

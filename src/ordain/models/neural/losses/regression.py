@@ -7,7 +7,7 @@ output_features:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from pydantic import Field
 
@@ -78,3 +78,71 @@ class Huber(NumberLoss):
         from ordain.models.neural.blocks.loss import Distance
 
         return Distance("huber", delta=self.delta)
+
+
+@LOSSES.register
+class Quantile(NumberLoss):
+    """Pinball loss: a quantile is learned, with this share of the rows below it.
+
+    Source: Koenker and Bassett 1978, "Regression Quantiles".
+    """
+
+    type: Literal["quantile"] = "quantile"
+    aliases = ("pinball",)
+    level: float = Field(0.5, gt=0, lt=1)
+    """Share of the rows that lie below the answer."""
+
+    def build(self, class_weights: Sequence[float] = ()) -> nn.Module:  # noqa: ARG002
+        """Return the module; see `Loss.build`."""
+        from ordain.models.neural.blocks.loss import Pinball
+
+        return Pinball(self.level)
+
+
+class UnitLoss(NumberLoss):
+    """A loss that judges targets in their own unit; for trees and linear models."""
+
+    trains_networks: ClassVar[bool] = False
+    is_in_unit: ClassVar[bool] = True
+
+    def build(self, class_weights: Sequence[float] = ()) -> NoReturn:
+        """Refuse: a network predicts in the scaled space."""
+        del class_weights
+        raise NotImplementedError(f"'{self.type}' is no loss of neural models")
+
+
+@LOSSES.register
+class MeanAbsolutePercentageError(UnitLoss):
+    """Mean of absolute errors relative to the target, for `gbm`; targets below 1 count as 1."""
+
+    type: Literal["mean_absolute_percentage_error"] = "mean_absolute_percentage_error"
+    aliases = ("mape",)
+
+
+@LOSSES.register
+class Poisson(UnitLoss):
+    """Deviance of counts: the logarithm of the mean is learned; for `gbm` and `linear`."""
+
+    type: Literal["poisson"] = "poisson"
+    domain: ClassVar[Any] = "not_negative"
+
+
+@LOSSES.register
+class Gamma(UnitLoss):
+    """Deviance of positive amounts whose spread grows with their mean; for `gbm` and `linear`."""
+
+    type: Literal["gamma"] = "gamma"
+    domain: ClassVar[Any] = "positive"
+
+
+@LOSSES.register
+class Tweedie(UnitLoss):
+    """Deviance of amounts that are often 0, such as claims or rain; for `gbm` and `linear`.
+
+    Source: Jorgensen 1987, "Exponential Dispersion Models".
+    """
+
+    type: Literal["tweedie"] = "tweedie"
+    domain: ClassVar[Any] = "not_negative"
+    power: float = Field(1.5, gt=1, lt=2)
+    """Variance as a power of the mean: towards 1 like counts, towards 2 like `gamma`."""

@@ -1,0 +1,1 @@
+"""One file elsewhere: its size and version, ranges of its bytes, or all of it."""

@@ -1,0 +1,1 @@
+"""Sanity checks: cheap questions that every training is asked."""

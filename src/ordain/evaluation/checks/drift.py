@@ -1,0 +1,103 @@
+"""`drift`: rows that judge and rows that trained, told apart.
+
+evaluation:
+  checks: [{type: drift, auc_at_least: 0.6}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ordain.evaluation.checks.alone import area, group_cells, input_columns
+from ordain.evaluation.checks.check import CHECKS, Check, CheckResult, Training
+from ordain.evaluation.checks.domain import is_readable, tell_apart
+
+FEWEST = 50
+
+
+@CHECKS.register
+class Drift(Check):
+    """Are the rows that judge drawn as the training rows were?
+
+    A model learns to tell the two sets apart from the inputs, each half of the rows judged by a
+    model of the other half. The columns that the split goes by are left out.
+    """
+
+    type: Literal["drift"] = "drift"
+    auc_at_least: Annotated[float, Field(gt=0.5, le=1)] = 0.6
+    """Area under the ROC curve from which on the sets are unlike; 0.5 is alike."""
+    max_rows: Annotated[int, Field(ge=100)] = 4_000
+    """Rows of each set that are looked at, at most."""
+
+    def run(self, training: Training) -> list[CheckResult]:
+        """Return one answer: it is about inputs, not about an output."""
+        train = training.train.sample(self.max_rows, "drift")
+        test = training.test.sample(self.max_rows, "drift")
+        if min(len(train), len(test)) < FEWEST:
+            return [self.idle(f"too few rows: {len(train):,} and {len(test):,}")]
+        own = {one.name for one in train.columns if one.column in training.split_columns}
+        names = sorted(name for name in train.encoded if name not in own)
+        if not any(is_readable(train.encoded[name]) for name in names):
+            return [self.idle("no input can be looked at: all are sequences of tokens")]
+        found = tell_apart(train.encoded, test.encoded, names=names, seed=train.seed)
+        if found is None:
+            return [self.idle("no input can be looked at")]
+        value, interval = found
+        low = value if interval is None else interval.low
+        told = f"roc_auc {value:.3f}" + (
+            "" if interval is None else f" ({interval.low:.3f} to {interval.high:.3f})"
+        )
+        rows = f"{len(train):,} training rows and {len(test):,} of `{test.set}`"
+        if value < self.auc_at_least or low <= 0.5:  # noqa: PLR2004 - a coin
+            return [self.passed(f"a model tells {rows} apart with {told}; 0.5 is a coin")]
+        return [
+            self.warned(
+                f"a model tells {rows} apart with {told}: the metrics speak of rows unlike those "
+                f"it learned from{_names(training, own)}",
+                fix=_fix(training),
+            )
+        ]
+
+
+def _names(training: Training, own: set[str]) -> str:
+    """Return the columns that tell the sets apart, in words."""
+    reported = training.split.get("drift", {}).get(training.test.set, {})
+    worst: list[Mapping[str, Any]] = [
+        one for one in reported.get("worst", ()) if one["column"] not in training.split_columns
+    ]
+    if worst:
+        told = [f"`{one['column']}` ({one['measure'].replace('_', ' ')} {one['value']:.2f})"
+                for one in worst[:3]]  # fmt: skip
+    else:
+        told = [f"`{name}` (roc_auc {value:.2f})" for value, name in _alone(training, own)[:3]]
+    return f"; they differ most in {', '.join(told)}" if told else ""
+
+
+def _alone(training: Training, own: set[str]) -> list[tuple[float, str]]:
+    """Return how well each input alone tells the sets apart, best first."""
+    found = []
+    for name, column, _ in input_columns(training.test):
+        first, second = training.train.frame[column], training.test.frame[column]
+        if name in own or first.dtype != second.dtype:
+            continue
+        cells = first.append(second) if first.n_chunks() == 0 else first.clone().append(second)
+        groups = group_cells(cells, cells.head(0))
+        if groups is None:
+            continue
+        is_test = np.repeat(np.array([False, True]), [len(first), len(second)])
+        learns = np.arange(len(is_test)) % 2 == 0
+        counts = np.bincount(groups.train[learns], minlength=groups.n) + 1
+        shares = np.bincount(groups.train[learns & is_test], minlength=groups.n) / counts
+        value = area(shares[groups.train[~learns]], is_test[~learns])
+        found.append((value, name))
+    return sorted(found, reverse=True)
+
+
+def _fix(training: Training) -> str:
+    if training.splitter in {"datetime", "group"}:
+        return ""
+    return "preprocessing: {split: {type: random}}"

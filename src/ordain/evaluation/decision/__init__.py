@@ -1,0 +1,1 @@
+"""What a judgement decides about the model: calibration, threshold, intervals, abstention."""

@@ -1,0 +1,123 @@
+"""Abstention: to give no answer where the model is not sure enough.
+
+    evaluation: {abstain: {confidence_below: 0.6}}
+    evaluation: {abstain: {accuracy_at_least: 0.95}}
+
+Confidence is the probability of the predicted class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ordain.config.evaluation import Abstain
+from ordain.evaluation.decision.conformal import wilson
+from ordain.evaluation.judgement import Record
+from ordain.evaluation.losses import predicted_class
+from ordain.evaluation.sample import Array
+from ordain.evaluation.subject import Target
+
+Floats = npt.NDArray[np.float64]
+
+SHARES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+MIN_ROWS = 30
+
+
+class Answered(Record):
+    """What happens if only the surest rows are answered."""
+
+    share: float
+    """Of rows that are answered."""
+    confidence: float
+    """The lowest among them."""
+    accuracy: float
+    """Share of the answers that are right."""
+    low: float
+    """Of the 95 % interval of the accuracy."""
+    high: float
+    n_rows: int
+
+
+class AbstainChoice(Record):
+    """The confidence under which no answer is given, and why."""
+
+    confidence: float
+    reason: str
+    is_met: bool = True
+    """Whether the accuracy that was asked for was reached on the validation rows."""
+
+
+def confidence_of(target: Target) -> Floats:
+    """Return the probability of the predicted class [N]."""
+    scores = np.asarray(target.scores, dtype=np.float64)
+    if target.type != "binary":
+        return np.asarray(scores.max(axis=1, initial=0.0))
+    return np.where(predicted_class(target) == 1, scores, 1.0 - scores)
+
+
+def answered(target: Target, shares: tuple[float, ...] = SHARES) -> tuple[Answered, ...]:
+    """Return, for falling shares of rows that are answered, how many answers are right.
+
+    Rows without a truth that can be judged are left out; equal confidences stay together.
+    """
+    order, confidence, right = _by_confidence(target)
+    found = []
+    for share in shares:
+        count = max(1, round(share * len(order))) if len(order) else 0
+        if not count:
+            continue
+        least = confidence[count - 1]
+        count = int(np.searchsorted(-confidence, -least, side="right"))
+        hits = int(right[:count].sum())
+        low, high = wilson(hits, count)
+        found.append(
+            Answered(
+                share=count / len(order),
+                confidence=float(least),
+                accuracy=hits / count,
+                low=low,
+                high=high,
+                n_rows=count,
+            )
+        )
+    unique = {item.n_rows: item for item in found}
+    return tuple(unique.values())
+
+
+def choose_confidence(declared: Abstain, validation: Target) -> AbstainChoice:
+    """Return the confidence under which a class output gives no answer."""
+    if declared.confidence_below is not None:
+        return AbstainChoice(confidence=declared.confidence_below, reason="as declared")
+    wanted = declared.accuracy_at_least or 0.0
+    _, confidence, right = _by_confidence(validation)
+    if len(right) < MIN_ROWS:
+        return AbstainChoice(
+            confidence=0.0,
+            reason=f"{len(right):,} validation rows are too few to choose on; all are answered",
+            is_met=False,
+        )
+    accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
+    is_last = np.append(confidence[1:] != confidence[:-1], True)
+    enough = np.flatnonzero((accuracy >= wanted) & is_last & (np.arange(len(right)) >= MIN_ROWS))
+    if not len(enough):
+        return AbstainChoice(
+            confidence=float(confidence[min(MIN_ROWS, len(confidence) - 1)]),
+            reason=f"no {MIN_ROWS} validation rows are {wanted:.1%} right; the surest are answered",
+            is_met=False,
+        )
+    place = int(enough[-1])
+    return AbstainChoice(
+        confidence=float(confidence[place]),
+        reason=f"{accuracy[place]:.1%} of the {place + 1:,} surest of {len(right):,} validation "
+        "rows are right",
+    )
+
+
+def _by_confidence(target: Target) -> tuple[Array, Floats, npt.NDArray[np.bool_]]:
+    rows = np.flatnonzero(target.is_judged)
+    part = target.take(rows)
+    confidence = confidence_of(part)
+    right = predicted_class(part) == part.truth
+    order = np.argsort(-confidence, kind="stable")
+    return order, confidence[order], right[order]

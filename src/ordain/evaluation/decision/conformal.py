@@ -1,0 +1,140 @@
+"""Conformal prediction: intervals and label sets that hold the truth as often as declared.
+
+    evaluation: {intervals: 0.9}
+
+Numbers: the signed errors of validation rows, in up to ten groups of rows with like predictions
+(Mondrian, Boström et al. 2020), give each group its own distance below and above; a house of a
+million gets a wider interval than a flat. Classes: the set of all labels whose probability is at
+least what 90 % of validation rows gave to their true label (Sadinle et al. 2019), and always the
+likeliest one. Validation rows stand for new rows: where the model's best step was chosen on them
+too, coverage may be a little lower, which is why it is measured on the test rows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from ordain.evaluation.judgement import Record
+from ordain.evaluation.sample import Array
+
+Floats = npt.NDArray[np.float64]
+
+MIN_ROWS = 30
+MAX_GROUPS = 10
+ROWS_A_GROUP = 200
+
+
+class Coverage(Record):
+    """What is needed to give an interval or a set of labels with a prediction."""
+
+    level: float
+    """Share of rows whose truth is to be held."""
+    edges: tuple[float, ...] = ()
+    """Numbers: predictions that part the groups, one less than there are groups."""
+    below: tuple[float, ...] = ()
+    """Numbers: by group, how far the interval reaches below the prediction."""
+    above: tuple[float, ...] = ()
+    """Numbers: by group, how far it reaches above."""
+    least_probability: float | None = None
+    """Classes: the probability from which a label belongs to the set."""
+
+    def interval(self, predictions: Array) -> tuple[Floats, Floats]:
+        """Return the low and high ends [N] for predictions in the units of the truth [N]."""
+        group = np.searchsorted(np.asarray(self.edges), predictions, side="right")
+        given = np.asarray(predictions, dtype=np.float64)
+        return given - np.asarray(self.below)[group], given + np.asarray(self.above)[group]
+
+    def labels(self, scores: Array) -> npt.NDArray[np.bool_]:
+        """Return which classes are in each row's set [N, C], from [N] or [N, C] probabilities."""
+        both = np.stack([1.0 - scores, scores], axis=1) if scores.ndim == 1 else scores
+        assert self.least_probability is not None, "fitted for classes"
+        found: npt.NDArray[np.bool_] = both >= self.least_probability
+        found[np.arange(len(both)), both.argmax(axis=1)] = True
+        return found
+
+
+class Covered(Record):
+    """How well intervals or sets do on rows that they were not fitted on."""
+
+    level: float
+    coverage: float
+    """Share of rows whose truth is held."""
+    low: float
+    """Of the 95 % interval of the coverage (Wilson 1927)."""
+    high: float
+    size: float
+    """Mean width of the intervals in the units of the truth, or mean number of labels."""
+    n_rows: int
+
+
+def fit_intervals(truth: Array, predictions: Array, *, level: float) -> Coverage | None:
+    """Return intervals of a number from validation rows [N]; None with fewer than 30."""
+    if len(truth) < MIN_ROWS:
+        return None
+    n_groups = max(1, min(MAX_GROUPS, len(truth) // ROWS_A_GROUP))
+    edges = np.unique(np.quantile(predictions, np.arange(1, n_groups) / n_groups))
+    group = np.searchsorted(edges, predictions, side="right")
+    errors = np.asarray(truth, dtype=np.float64) - predictions
+    tails = [
+        _tails(errors[group == place] if np.any(group == place) else errors, level)
+        for place in range(len(edges) + 1)
+    ]
+    return Coverage(
+        level=level,
+        edges=tuple(map(float, edges)),
+        below=tuple(low for low, _ in tails),
+        above=tuple(high for _, high in tails),
+    )
+
+
+def fit_sets(truth: Array, scores: Array, *, level: float) -> Coverage | None:
+    """Return label sets from validation rows with known classes; None with fewer than 30."""
+    if len(truth) < MIN_ROWS:
+        return None
+    both = np.stack([1.0 - scores, scores], axis=1) if scores.ndim == 1 else scores
+    given = np.sort(both[np.arange(len(truth)), truth.astype(np.int64)])
+    place = math.floor((len(given) + 1) * (1.0 - level)) - 1
+    return Coverage(level=level, least_probability=float(given[place]) if place >= 0 else 0.0)
+
+
+def measure(coverage: Coverage, truth: Array, scores: Array) -> Covered:
+    """Return the coverage on rows with a known truth [N]; scores as metrics read them."""
+    if coverage.least_probability is None:
+        low, high = coverage.interval(scores)
+        held = (truth >= low) & (truth <= high)
+        size = float(np.mean(high - low)) if len(truth) else 0.0
+    else:
+        sets = coverage.labels(scores)
+        held = sets[np.arange(len(truth)), truth.astype(np.int64)]
+        size = float(sets.sum(axis=1).mean()) if len(truth) else 0.0
+    bottom, top = wilson(int(held.sum()), len(truth))
+    return Covered(
+        level=coverage.level,
+        coverage=float(held.mean()) if len(truth) else 0.0,
+        low=bottom,
+        high=top,
+        size=size,
+        n_rows=len(truth),
+    )
+
+
+def wilson(hits: int, n_rows: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927); (0, 1) without rows."""
+    if not n_rows:
+        return 0.0, 1.0
+    share, weight = hits / n_rows, z * z / n_rows
+    middle = (share + weight / 2) / (1 + weight)
+    spread = z * math.sqrt(share * (1 - share) / n_rows + weight / (4 * n_rows)) / (1 + weight)
+    return max(0.0, middle - spread), min(1.0, middle + spread)
+
+
+def _tails(errors: Floats, level: float) -> tuple[float, float]:
+    """Return how far below and above the prediction the truth lies at most, at this level."""
+    ordered, n_rows = np.sort(errors), len(errors)
+    rank = math.ceil((n_rows + 1) * (1 + level) / 2) - 1
+    above = ordered[min(rank, n_rows - 1)]
+    below = ordered[max(n_rows - 1 - rank, 0)]
+    return float(max(-below, 0.0)), float(max(above, 0.0))

@@ -1,0 +1,218 @@
+"""Dependence: what the model answers as one input is moved and all others stay.
+
+Every row is asked again with the input set to each value of a grid (numbers: up to 20 quantiles of
+the rows; words: the 12 commonest): the mean of the answers is the partial dependence, the answers
+of single rows are the ICE curves. Two inputs moved together tell how far they interact: the
+H statistic is the share of the joint effect's variance that the two alone do not explain.
+Sources: Friedman 2001; Goldstein et al. 2015; Friedman and Popescu 2008.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ordain.evaluation.judgement import Record
+from ordain.evaluation.subject import Column, Encoded, Subject, Target
+from ordain.features.encoded import EncodedColumn
+
+N_ROWS = 500
+N_CURVES = 20
+N_POINTS = 20
+N_WORDS = 12
+N_INTERACTION_ROWS = 200
+N_INTERACTION_POINTS = 6
+
+
+class Dependence(Record):
+    """How an answer moves with one input.
+
+    The answer is the probability of `label` for classes, and the prediction for a number.
+    """
+
+    output: str
+    label: str = ""
+    input: str
+    is_ordered: bool
+    """Whether the values are numbers, so that a line may join them."""
+    values: tuple[float | str, ...]
+    mean: tuple[float, ...]
+    """Of the answers of all rows, by value."""
+    curves: tuple[tuple[float, ...], ...]
+    """Answers of single rows, by value."""
+    shares: tuple[float, ...]
+    """Of the rows that have the value, or are nearest to it."""
+    n_rows: int
+
+
+class Interaction(Record):
+    """How far two inputs act together."""
+
+    inputs: tuple[str, str]
+    strength: float
+    """0: each acts by itself; 1: only together."""
+
+
+def dependence(
+    subject: Subject,
+    output: str,
+    name: str,
+    *,
+    label: int | None = None,
+    n_rows: int = N_ROWS,
+) -> Dependence | None:
+    """Return the partial dependence of an output on an input; None for texts and empty columns.
+
+    Args:
+        subject: at most `n_rows` of its rows are asked.
+        output: name of the output.
+        name: of the input feature.
+        label: class whose probability is followed; by default the commonest among the answers.
+        n_rows: see above.
+    """
+    column = next(column for column in subject.columns if column.name == name)
+    values = grid_of(subject.frame[column.column], column.type, N_POINTS, N_WORDS)
+    if values is None:
+        return None
+    part = subject.sample(n_rows, "dependence")
+    target = part.targets[output]
+    label = _followed(target) if label is None else label
+    answers = np.stack(
+        [answer_of(found, label) for found in _moved(part, column, values, output)], axis=1
+    )
+    is_ordered = values.dtype.is_numeric()
+    return Dependence(
+        output=output,
+        label=target.labels[label] if target.labels else "",
+        input=name,
+        is_ordered=is_ordered,
+        values=tuple(float(value) if is_ordered else str(value) for value in values.to_list()),
+        mean=tuple(float(value) for value in answers.mean(axis=0)),
+        curves=tuple(tuple(map(float, row)) for row in answers[:N_CURVES]),
+        shares=_shares(part.frame[column.column], values),
+        n_rows=len(part),
+    )
+
+
+def interactions(
+    subject: Subject, output: str, names: Sequence[str], *, label: int | None = None
+) -> tuple[Interaction, ...]:
+    """Return how far each pair of the inputs named acts together, the strongest first."""
+    part = subject.sample(N_INTERACTION_ROWS, "interactions")
+    columns = [column for column in subject.columns if column.name in set(names)]
+    followed = _followed(part.targets[output]) if label is None else label
+    grids = {
+        column.name: values
+        for column in columns
+        if (
+            values := grid_of(
+                part.frame[column.column], column.type, N_INTERACTION_POINTS, N_INTERACTION_POINTS
+            )
+        )
+        is not None
+    }
+    able = [column for column in columns if column.name in grids]
+    alone = {
+        column.name: _effect(_moved(part, column, grids[column.name], output), followed)
+        for column in able
+    }
+    found = []
+    for one, other in itertools.combinations(able, 2):
+        joint = _joint(part, (one, other), grids, output=output, label=followed)
+        rest = joint - alone[one.name][:, None] - alone[other.name][None, :]
+        total = float(np.sum(np.square(joint)))
+        strength = float(np.sum(np.square(rest))) / total if total > 1e-12 else 0.0  # noqa: PLR2004
+        found.append(Interaction(inputs=(one.name, other.name), strength=min(1.0, strength) ** 0.5))
+    return tuple(sorted(found, key=lambda item: -item.strength))
+
+
+def grid_of(column: pl.Series, type_name: str, n_points: int, n_words: int) -> pl.Series | None:
+    """Return the values to try for an input: quantiles of numbers, the commonest words.
+
+    None for a text, or where no cell is there.
+    """
+    known = column.drop_nulls()
+    if column.dtype.is_float():
+        known = known.filter(known.is_not_nan())
+    if not len(known) or type_name == "text":
+        return None
+    if _is_ordered(known.dtype) and known.n_unique() > n_words:
+        ordered = known.sort()
+        places = np.unique(np.linspace(0, len(ordered) - 1, n_points).round().astype(int))
+        return ordered.gather(places).unique(maintain_order=True)
+    counts = known.alias("value").value_counts(name="n").sort(["n", "value"], descending=[True, False])
+    values = counts["value"].head(n_words)
+    return values.sort() if _is_ordered(known.dtype) else values
+
+
+def set_input(encoded: Encoded, name: str, one: EncodedColumn, n_rows: int) -> Encoded:
+    """Return the inputs with one of them the same in all rows; `one` has one row."""
+    return {**encoded, name: one.take(np.zeros(n_rows, dtype=np.int64))}
+
+
+def answer_of(scores: npt.NDArray[Any], label: int) -> npt.NDArray[np.float64]:
+    """Return the followed answer [N]: of a class, of the positive class, or the number."""
+    return np.asarray(scores if scores.ndim == 1 else scores[:, label], dtype=np.float64)
+
+
+def _followed(target: Target) -> int:
+    """Return the class to follow: the positive one, or the commonest of the answers."""
+    if target.type != "category":
+        return 1 if target.type == "binary" else 0
+    return int(np.bincount(target.scores.argmax(axis=1), minlength=len(target.labels)).argmax())
+
+
+def _moved(part: Subject, column: Column, values: pl.Series, output: str) -> list[Any]:
+    encoded = part.encode(column.name, values, None)
+    found = []
+    for place in range(len(values)):
+        inputs = set_input(part.encoded, column.name, encoded.rows(place, place + 1), len(part))
+        found.append(part.score(inputs)[output])
+    return found
+
+
+def _effect(answers: list[Any], label: int) -> npt.NDArray[np.float64]:
+    means = np.array([answer_of(found, label).mean() for found in answers])
+    return np.asarray(means - means.mean())
+
+
+def _joint(
+    part: Subject,
+    pair: tuple[Column, Column],
+    grids: dict[str, pl.Series],
+    *,
+    output: str,
+    label: int,
+) -> npt.NDArray[np.float64]:
+    one, other = pair
+    first, second = (part.encode(column.name, grids[column.name], None) for column in pair)
+    means = np.empty((len(first), len(second)))
+    for i, j in np.ndindex(*means.shape):
+        inputs = set_input(part.encoded, one.name, first.rows(i, i + 1), len(part))
+        inputs = set_input(inputs, other.name, second.rows(j, j + 1), len(part))
+        means[i, j] = answer_of(part.score(inputs)[output], label).mean()
+    return np.asarray(means - means.mean())
+
+
+def _shares(column: pl.Series, values: pl.Series) -> tuple[float, ...]:
+    known = column.drop_nulls()
+    if known.dtype.is_float():
+        known = known.filter(known.is_not_nan())
+    if not len(known):
+        return tuple(0.0 for _ in range(len(values)))
+    if _is_ordered(values.dtype):
+        points, own = (one.to_physical().cast(pl.Float64).to_numpy() for one in (values, known))
+        place = np.searchsorted((points[1:] + points[:-1]) / 2, own)
+        counts = np.bincount(place, minlength=len(points))
+        return tuple(float(count) / len(known) for count in counts)
+    counts_of = dict(known.alias("value").value_counts(name="n").iter_rows())
+    return tuple(counts_of.get(value, 0) / len(known) for value in values.to_list())
+
+
+def _is_ordered(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype.is_temporal()

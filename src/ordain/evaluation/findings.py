@@ -1,0 +1,265 @@
+"""All that a judgement finds beside the metrics, made in one go from a subject.
+
+`study` is what `train` and `evaluate` both call: the first on its test rows, the second on rows
+that are given. What it finds goes into `metrics.json` and the report as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from ordain.config.evaluation import Evaluation, Slice
+from ordain.evaluation.checks.check import CheckResult
+from ordain.evaluation.decision.abstain import Answered, answered
+from ordain.evaluation.decision.conformal import Covered, measure
+from ordain.evaluation.decision.decision import Decided
+from ordain.evaluation.errors import ErrorAnalysis, analyse_errors
+from ordain.evaluation.explain.dependence import Dependence, dependence
+from ordain.evaluation.explain.importance import ImportanceTable, permutation_importance
+from ordain.evaluation.gates import GateResult, Measured, judge_gates, judge_limits
+from ordain.evaluation.judgement import OutputSummary, Record
+from ordain.evaluation.metric import METRICS, metrics_for
+from ordain.evaluation.scenarios import ScenarioReport, run_scenarios
+from ordain.evaluation.slices.cuts import cut_rows
+from ordain.evaluation.slices.discovery import Discovery, cuts_of, find_slices
+from ordain.evaluation.slices.fairness import FairnessFigure, judge_fairness
+from ordain.evaluation.slices.judged import SliceJudgement, judge_slices
+from ordain.evaluation.subject import Subject, Target
+
+N_DEPENDENCES = 4
+N_SLICE_METRICS = 5
+
+
+class Calibrated(Record):
+    """What calibration did on rows that it was not fitted on."""
+
+    before: dict[str, float | None]
+    """log_loss, ece, brier of the scores as the model gave them."""
+    after: dict[str, float | None]
+
+
+class Findings(Record):
+    """What a judgement found on one set of rows, beside the metrics."""
+
+    set: str = ""
+    """Name of the set of rows."""
+    n_rows: int = 0
+    decided: dict[str, Decided] = Field(default_factory=dict)
+    """What was settled on validation rows, by output."""
+    calibrated: dict[str, Calibrated] = Field(default_factory=dict)
+    covered: dict[str, Covered] = Field(default_factory=dict)
+    """Of intervals and label sets, by output."""
+    answered: dict[str, tuple[Answered, ...]] = Field(default_factory=dict)
+    """Accuracy if only the surest rows are answered, by output with classes."""
+    slices: dict[str, tuple[SliceJudgement, ...]] = Field(default_factory=dict)
+    """Declared slices, by output."""
+    discovery: dict[str, Discovery] = Field(default_factory=dict)
+    """Slices found, by output."""
+    found_slices: dict[str, tuple[SliceJudgement, ...]] = Field(default_factory=dict)
+    """The same judged by the metrics."""
+    fairness: dict[str, tuple[FairnessFigure, ...]] = Field(default_factory=dict)
+    importance: dict[str, ImportanceTable] = Field(default_factory=dict)
+    dependence: dict[str, tuple[Dependence, ...]] = Field(default_factory=dict)
+    """Of the most important inputs, by output."""
+    errors: dict[str, ErrorAnalysis] = Field(default_factory=dict)
+    checks: tuple[CheckResult, ...] = ()
+    scenarios: ScenarioReport | None = None
+    gates: tuple[GateResult, ...] = ()
+    limits: tuple[GateResult, ...] = ()
+    """Of `satisfy`."""
+    figures: dict[str, float] = Field(default_factory=dict)
+    """latency_ms (of one row, median), size_bytes (of the bundle) and such."""
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether every gate is met."""
+        return all(gate.passed for gate in self.gates)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What `study` needs beside the subject.
+
+    Attributes:
+        declared: the `evaluation` block.
+        judged: the metrics of every set, by output.
+        decided: what was settled on validation rows, by output.
+        raw: scores before calibration, by output that has one.
+        predict: the whole model on a frame of its input columns, for scenarios.
+        scenarios: rows of the scenario file, or None.
+        checks: results of sanity checks.
+    """
+
+    declared: Evaluation
+    judged: Mapping[str, OutputSummary]
+    decided: Mapping[str, Decided] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    predict: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    scenarios: pl.DataFrame | None = None
+    checks: tuple[CheckResult, ...] = ()
+
+
+def study(subject: Subject, given: Study) -> Findings:
+    """Return all that is found on the subject's rows; `conclude` adds gates and limits.
+
+    Raises:
+        DataError: a slice or protected column, an expression or a scenario file is wrong.
+    """
+    declared = given.declared
+    slices = {name: _slices(subject, name, given) for name in subject.targets}
+    found = _discovered(subject, given) if "auto" in declared.slices else {}
+    importance = permutation_importance(subject) if declared.importance else {}
+    classes = [name for name, target in subject.targets.items() if target.type != "number"]
+    return Findings(
+        set=subject.set,
+        n_rows=len(subject),
+        decided=dict(given.decided),
+        calibrated={
+            name: _calibrated(target, given.raw[name])
+            for name, target in subject.targets.items()
+            if name in given.raw
+        },
+        covered={
+            name: covered
+            for name, target in subject.targets.items()
+            if (covered := _covered(target, given.decided.get(name))) is not None
+        },
+        answered={name: answered(subject.targets[name]) for name in classes},
+        slices={name: judged for name, judged in slices.items() if judged},
+        discovery={name: one for name, (one, _) in found.items()},
+        found_slices={name: judged for name, (_, judged) in found.items() if judged},
+        fairness={
+            name: judge_fairness(subject.frame, target, declared.protected)
+            for name, target in subject.targets.items()
+            if declared.protected
+        },
+        importance=importance,
+        dependence={name: _dependences(subject, name, table) for name, table in importance.items()},
+        errors={
+            name: analyse_errors(subject, name)
+            for name, target in subject.targets.items()
+            if target.is_judged.any()
+        },
+        checks=given.checks,
+        scenarios=_scenarios(subject, given),
+    )
+
+
+def conclude(
+    findings: Findings,
+    declared: Evaluation,
+    judged: Mapping[str, OutputSummary],
+    *,
+    figures: Mapping[str, float],
+) -> Findings:
+    """Return the findings with every gate and limit judged.
+
+    Args:
+        findings: of the same rows.
+        declared: the `evaluation` block.
+        judged: metrics and differences, by output.
+        figures: see `Findings`.
+
+    Raises:
+        UsageError: a gate or limit names what is not there.
+    """
+    names = {**findings.slices, **findings.found_slices}
+    measured = Measured(
+        outputs=judged,
+        slices={
+            name: (*findings.slices.get(name, ()), *findings.found_slices.get(name, ()))
+            for name in names
+        },
+        scenarios=findings.scenarios,
+        figures=figures,
+    )
+    return findings.model_copy(
+        update={
+            "gates": judge_gates(declared.gates, measured),
+            "limits": judge_limits(declared.satisfy, measured),
+            "figures": dict(figures),
+        }
+    )
+
+
+def _slices(subject: Subject, name: str, given: Study) -> tuple[SliceJudgement, ...]:
+    declared = [one for one in given.declared.slices if isinstance(one, Slice)]
+    if not declared:
+        return ()
+    cuts = cut_rows(subject.frame, declared)
+    return judge_slices(subject.targets[name], cuts, metrics=_slice_metrics(name, given))
+
+
+def _discovered(
+    subject: Subject, given: Study
+) -> dict[str, tuple[Discovery, tuple[SliceJudgement, ...]]]:
+    found = {}
+    for name, target in subject.targets.items():
+        discovery = find_slices(subject, name)
+        cuts = cuts_of(subject, discovery)
+        judged = judge_slices(target, cuts, metrics=_slice_metrics(name, given)) if cuts else ()
+        found[name] = (discovery, judged)
+    return found
+
+
+def _slice_metrics(name: str, given: Study) -> list[Any]:
+    """Return the metrics that slices show: the deciding one, those of gates, and the first few."""
+    output = given.judged[name]
+    labels = list(output.is_higher_better)
+    asked = [gate.metric for gate in given.declared.gates if gate.metric in labels]
+    wanted = dict.fromkeys([output.headline, *asked, *labels[:N_SLICE_METRICS]])
+    asked_for = [
+        m for m in map(METRICS.build, given.declared.measured or ()) if m.fits(output.type)
+    ]
+    known = {metric.label: metric for metric in metrics_for(output.type, asked_for or None)}
+    return [known[label] for label in wanted if label in known]
+
+
+def _dependences(subject: Subject, name: str, table: ImportanceTable) -> tuple[Dependence, ...]:
+    able = [one.input for one in table.inputs if one.type != "text" and one.increase > 0]
+    found = (dependence(subject, name, one) for one in able[:N_DEPENDENCES])
+    return tuple(one for one in found if one is not None)
+
+
+def _calibrated(target: Target, raw: Any) -> Calibrated:
+    from ordain.evaluation.evaluate import evaluate_output
+
+    def figures(scores: Any) -> dict[str, float | None]:
+        judged = evaluate_output(
+            target.type,
+            target.truth,
+            scores,
+            target.labels,
+            threshold=target.threshold,
+            metrics=["log_loss", "ece", "brier"],
+            has_detail=False,
+        )
+        return dict(judged.metrics)
+
+    return Calibrated(before=figures(raw), after=figures(target.scores))
+
+
+def _covered(target: Target, decided: Decided | None) -> Covered | None:
+    coverage = None if decided is None else decided.decision.coverage
+    if coverage is None or not target.is_judged.any():
+        return None
+    rows = np.flatnonzero(target.is_judged)
+    return measure(coverage, target.truth[rows], target.scores[rows])
+
+
+def _scenarios(subject: Subject, given: Study) -> ScenarioReport | None:
+    if given.scenarios is None or given.predict is None:
+        return None
+    return run_scenarios(
+        given.scenarios,
+        given.predict,
+        outputs={name: target.labels for name, target in subject.targets.items()},
+        inputs=[column.column for column in subject.columns],
+        file=given.declared.scenarios or "",
+    )

@@ -1,0 +1,1 @@
+"""Parts of the rows judged by themselves: declared ones, found ones, protected ones."""

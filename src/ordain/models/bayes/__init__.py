@@ -1,0 +1,1 @@
+"""Naive Bayes: what each column alone says for each class, multiplied."""

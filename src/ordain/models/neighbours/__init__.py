@@ -1,0 +1,1 @@
+"""Nearest neighbours: what is true of the training rows most like a row."""

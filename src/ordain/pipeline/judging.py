@@ -1,0 +1,267 @@
+"""Judging a training: score every variant, settle decisions, measure, and study the test rows."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ordain.core.errors import DataError
+from ordain.core.randomness import generator
+from ordain.data.splitter import TEST, TRAIN, VALIDATION
+from ordain.data.table import Table
+from ordain.evaluation.checks.check import CheckResult
+from ordain.evaluation.decision.decision import Decided, Decision, decide
+from ordain.evaluation.evaluate import deciding_set
+from ordain.evaluation.findings import Findings, Study, study
+from ordain.evaluation.judgement import OutputSummary
+from ordain.evaluation.metric import find_metric
+from ordain.evaluation.subject import Target
+from ordain.features.feature import Encoding, Scores
+from ordain.models.family import FittedModel
+from ordain.pipeline.blueprint import MODEL, Blueprint
+from ordain.pipeline.variant import Prepared, score
+from ordain.store.judge import judge_sets, scored_values, true_values
+from ordain.store.model import Model
+from ordain.store.problem import labels_of
+from ordain.store.subject import background_of_rows, make_subject
+
+TRAIN_ROWS_JUDGED = 20_000
+ROWS_STUDIED = 50_000
+N_TIMED = 200
+
+Array = npt.NDArray[Any]
+Scored = Mapping[str, Mapping[str, Mapping[str, Scores]]]
+"""Raw scores by variant, set and output."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The judgement of a training.
+
+    Attributes:
+        outputs: metrics of every set, beside the baselines.
+        decided: what was settled on validation rows.
+        encodings: of the model; thresholds that were chosen stand in them.
+        scored: raw scores by variant and set.
+    """
+
+    outputs: Mapping[str, OutputSummary]
+    decided: Mapping[str, Decided]
+    encodings: Mapping[str, Encoding]
+    scored: Scored
+
+    @property
+    def decisions(self) -> dict[str, Decision]:
+        """What prediction obeys, by output."""
+        return {name: decided.decision for name, decided in self.decided.items()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user must know of the decisions."""
+        return tuple(note for decided in self.decided.values() for note in decided.notes)
+
+
+def judge_training(
+    blueprint: Blueprint, prepared: Mapping[str, Prepared], fitted: Mapping[str, FittedModel]
+) -> Judged:
+    """Return the judgement of the model and its baselines on every set."""
+    main, table = prepared[MODEL], blueprint.rows.table
+    limits = dict.fromkeys(main.split.sizes) | {TRAIN: TRAIN_ROWS_JUDGED}
+    names = sorted(main.split.sizes, key=_judging_order)
+    scored = {
+        variant: {name: score(prepared[variant], model, name, limit=limits[name]) for name in names}
+        for variant, model in fitted.items()
+    }
+    truth = {name: main.truth(table, name, limit=limits[name]) for name in names}
+    decided = _decide(main, truth.get(VALIDATION), scored[MODEL].get(VALIDATION))
+    encodings = _with_thresholds(main.encodings, decided)
+    outputs = judge_sets(
+        main.document,
+        encodings,
+        truth=truth,
+        scores={name: _mended(found, decided) for name, found in scored[MODEL].items()},
+        baselines={name: by_set for name, by_set in scored.items() if name != MODEL},
+        groups={name: groups for name in names
+                if (groups := groups_of(main, table, name, limit=limits[name])) is not None},
+    )  # fmt: skip
+    return Judged(outputs, decided, encodings, scored)
+
+
+def study_training(
+    blueprint: Blueprint,
+    prepared: Mapping[str, Prepared],
+    judged: Judged,
+    *,
+    model: Model,
+    golden: pl.DataFrame,
+    checks: tuple[CheckResult, ...] = (),
+) -> Findings:
+    """Return what is found on the deciding set's rows, at most 50,000 of them.
+
+    Raises:
+        DataError: a slice, protected column or scenario file is wrong.
+    """
+    main, table = prepared[MODEL], blueprint.rows.table
+    document = main.document
+    name = deciding_set(dict.fromkeys(sorted(main.split.sizes, key=_judging_order)))
+    places = _places(main, name, seed=document.seed)
+    row_ids = np.asarray(main.split.rows(name))[places]
+    data = main.dataset(name)
+    decided = judged.decided
+    raw = {output: scores[places] for output, scores in judged.scored[MODEL][name].items()}
+    subject = make_subject(
+        document,
+        judged.encodings,
+        model.fitted,
+        frame=rows_at(table, row_ids),
+        encoded={feature: column.take(places) for feature, column in data.inputs.items()},
+        name=name,
+        background=background_of_rows(model, golden),
+        decisions=model.decisions,
+        scores=raw,
+        groups=_taken(groups_of(main, table, name), places),
+        row_ids=row_ids,
+    )
+    given = Study(
+        declared=document.evaluation,
+        judged=judged.outputs,
+        decided=decided,
+        raw={
+            feature.name: scored_values(feature, judged.encodings[feature.name], raw[feature.name])
+            for feature in document.output_features
+            if feature.name in model.decisions
+            and model.decisions[feature.name].calibration is not None
+        },
+        predict=model.predict,
+        scenarios=scenario_rows(document.evaluation.scenarios, blueprint.config.folder),
+        checks=checks,
+    )
+    return study(subject, given)
+
+
+def figures_of(model: Model, golden: pl.DataFrame) -> dict[str, float]:
+    """Return what is measured of a bundle: `latency_ms` of one row and `size_bytes`."""
+    assert model.path is not None, "the bundle is written"
+    size = sum(file.stat().st_size for file in model.path.rglob("*") if file.is_file())
+    return {"latency_ms": latency_ms(model, golden), "size_bytes": float(size)}
+
+
+def latency_ms(model: Model, rows: pl.DataFrame) -> float:
+    """Return the median milliseconds of `predict_row`, over at most 200 calls and 0.1 s."""
+    given = rows.select(model.input_columns).to_dicts()
+    given = [row for row in given if any(value is not None for value in row.values())]
+    if not given:
+        return 0.0
+    model.predict_row(given[0])  # compiles the row function
+    seconds: list[float] = []
+    while len(seconds) < N_TIMED and (not seconds or sum(seconds) < 0.1):  # noqa: PLR2004
+        started = time.perf_counter()
+        model.predict_row(given[len(seconds) % len(given)])
+        seconds.append(time.perf_counter() - started)
+    return 1_000 * statistics.median(seconds)
+
+
+def scenario_rows(reference: str | None, folder: Path) -> pl.DataFrame | None:
+    """Return the rows of a scenario file, or None where none is declared.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if reference is None:
+        return None
+    from ordain.data import open_source, read_table
+
+    path = Path(reference)
+    try:
+        table = read_table(open_source(str(path if path.is_absolute() else folder / path)))
+        return table.select(table.schema.names())
+    except DataError as error:
+        raise DataError(f"`evaluation.scenarios`: {error.message}") from error
+
+
+def groups_of(
+    prepared: Prepared, table: Table, name: str, *, limit: int | None = None
+) -> npt.NDArray[np.int64] | None:
+    """Return the entity of each row of a set as a whole number [N]; None without a group split."""
+    splitter = prepared.document.preprocessing.split
+    if splitter.type != "group":
+        return None
+    column = table.column(splitter.columns()[0])[prepared.split.rows(name)[:limit]]
+    return column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+
+
+def rows_at(table: Table, row_ids: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """Return rows of a table by position, all columns, in the order given."""
+    wanted = pl.LazyFrame({"__row__": pl.Series(row_ids, dtype=pl.UInt32)})
+    frame = table.frame.with_row_index("__row__").join(wanted, on="__row__", how="semi").collect()
+    order = np.argsort(np.argsort(row_ids, kind="stable"), kind="stable")
+    return frame.drop("__row__")[order]
+
+
+def _decide(
+    main: Prepared,
+    truth: Mapping[str, pl.Series] | None,
+    scores: Mapping[str, Scores] | None,
+) -> dict[str, Decided]:
+    declared = main.document.evaluation
+    found = {}
+    for feature in main.document.output_features:
+        encoding = main.encodings[feature.name]
+        target = None
+        if truth is not None and scores is not None:
+            target = Target(
+                name=feature.name,
+                column=feature.column,
+                type=feature.type,
+                labels=labels_of(encoding),
+                truth=true_values(feature, encoding, truth[feature.name]),
+                scores=scored_values(feature, encoding, scores[feature.name]),
+            )
+        found[feature.name] = decide(
+            declared,
+            target,
+            seed=main.document.seed,
+            metric_named=lambda name: find_metric(name, declared.metrics),
+        )
+    return found
+
+
+def _with_thresholds(
+    encodings: Mapping[str, Encoding], decided: Mapping[str, Decided]
+) -> dict[str, Encoding]:
+    """Return the encodings with the thresholds that were chosen: they have one place."""
+    found = dict(encodings)
+    for name, one in decided.items():
+        if one.threshold is not None:
+            found[name] = found[name].model_copy(update={"threshold": one.threshold.threshold})
+    return found
+
+
+def _mended(scores: Mapping[str, Scores], decided: Mapping[str, Decided]) -> dict[str, Scores]:
+    return {name: decided[name].decision.calibrated(found) for name, found in scores.items()}
+
+
+def _places(main: Prepared, name: str, *, seed: int) -> npt.NDArray[np.int64]:
+    """Return positions within a set, at most 50,000, drawn evenly and in order."""
+    n_rows = main.split.sizes[name]
+    if n_rows <= ROWS_STUDIED:
+        return np.arange(n_rows, dtype=np.int64)
+    random = generator(seed, "evaluation", "study")
+    return np.sort(random.choice(n_rows, ROWS_STUDIED, replace=False))
+
+
+def _taken(values: Array | None, places: npt.NDArray[np.int64]) -> Array | None:
+    return None if values is None else values[places]
+
+
+def _judging_order(name: str) -> int:
+    known = (TEST, VALIDATION)
+    return known.index(name) if name in known else 2 + (name == TRAIN)
