@@ -23,11 +23,11 @@ from pydantic.fields import FieldInfo
 
 from ordain.cli.main import app
 from ordain.config import document, emit, stub, words
-from ordain.config.budget import Budget
 from ordain.config.codes import CODES
 from ordain.core.component import Component, Registry, Spec
 from ordain.data.source import SOURCES
 from ordain.data.splitter import SPLITTERS
+from ordain.evaluation.checks.check import CHECKS
 from ordain.evaluation.metric import METRICS
 from ordain.features.feature import FEATURES
 from ordain.models.family import FAMILIES, Backend
@@ -63,6 +63,7 @@ KINDS = (
     Kind("optimizers", neural.OPTIMIZERS, "How weights move: `trainer.optimizer`."),
     Kind("schedules", neural.SCHEDULES, "How the rate goes: `trainer.learning_rate_scheduler`."),
     Kind("metrics", METRICS, "How a model is judged: `evaluation.metrics`."),
+    Kind("checks", CHECKS, "What every training is asked: `evaluation.checks`."),
 )
 """Every kind of component; a test compares it with the registries there are."""
 
@@ -75,7 +76,7 @@ BLOCKS: dict[type[Spec], tuple[str, str]] = {
     document.TypeDefaults: ("defaults", "Each type under `defaults`."),
     document.Evaluation: ("evaluation", ""),
     Backend: ("backend", ""),
-    Budget: ("budget", ""),
+    document.Project: ("project", ""),
     document.Budget: ("budget", ""),
 }
 """Blocks of the document with their headings."""
@@ -84,6 +85,7 @@ LINKED = {
     "model_type": "[a model family](model_families.md)",
     "trainer": "the keys of the [model family](model_families.md)",
     "metrics": "a list of [metrics](metrics.md)",
+    "checks": "true, false, or a list of [checks](checks.md)",
     "class_weights": "a mapping of labels to a number above 0, or 'balanced'",
 }
 """Keys whose type the specs hold looser than the language does."""

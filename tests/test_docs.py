@@ -15,6 +15,7 @@ import ordain
 from ordain.config import check, document, words
 from ordain.config.codes import CODES
 from ordain.core.component import Registry, Spec
+from ordain.evaluation.checks.check import CHECKS
 from ordain.evaluation.metric import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +58,7 @@ def test_reference_is_in_step_with_the_code() -> None:
 
 def test_every_kind_of_component_has_a_page(build: ModuleType) -> None:
     kinds = {kind.registry.kind for kind in build.KINDS}
-    assert kinds == {*words.registries(), METRICS.kind}
+    assert kinds == {*words.registries(), METRICS.kind, CHECKS.kind}
 
 
 def test_every_component_has_its_heading_and_its_keys(build: ModuleType) -> None:
@@ -99,7 +100,7 @@ def test_every_key_has_a_sentence_under_it(build: ModuleType) -> None:
 def test_every_command_has_its_heading(build: ModuleType) -> None:
     names = [name for name, _, _ in build.commands()]
     assert "ordain train" in names
-    assert "ordain runs compare" in names
+    assert "ordain runs show" in names
     assert set(names) <= set(headings(REFERENCE / "commands.md"))
 
 

@@ -25,10 +25,18 @@ if TYPE_CHECKING:
     )
     from ordain.data import list_datasets
     from ordain.pipeline.check import check, render
+    from ordain.pipeline.compare import compare
+    from ordain.pipeline.diagnose import diagnose
+    from ordain.pipeline.explain import explain
+    from ordain.pipeline.leave_out import leave_one_out
+    from ordain.pipeline.patches import apply_patch
     from ordain.pipeline.plan import plan
     from ordain.pipeline.reproduce import reproduce
     from ordain.pipeline.result import Result
+    from ordain.pipeline.trace import preview, trace
     from ordain.pipeline.train import resume, train
+    from ordain.pipeline.visualize import visualize
+    from ordain.pipeline.why import why
     from ordain.store.model import Model, load
 
 _HOMES = {
@@ -42,15 +50,24 @@ _HOMES = {
     "StoreError": "ordain.core.errors",
     "TrainingError": "ordain.core.errors",
     "UsageError": "ordain.core.errors",
+    "apply_patch": "ordain.pipeline.patches",
     "check": "ordain.pipeline.check",
+    "compare": "ordain.pipeline.compare",
+    "diagnose": "ordain.pipeline.diagnose",
+    "explain": "ordain.pipeline.explain",
+    "leave_one_out": "ordain.pipeline.leave_out",
     "list_datasets": "ordain.data",
     "load": "ordain.store.model",
     "plan": "ordain.pipeline.plan",
+    "preview": "ordain.pipeline.trace",
     "render": "ordain.pipeline.check",
     "reproduce": "ordain.pipeline.reproduce",
     "resume": "ordain.pipeline.train",
     "spec": "ordain.config",
+    "trace": "ordain.pipeline.trace",
     "train": "ordain.pipeline.train",
+    "visualize": "ordain.pipeline.visualize",
+    "why": "ordain.pipeline.why",
 }
 
 __all__ = [
@@ -64,15 +81,24 @@ __all__ = [
     "StoreError",
     "TrainingError",
     "UsageError",
+    "apply_patch",
     "check",
+    "compare",
+    "diagnose",
+    "explain",
+    "leave_one_out",
     "list_datasets",
     "load",
     "plan",
+    "preview",
     "render",
     "reproduce",
     "resume",
     "spec",
+    "trace",
     "train",
+    "visualize",
+    "why",
 ]
 
 

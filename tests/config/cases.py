@@ -3,7 +3,7 @@
 A page holds prose, then fenced blocks, told apart by the word behind the language:
 
     ```yaml broken        the config with the fault (`encoding=latin-1` writes other bytes)
-    ```yaml base.yaml     a file beside it
+    ```yaml base.yaml     a file beside it; ```csv cases.csv``` likewise
     ```csv data           its table; ```csv mended-data``` where the data is what is mended
     ```text overrides     `-o` texts, one a line; `mended-overrides` likewise
     ```text environment   the name of the chosen one; `mended_environment` likewise
@@ -84,7 +84,7 @@ def read_page(path: Path) -> Case:
         if name == "broken":
             case.broken = body
             case.encoding = option.partition("=")[2] or "utf-8"
-        elif name.endswith(".yaml"):
+        elif name.endswith((".yaml", ".csv")):
             case.files[name] = body
         elif language == "csv":
             setattr(case, "csv" if name == "data" else "mended_csv", body)

@@ -117,6 +117,17 @@ def test_rows_are_kept_and_the_fingerprint_is_theirs(url, tmp_path):
     assert first.frame.collect().equals(second.frame.collect())
 
 
+@pytest.mark.parametrize("scheme", ["", "adbc+"])
+def test_rows_put_aside_are_those_of_reading_at_once(url, tmp_path, scheme):
+    query = "SELECT * FROM orders ORDER BY id"
+    at_once = open_source(scheme + url, query=query)
+    source = open_source(scheme + url, query=query)
+    source.spill_into(tmp_path, from_bytes=1, block_bytes=1 << 20)
+    assert source.fingerprint() == at_once.fingerprint()
+    assert source.is_spilled
+    assert source.scan()[0].collect().equals(at_once.scan()[0].collect())
+
+
 def test_password_is_never_shown(url):
     report = read_table(open_source(url, table="shop.small")).report
     assert "w0rd" not in str(report.to_json())

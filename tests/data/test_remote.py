@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,48 @@ def test_column_comes_over_the_network_once(site: Site, wide: bytes) -> None:
     assert found["c3"].to_list() == WIDE.filter(pl.col("c3") > 0.5)["c3"].head(10).to_list()
     assert len(site.requests) == n_requests
     assert table.frame.select(pl.len()).collect().item() == 60_000
+
+
+def test_fetched_file_and_its_blocks_are_put_where_they_are_to_be(
+    site: Site, tmp_path: Path
+) -> None:
+    text = "a,b\n" + "".join(f"{i},{i / 8}\n" for i in range(5000))
+    site.files["/a.csv"] = text.encode()
+    source = open_source(f"{site.url}/a.csv")
+    source.spill_into(tmp_path, from_bytes=1, block_bytes=4096)
+    before = source.fingerprint()
+    assert [path.name for path in tmp_path.rglob("*.csv")] == ["a.csv"]
+    frame, report = source.scan()
+    assert source.is_spilled
+    assert len(list(tmp_path.rglob("*.arrow"))) > 5
+    assert frame.select(pl.col("a").sum()).collect().item() == sum(range(5000))
+    source.clear()
+    assert list(tmp_path.iterdir()) == []
+    assert source.fingerprint() == before
+    assert report.n_rows == 5000
+
+
+def test_fetched_text_is_kept_by_column_and_then_deleted(site: Site, tmp_path: Path) -> None:
+    site.files["/a.csv"] = b"a\n1\n2\n"
+    table = read_table(open_source(f"{site.url}/a.csv"), cache_folder=tmp_path)
+    assert table.column("a").to_list() == [1, 2]
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_fetched_parquet_stays_while_the_process_reads_it(site: Site, tmp_path: Path) -> None:
+    site.has_ranges = False
+    WIDE.head(5).write_parquet(tmp_path / "small.parquet")
+    site.files["/a.parquet"] = (tmp_path / "small.parquet").read_bytes()
+    source = open_source(f"{site.url}/a.parquet")
+    table = read_table(source, cache_folder=tmp_path)
+    source.clear()
+    del source
+    assert table.column("day").to_list() == WIDE["day"].head(5).to_list()
+
+
+def test_pattern_behind_a_url_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"s3://a/\*\.csv is a pattern, and a url names one file"):
+        open_source("s3://a/*.csv")
 
 
 def test_column_that_can_no_longer_be_read_says_so(site: Site, wide: bytes) -> None:

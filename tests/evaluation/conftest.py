@@ -14,3 +14,11 @@ def summary():
     from judged_runs import summary_of
 
     return summary_of()
+
+
+@pytest.fixture(scope="session")
+def full():
+    """The same run with findings of every kind."""
+    from judged_findings import full_summary
+
+    return full_summary()

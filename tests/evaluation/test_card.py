@@ -54,3 +54,29 @@ def test_names_do_not_break_the_tables(summary):
 def test_python_example_shows_the_columns(summary):
     card = model_card(summary, example={"tenure": 12})
     assert "model.predict_row({'tenure': 12," in card
+
+
+def test_card_tells_decisions_slices_fairness_importance_and_failed_checks(full):
+    card = model_card(full)
+    for expected in (
+        "`churn` is called positive from a probability of 0.3100 on.",
+        "it held in 80.0% (77.0% to 83.0%)",
+        "No answer is given for `churn` below a confidence of 0.7000.",
+        "| city = 'c1' | 31 | 0.5100 |",
+        "| gender | selection rate yes | 0.4000 | 0.2000 to 0.6000 | 0.3300 | marked |",
+        "`input 1`",
+        "- A sanity check failed:",
+        "holds the truth less often than 90%",
+        "| people | 0.9900 |",
+    ):
+        assert expected in card
+
+
+def test_card_holds_nothing_that_is_timed(full):
+    slower = [one.model_copy(update={"seconds": 9.0}) for one in full.findings.checks]
+    findings = full.findings.model_copy(
+        update={"checks": tuple(slower), "figures": {"latency_ms": 7.0}}
+    )
+    other = full.model_copy(update={"findings": findings, "run": "r2", "seconds": {}})
+    assert model_card(other) == model_card(full)
+    assert "latency" not in model_card(full)

@@ -1,7 +1,9 @@
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
+from judged_findings import full_summary
 from judged_runs import NASTY, summary_of
 
 from ordain.core.errors import StoreError
@@ -13,7 +15,7 @@ from ordain.evaluation.report.html import code_words, join, raw, script_json, ta
 class Page(HTMLParser):
     """Collects tags, scripts and text, and checks that elements close in order."""
 
-    VOID = ("meta", "br", "hr", "link")
+    VOID = ("meta", "br", "hr", "link", "wbr")
 
     def __init__(self, text):
         super().__init__()
@@ -34,8 +36,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def text(summary):
-    return render_report(summary)
+def text(full):
+    return render_report(full)
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +67,12 @@ def test_page_forbids_every_other_script_and_request(page):
     assert "unsafe-eval" not in policy
 
 
-def test_equal_runs_give_equal_bytes(text, summary):
-    assert render_report(summary) == text
+def test_equal_runs_give_equal_bytes(text, full):
+    assert render_report(full) == text
 
 
 def test_page_is_small_enough(text):
-    assert len(text.encode()) <= 2_500_000
+    assert len(text.encode()) <= 2_600_000
 
 
 def test_first_screen_has_verdict_headline_and_warnings(page):
@@ -101,8 +103,8 @@ def test_missing_drawing_code_is_said(monkeypatch, summary):
         render_report(summary)
 
 
-def test_report_is_written_whole(tmp_path, summary, text):
-    write_report(summary, tmp_path / "run" / "report.html")
+def test_report_is_written_whole(tmp_path, full, text):
+    write_report(full, tmp_path / "run" / "report.html")
     assert (tmp_path / "run" / "report.html").read_text(encoding="utf-8") == text
     assert [file.name for file in (tmp_path / "run").iterdir()] == ["report.html"]
 
@@ -136,4 +138,77 @@ def test_large_nested_facts_are_folded(summary):
     many = {"settings": {f"key_{place}": place / 7 for place in range(40)}}
     words = "".join(Page(render_report(summary.model_copy(update={"model": many}))).words)
     assert "40 values" in words
-    assert "0.142857" in words
+    assert "0.1429" in words
+
+
+def section(text, name):
+    """Return the words of one section."""
+    start = text.index(f'id="{name}"')
+    end = text.find("<section", start)
+    return "".join(Page(f"<p {text[start:end].rsplit('</section>', 1)[0]}</p>").words)
+
+
+def test_first_screen_has_what_is_not_met_what_is_bad_and_what_to_do(text):
+    words = section(text, "verdict")
+    for expected in (
+        "people", "Not met: 1 of 1 gates", "-0.0400", "1 of 4 sanity checks failed",
+        "leave x out", "Where it does worst", "a >= 2 and b = 'x'", "What to do next",
+    ):  # fmt: skip
+        assert expected in words
+
+
+def test_met_conditions_are_said_with_by_how_much(full):
+    passed = full.findings.gates[0].model_copy(update={"passed": True, "margin": 0.0123})
+    findings = full.findings.model_copy(update={"gates": (passed,)})
+    words = section(render_report(full.model_copy(update={"findings": findings})), "verdict")
+    assert "Every gate is met, as are the limits" in words
+    assert "0.0123" in words
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("deciding", ("temperature", "0.3100", "below a confidence of 0.7000", "80.0%", "50%")),
+        ("slices", ("tenure < 6", "\u25bc worse", "cannot tell", "99 slices", "3.00")),
+        ("fairness", ("gender", "selection rate", "! marked", "0.2000 to 0.6000", "rare")),
+        ("explaining", ("input 2", "log loss grows by", "churn by input 1")),
+        ("errors", ("? looks wrong", "! far off", "overlap", "has the word", "5.0")),
+        ("checks", ("\u2717 failed", "Time?", "1 of 2 hold", "churn is 'no'")),
+        ("data", ("2 rows are in none", "1 of 2", "40.0%", "rows also in training")),
+    ],
+)
+def test_section_shows_its_findings(text, name, expected):
+    words = section(text, name)
+    for one in expected:
+        assert one in words
+
+
+def test_calibration_plot_shows_before_and_after(text):
+    figures = text[text.index('id="figures"') :]
+    assert '"after calibration"' in figures
+    assert '"name":"before"' in figures
+
+
+def test_numbers_of_intervals_stand_in_the_table_beside_their_bars(text):
+    table = text[text.index('id="slices"') : text.index('id="fairness"')]
+    assert table.count('class="rail') >= 4
+    assert "0.4000 to 0.6000" in table
+
+
+def test_many_slices_and_inputs_stay_small_and_quick():
+    many = full_summary(n_slices=200, n_inputs=300, n_rows=100)
+    text = render_report(many)
+    assert len(text.encode()) < 4_000_000
+    # Of 300 inputs the worst rows show the twelve that matter most.
+    assert section(text, "errors").count("input 299") == 0
+
+
+def test_page_of_a_run_without_findings_has_no_empty_section(summary):
+    text = render_report(summary)
+    for name in ("deciding", "slices", "fairness", "explaining", "errors", "checks"):
+        assert f'id="{name}"' not in text
+
+
+def test_report_drawn_from_its_kept_summary_is_the_same(full, text):
+    again = type(full).model_validate(json.loads(json.dumps(full.to_json())))
+    assert render_report(again) == text

@@ -31,9 +31,9 @@ def opened(path, folder, *options):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_plots_are_drawn_and_the_console_stays_empty(summary, tmp_path, scheme):
+def test_all_plots_are_drawn_and_the_console_stays_empty(full, tmp_path, scheme):
     path = tmp_path / "report.html"
-    write_report(summary, path)
+    write_report(full, path)
     option = f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"
     document, console = opened(path, tmp_path / "profile", option)
     assert console == []
@@ -67,10 +67,42 @@ def test_click_on_a_heading_sorts_numbers_largest_first_and_then_smallest(summar
         write_report(summary, path)
         relaxed(path, after=click * n_clicks)
         document, _ = opened(path, tmp_path / "profile")
-        table = document[document.index("<table") : document.index("</table>")]
+        start = document.index('<table class="sortable compared"')
+        table = document[start : document.index("</table>", start)]
         rows = re.findall(
             r'<tr[^>]*><td data-value="[^"]*">[^<]*</td><td[^>]*data-value="([^"]*)"', table
         )
         values = [float(value) for value in rows]
         assert len(values) == 3
         assert values == sorted(values, reverse=is_falling)
+
+
+def test_theme_button_changes_the_theme_and_long_tables_can_be_searched(tmp_path):
+    from judged_findings import full_summary
+
+    path = tmp_path / "report.html"
+    write_report(full_summary(n_slices=60), path)
+    script = (
+        "document.querySelector('nav button').click();"
+        "const field = document.querySelector('#slices .find'); field.value = 'c59';"
+        "field.dispatchEvent(new Event('input'));"
+    )
+    relaxed(path, after=script)
+    light = "--blink-settings=preferredColorScheme=1"
+    document, console = opened(path, tmp_path / "profile", light)
+    assert console == []
+    assert 'data-theme="dark"' in document
+    table = document[document.index('class="find"') :]
+    table = table[: table.index("</table>")]
+    assert table.count("<tr hidden") == 59
+
+
+def test_nothing_runs_off_a_narrow_screen(full, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(full, path)
+    script = (
+        "document.title = document.documentElement.scrollWidth <= innerWidth ? 'fits' : 'wide';"
+    )
+    relaxed(path, after=script)
+    document, _ = opened(path, tmp_path / "profile", "--window-size=500,900")
+    assert "<title>fits</title>" in document

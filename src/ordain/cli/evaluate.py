@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ordain.cli.console import print_json, print_table
+from ordain.cli.console import print_json
 from ordain.cli.options import Json
 
 
@@ -15,18 +16,30 @@ def evaluate(
     dataset: Annotated[
         str, typer.Option("--dataset", "-d", help="Rows with the targets.", metavar="DATA")
     ],
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write the report as HTML.", metavar="FILE")
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Judge a trained model on new rows that hold the targets."""
-    from ordain.cli.results import comparison
+    """Judge a trained model on new rows that hold the targets; exit code 3 if a gate fails."""
+    from ordain.cli.judged import GATE_EXIT, gate_lines, show_findings, show_gates
     from ordain.pipeline.evaluate import evaluate as run_evaluate
 
     judged = run_evaluate(bundle, dataset)
+    if report is not None:
+        judged.write_report(report)
     if json:
         print_json(judged.to_json())
-        return
-    for title, columns, rows, best in comparison({"given": judged.metrics}, {}, title=dataset):
-        print_table(columns, rows, title=title, bold=best)
-    for note in judged.warnings:
-        typer.echo(f"warning: {note}", err=True)
+    else:
+        show_findings(judged.findings, judged.judgements)
+        show_gates(judged.findings.limits, title="to hold (satisfy)")
+        show_gates(judged.gates)
+        if report is not None:
+            typer.echo(f"report  {report}")
+        for note in judged.warnings:
+            typer.echo(f"warning: {note}", err=True)
+    if not judged.is_passed:
+        for line in gate_lines(judged.gates):
+            typer.echo(line, err=True)
+        raise typer.Exit(GATE_EXIT)

@@ -12,20 +12,29 @@ from typing import Any
 import typer
 
 from ordain.cli import (
+    apply_patch,
     cache,
     check,
+    compare,
     datasets,
+    diagnose,
     diff,
+    errors,
     evaluate,
+    explain,
     init,
     plan,
     predict,
     render,
+    report,
     reproduce,
     runs,
     schema,
     synthesize,
+    trace,
     train,
+    visualize,
+    why,
 )
 from ordain.cli.deferred import defer
 from ordain.core.errors import OrdainError
@@ -47,7 +56,17 @@ app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("errors")(errors.errors)
+app.command("visualize")(visualize.visualize)
 app.command("predict")(predict.predict)
+app.command("report")(report.report)
+app.command("explain")(explain.explain)
+app.command("trace")(trace.trace)
+app.command("preview")(trace.preview)
+app.command("compare")(compare.compare)
+app.command("why")(why.why)
+app.command("diagnose")(diagnose.diagnose)
+app.command("apply-patch")(apply_patch.apply_patch)
 app.add_typer(runs.app, name="runs")
 app.command("reproduce")(reproduce.reproduce)
 app.command("diff")(diff.diff)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ordain.store.runs import Runs
 
 app = typer.Typer(
-    invoke_without_command=True, help="List, show, compare and tag runs.", rich_markup_mode=None
+    invoke_without_command=True, help="List, show and tag runs.", rich_markup_mode=None
 )
 RunArgument = Annotated[
     str, typer.Argument(help="A run: its name, id, the start of it, or latest.", metavar="RUN")
@@ -28,7 +28,7 @@ RunArgument = Annotated[
 
 @app.callback()
 def runs(context: typer.Context) -> None:
-    """List, show, compare and tag runs."""
+    """List, show and tag runs."""
     if context.invoked_subcommand is None:
         list_()
 
@@ -97,54 +97,18 @@ def show(run: RunArgument, home: Home = None, *, json: Json = False) -> None:
 
 
 @app.command()
-def compare(
-    run: Annotated[list[str], typer.Argument(help="Two runs or more.", metavar="RUN RUN ...")],
-    home: Home = None,
-    *,
-    json: Json = False,
-) -> None:
-    """Lay runs side by side: their metrics on the test set, rows a run."""
-    from ordain.store.runs import summary_line
-
-    if len(run) < 2:  # noqa: PLR2004
-        raise UsageError("comparing takes two runs or more\n  Fix: ordain runs compare RUN RUN")
-    lines = [summary_line(_runs(home).find(reference)) for reference in run]
-    names = [line["run"] for line in lines]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(
-            f"{' and '.join(run)} name the run {twice} twice\n  Fix: give two runs of `ordain runs`"
-        )
-    if json:
-        print_json({"runs": lines})
-        return
-    names = list(dict.fromkeys(name for line in lines for name in line["metrics"]))
-    rows = [[name, *(line["metrics"].get(name) for line in lines)] for name in names]
-    rows = [row for row in rows if any(value is not None for value in row[1:])]
-    print_table(["metric", *(line["run"] for line in lines)], rows)
-
-
-@app.command()
 def diff(before: RunArgument, after: RunArgument, home: Home = None, *, json: Json = False) -> None:
     """Say what differs between two runs: config, data, packages, machine, code."""
-    from ordain.config import Config
-    from ordain.config.diff import diff as compare_configs
-    from ordain.store.lock import lock_differences
+    from ordain.pipeline.compare import changes_between, difference
 
-    runs_found = [_runs(home).find(reference) for reference in (before, after)]
-    configs = [Config.load(found.folder / "written.yaml") for found in runs_found]
-    changes = compare_configs(*configs)
-    ignored = {"key", "split", "fit"}
-    locks = [{k: v for k, v in found.lock.items() if k not in ignored} for found in runs_found]
-    lines = lock_differences(*locks)
+    pair = _runs(home).find(before), _runs(home).find(after)
+    found = difference(*pair)
     if json:
-        print_json({"config": [change.to_json() for change in changes], "lock": lines})
+        print_json({"config": list(found.config), "lock": list(found.locked)})
         return
-    for change in changes:
-        typer.echo(str(change))
-    for line in lines:
+    for line in [*map(str, changes_between(*pair)), *found.locked]:
         typer.echo(line)
-    if not changes and not lines:
+    if found.is_empty:
         typer.echo("The two runs have the same config, data, versions and machine.")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ordain.cli.console import print_json, print_table
+from ordain.cli.judged import show_gates
 from ordain.cli.options import (
     Dataset,
     Environment,
@@ -48,7 +49,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Json = False,
 ) -> None:
-    """Train what a config declares, and judge it beside its baselines."""
+    """Train what a config declares, and judge it beside its baselines; exit 3 if a gate fails."""
     from ordain.cli.progress import progress
     from ordain.config import Config as Loaded
     from ordain.pipeline.inputs import Given
@@ -79,6 +80,12 @@ def train(
         show(result)
     if is_interrupted(result):
         raise typer.Exit(INTERRUPTED_EXIT)
+    if not result.is_passed:
+        from ordain.cli.judged import GATE_EXIT, gate_lines
+
+        for line in gate_lines(result.gates):
+            typer.echo(line, err=True)
+        raise typer.Exit(GATE_EXIT)
 
 
 def show(result: Result) -> None:
@@ -94,6 +101,7 @@ def show(result: Result) -> None:
         print_table(columns, rows, title=title, bold=best)
     for title, columns, rows in folds(result.cross_validation):
         print_table(columns, rows, title=title)
+    show_gates(result.gates)
     if result.verdict:
         typer.echo(result.verdict)
     for warning in result.warnings:

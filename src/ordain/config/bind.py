@@ -18,6 +18,7 @@ from ordain.config.config import Config, in_order
 from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, TypeDefaults
 from ordain.config.doubts import Doubts
 from ordain.config.dumped import secrets_of, to_plain
+from ordain.config.judging_data import check_judging_data
 from ordain.config.rules import check_inferred_targets
 from ordain.core.component import Component
 from ordain.core.diagnostics import Diagnostic
@@ -198,7 +199,9 @@ def _bind(
     filled = document.model_copy(update=update)
     faults += check_inferred_targets(config.tree, document.output_features, filled.output_features)
     faults += check_abilities(_inferred(config, filled))
-    faults += against_data.check_values(config, settle(filled)[0], profiles, doubts)
+    settled = settle(filled)[0]
+    faults += against_data.check_values(config, settled, profiles, doubts)
+    faults += check_judging_data(config, settled, profiles, doubts)
     warnings = tuple(fault for fault in faults if fault.severity == "warning")
     return Bound(config, filled, reasons, (*config.notices, *warnings)), faults
 

@@ -94,6 +94,7 @@ class Config:
         evaluation: Block = None,
         backend: Block = None,
         budget: Block = None,
+        project: Block = None,
         environments: Mapping[str, Mapping[str, Any] | None] | None = None,
         environment: str | None = None,
     ) -> Self:
@@ -120,6 +121,7 @@ class Config:
             "evaluation": evaluation,
             "backend": backend,
             "budget": budget,
+            "project": project,
             "environments": environments,
         }
         given = {key: value for key, value in keys.items() if value is not None}

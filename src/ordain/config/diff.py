@@ -133,6 +133,7 @@ _STAGES = {
     "model_type": "encode",
     "evaluation": "evaluate",
     "budget.price_per_hour": "none",
+    "project": "evaluate",
     "version": "none",
     "name": "none",
 }

@@ -18,6 +18,7 @@ from pydantic import Field, SerializeAsAny
 
 from ordain.config.budget import Budget
 from ordain.config.evaluation import Evaluation
+from ordain.config.project import Project
 from ordain.core.component import OneOf, Spec
 from ordain.data.source import SOURCES, Source
 from ordain.data.splitter import SPLITTERS, Splitter
@@ -157,6 +158,8 @@ class Head(Spec):
 class Document(Head):
     """A whole config."""
 
+    project: Project = Field(default_factory=Project)
+    """What the model is for, and whose it is."""
     data: Data = Field(default_factory=Data)
     """Where rows come from."""
     preprocessing: Preprocessing = Field(default_factory=Preprocessing)
@@ -211,6 +214,7 @@ __all__ = [
     "InputFeature",
     "OutputFeature",
     "Preprocessing",
+    "Project",
     "Shape",
     "TypeDefaults",
     "Undecided",

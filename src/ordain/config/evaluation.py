@@ -31,6 +31,12 @@ FIGURES = ("latency_ms", "size_bytes")
 Level = Annotated[float, Field(gt=0.5, lt=1)]
 
 
+FIGURES = ("latency_ms", "size_bytes")
+"""What bounds may be set on that is no metric of an output: it is measured of the bundle."""
+PREVIOUS = "previous"
+"""How gates call the last run of the same name, as a baseline."""
+
+
 class Limit(Spec):
     """A bound that a metric has to hold; one of `at_least` and `at_most`, or both."""
 
@@ -49,6 +55,7 @@ class Limit(Spec):
     def _has_a_bound(self) -> Self:
         if self.at_least is None and self.at_most is None:
             raise ValueError("it needs `at_least` or `at_most`")
+        _require_room(self.at_least, self.at_most)
         return self
 
 
@@ -131,13 +138,26 @@ class Gate(Spec):
 
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
-        bounds = self.at_least is not None or self.at_most is not None
-        compared = self.not_worse or self.better
-        if compared != (self.baseline is not None):
+        given = {key for key in ("metric", "at_least", "at_most", "slice") if self.has(key)}
+        is_bounded = not given.isdisjoint({"at_least", "at_most"})
+        is_compared = self.not_worse or self.better
+        if is_compared != (self.baseline is not None):
             raise ValueError("`baseline` goes with `not_worse: true` or `better: true`")
-        if not (bounds or compared or self.scenarios):
+        if not (is_bounded or is_compared or self.scenarios):
             raise ValueError("it needs `at_least`, `at_most`, `baseline` or `scenarios: true`")
+        if self.scenarios and (given or is_compared):
+            raise ValueError("`scenarios: true` is a gate by itself")
+        if is_compared and given:
+            raise ValueError(
+                "a comparison with a baseline is by the metric that decides, on all rows: it has "
+                f"no {' and no '.join(f'`{key}`' for key in sorted(given))}"
+            )
+        _require_room(self.at_least, self.at_most)
         return self
+
+    def has(self, key: str) -> bool:
+        """Return whether a key is written."""
+        return getattr(self, key) is not None
 
 
 class Evaluation(Spec):
@@ -169,8 +189,8 @@ class Evaluation(Spec):
     """File of rows with what the model must answer; see `ordain.evaluation.scenarios`."""
     gates: tuple[Gate, ...] = ()
     """Conditions that must be met."""
-    checks: bool | tuple[str, ...] = True
-    """Sanity checks to run with each training: all, none, or those named."""
+    checks: bool | tuple[str | dict[str, Any], ...] = True
+    """Sanity checks to run with each training: all, none, or those named, with their keys."""
     importance: bool = True
     """Whether the report says how much each input matters."""
 
@@ -200,19 +220,35 @@ class Evaluation(Spec):
         """Write a metric named as ``module:Class`` by its type, as all components are kept."""
         return None if metrics is None else tuple(_by_type_name(metric) for metric in metrics)
 
+    @field_validator("checks", mode="after")
+    @classmethod
+    def _checks_by_type_name(cls, checks: bool | tuple[Any, ...]) -> bool | tuple[Any, ...]:  # noqa: FBT001 - as the user says it
+        """Write a check named as ``module:Class`` by its type, likewise."""
+        if isinstance(checks, bool):
+            return checks
+        registry = ("ordain.evaluation.checks.check", "CHECKS")
+        return tuple(_by_type_name(check, registry) for check in checks)
+
 
 def _label(metric: str | dict[str, Any]) -> str:
     return metric if isinstance(metric, str) else str(metric.get("name") or metric.get("type"))
 
 
-def _by_type_name(metric: str | dict[str, Any]) -> str | dict[str, Any]:
-    name = metric if isinstance(metric, str) else str(metric.get("type"))
+def _require_room(at_least: float | None, at_most: float | None) -> None:
+    if at_least is not None and at_most is not None and at_least > at_most:
+        raise ValueError(f"no value is at least {at_least:g} and at most {at_most:g}")
+
+
+def _by_type_name(
+    written: str | dict[str, Any], place: tuple[str, str] = ("ordain.evaluation.metric", "METRICS")
+) -> str | dict[str, Any]:
+    name = written if isinstance(written, str) else str(written.get("type"))
     if ":" not in name:
-        return metric
-    # Metrics live in a room above this one; see `config/metrics.py`.
-    registry: Registry[Any] = importlib.import_module("ordain.evaluation.metric").METRICS
+        return written
+    # Metrics and checks live in a room above this one; see `config/metrics.py`.
+    registry: Registry[Any] = getattr(importlib.import_module(place[0]), place[1])
     try:
         plain = registry.get(name).type_name()
     except UsageError:
-        return metric  # `check_metrics` says so with its place
-    return plain if isinstance(metric, str) else {**metric, "type": plain}
+        return written  # `check_metrics` and `check_checks` say so with its place
+    return plain if isinstance(written, str) else {**written, "type": plain}

@@ -17,6 +17,7 @@ from ordain.config.document import (
     InputFeature,
     OutputFeature,
     Preprocessing,
+    Project,
 )
 from ordain.config.located import Node, Path, dotted
 from ordain.core.component import Registry, Spec
@@ -161,6 +162,7 @@ class Homes:
         yield Home("evaluation"), _keys(Evaluation)
         yield Home("backend"), _keys(Backend)
         yield Home("budget"), _keys(Budget)
+        yield Home("project"), _keys(Project)
 
     def _feature_blocks(self, here: str) -> Iterator[tuple[Home, list[str]]]:
         is_output = here.startswith("output_features")

@@ -15,6 +15,7 @@ from ordain.config.document import (
     Evaluation,
     Head,
     Preprocessing,
+    Project,
     TypeDefaults,
 )
 from ordain.config.draft import (
@@ -46,6 +47,7 @@ def read(root: Node) -> Draft:
     _check_top(draft)
     _read_head(draft)
     for key, spec in (
+        ("project", Project),
         ("data", Data),
         ("preprocessing", Preprocessing),
         ("evaluation", Evaluation),

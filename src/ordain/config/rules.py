@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ordain.config.abilities import Asked, check_abilities
+from ordain.config.checks import check_checks
 from ordain.config.codes import fault
 from ordain.config.document import AUTO, Evaluation, OutputFeature, Preprocessing
 from ordain.config.draft import Draft
+from ordain.config.judging import check_judging
 from ordain.config.located import Mark, Node, Path
 from ordain.config.metrics import check_metric_name, check_metrics
 from ordain.core.diagnostics import Diagnostic
@@ -343,6 +345,12 @@ def _repeats_need_folds(draft: Draft) -> Iterator[Diagnostic]:
     )
 
 
+def _checks_are_known(draft: Draft) -> Iterator[Diagnostic]:
+    block: Any = draft.blocks.get("evaluation")
+    if isinstance(block, Evaluation):
+        yield from check_checks(draft, block.checks)
+
+
 def _metrics_fit(draft: Draft) -> Iterator[Diagnostic]:
     block: Any = draft.blocks.get("evaluation")
     if not isinstance(block, Evaluation) or _has_fault(draft, ("output_features",)):
@@ -351,6 +359,12 @@ def _metrics_fit(draft: Draft) -> Iterator[Diagnostic]:
     if block.optimize is not None:
         place = ("evaluation", "optimize")
         yield from check_metric_name(draft, block.optimize, place, block.metrics)
+
+
+def _judging_fits(draft: Draft) -> Iterator[Diagnostic]:
+    block: Any = draft.blocks.get("evaluation")
+    if isinstance(block, Evaluation) and not _has_fault(draft, ("output_features",)):
+        yield from check_judging(draft, block)
 
 
 _RULES: tuple[Rule, ...] = (
@@ -366,4 +380,6 @@ _RULES: tuple[Rule, ...] = (
     _targets_are_truths,
     _repeats_need_folds,
     _metrics_fit,
+    _judging_fits,
+    _checks_are_known,
 )

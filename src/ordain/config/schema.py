@@ -8,6 +8,7 @@ cannot say is listed in `BEYOND`.
 from __future__ import annotations
 
 from ordain.config import words
+from ordain.config.checks import check_registry
 from ordain.config.document import (
     AUTO,
     Budget,
@@ -18,6 +19,7 @@ from ordain.config.document import (
     InputFeature,
     OutputFeature,
     Preprocessing,
+    Project,
     TypeDefaults,
 )
 from ordain.config.metrics import metric_registry, types_by_key
@@ -68,6 +70,11 @@ BEYOND: dict[str, str] = {
     "E316": "the family minimises the loss",
     "E317": "the family keeps an input monotone",
     "E318": "the loss and the scale of a target go together",
+    "E321": "an output that a condition names is declared",
+    "E322": "a slice that a gate names is declared",
+    "E323": "a baseline that a gate names will be there",
+    "E324": "scenarios are declared where a gate asks for them",
+    "E325": "thresholds, abstention and calibration need an output that can have them",
     "E4xx": "the data",
     "older forms": "a document without `version` may use the older forms that `migrate` lists",
     "options of a source": "which options `data.source` takes beside it depends on the file's name",
@@ -146,6 +153,7 @@ class _Builder(Parts):
         described = words.schema_of(Document)["properties"]
         blocks: dict[str, Schema] = {
             **{key: value for key, value in head.items() if key != "version"},
+            "project": self.nullable(self.spec(Project)),
             "data": self.nullable(self.data()),
             "preprocessing": self.nullable(self.spec(Preprocessing)),
             "defaults": self.nullable(self.defaults()),
@@ -195,6 +203,13 @@ class _Builder(Parts):
         items = {"type": "array", "items": _metric(self.whole)}
         schema["properties"]["metrics"] = {
             "anyOf": [items, {"type": "null"}],
+            "description": described,
+        }
+        described = schema["properties"]["checks"].get("description", "")
+        items = {"type": "array", "items": self.whole.component(check_registry())}
+        schema["properties"]["checks"] = {
+            "anyOf": [{"type": "boolean"}, items],
+            "default": True,
             "description": described,
         }
         return schema

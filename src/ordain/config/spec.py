@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from ordain.config.checks import check_registry
 from ordain.config.document import Document
 from ordain.config.metrics import metric_registry
 from ordain.core.component import Component, Registry, Spec
@@ -70,6 +71,7 @@ NAMESPACES = {
     "optimizers": Namespace(lambda: neural.OPTIMIZERS),
     "schedules": Namespace(lambda: neural.SCHEDULES),
     "metrics": Namespace(metric_registry),
+    "checks": Namespace(check_registry),
 }
 
 

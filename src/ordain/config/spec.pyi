@@ -134,6 +134,13 @@ def text(name: str, /, *, column: str | None = ..., encoder: Part | Component | 
         svd_components: Width of the vector of `svd`. Default: 32.
         cache_encoder_embeddings: Whether a frozen encoder's output is computed once per text; read by the encoder. Default: False.
     """
+def project(*, goal: str = ..., owner: str = ...) -> Part:
+    """What the model is for, and whose it is: the report and the model card say so.
+
+    Args:
+        goal: What the model is for, in plain words: which decision it serves, and whom. Default: ''.
+        owner: Who answers for the model: a person, a team, an address. Default: ''.
+    """
 def data(*, source: str | Part | Component | None = ..., training_set: str | Part | Component | None = ..., validation_set: str | Part | Component | None = ..., test_set: str | Part | Component | None = ..., where: str | None = ..., columns: Mapping[str, str] = ..., sample: int | float | None = ...) -> Part:
     """Where rows come from and which of them are used.
 
@@ -156,7 +163,7 @@ def preprocessing(*, split: Part | Component | str = ..., sample_ratio: float = 
         oversample_minority: Repeat training rows of the rarer class until it has this share of the commoner one. Default: None.
         undersample_majority: Drop training rows of the commoner class until the rarer has this share of it. Default: None.
     """
-def evaluation(*, metrics: Sequence[str | Mapping[str, Any]] | None = ..., optimize: str | None = ..., satisfy: Sequence[Mapping[str, Any]] = ..., baselines: bool | Sequence[str] = ..., human: Mapping[str, float] = ..., slices: Sequence[Mapping[str, Any] | Literal['auto']] = ..., protected: Sequence[str] = ..., threshold: Mapping[str, Any] | None = ..., calibration: Literal['auto', 'none', 'temperature', 'platt', 'isotonic'] = ..., intervals: float | None = ..., abstain: Mapping[str, Any] | None = ..., scenarios: str | None = ..., gates: Sequence[Mapping[str, Any]] = ..., checks: bool | Sequence[str] = ..., importance: bool = ...) -> Part:
+def evaluation(*, metrics: Sequence[str | Mapping[str, Any]] | None = ..., optimize: str | None = ..., satisfy: Sequence[Mapping[str, Any]] = ..., baselines: bool | Sequence[str] = ..., human: Mapping[str, float] = ..., slices: Sequence[Mapping[str, Any] | Literal['auto']] = ..., protected: Sequence[str] = ..., threshold: Mapping[str, Any] | None = ..., calibration: Literal['auto', 'none', 'temperature', 'platt', 'isotonic'] = ..., intervals: float | None = ..., abstain: Mapping[str, Any] | None = ..., scenarios: str | None = ..., gates: Sequence[Mapping[str, Any]] = ..., checks: bool | Sequence[str | Mapping[str, Any]] = ..., importance: bool = ...) -> Part:
     """How the model is judged, and what it must meet.
 
     Args:
@@ -173,7 +180,7 @@ def evaluation(*, metrics: Sequence[str | Mapping[str, Any]] | None = ..., optim
         abstain: When the model gives no answer; by default it always answers. Default: None.
         scenarios: File of rows with what the model must answer; see `ordain.evaluation.scenarios`. Default: None.
         gates: Conditions that must be met. Default: [].
-        checks: Sanity checks to run with each training: all, none, or those named. Default: True.
+        checks: Sanity checks to run with each training: all, none, or those named, with their keys. Default: True.
         importance: Whether the report says how much each input matters. Default: True.
     """
 def backend(*, device: Literal['auto', 'cpu', 'cuda', 'mps'] = ..., precision: Literal['auto', 'float32', 'bfloat16', 'float16'] = ..., threads: int | None = ...) -> Part:
@@ -1390,3 +1397,80 @@ class _metrics(Namespace):
         """
 
 metrics: _metrics
+
+class _checks(Namespace):
+    def constant_prediction(self, *, spread_at_least: float = ...) -> Part:
+        """Do the answers differ from row to row?
+
+        Args:
+            spread_at_least: Standard deviation of the scores: of probabilities as it is, of numbers over that of the truth. Default: 0.001.
+        """
+    def drift(self, *, auc_at_least: float = ..., max_rows: int = ...) -> Part:
+        """Are the rows that judge drawn as the training rows were?
+
+        Args:
+            auc_at_least: Area under the ROC curve from which on the sets are unlike; 0.5 is alike. Default: 0.6.
+            max_rows: Rows of each set that are looked at, at most. Default: 4000.
+        """
+    def duplicates(self, *, share_at_least: float = ..., rows_at_least: int = ..., distinct_at_least: float = ..., alike_at_least: float = ...) -> Part:
+        """Does no row stand on both sides of the split?
+
+        Args:
+            share_at_least: Share of the rows that judge, from which on it counts. Default: 0.01.
+            rows_at_least: Rows from which on it counts. Default: 5.
+            distinct_at_least: Share of distinct training rows below which equal rows are the nature of the data. Default: 0.5.
+            alike_at_least: Share of the repeated rows whose target is repeated too, below which they are coincidences of coarse inputs: who knows them by heart gains little. Default: 0.9.
+        """
+    def group_leak(self, *, likeness_at_least: float = ..., seen_at_least: float = ..., values_at_least: int = ..., rows_per_value: float = ..., rows_at_least: int = ...) -> Part:
+        """Are rows that belong together kept together?
+
+        Args:
+            likeness_at_least: Correlation of the targets of two rows of one value, from which on they belong together. Default: 0.3.
+            seen_at_least: Share of the rows to judge whose value stands in training too, from which on it counts. Default: 0.5.
+            values_at_least: Distinct values of a column that names things, at least. Default: 30.
+            rows_per_value: Rows of a value of an input, on average; above it is taken for an ordinary category. Default: 20.
+            rows_at_least: Rows that share their value with another, below which nothing is said. Default: 100.
+        """
+    def initial_loss(self, *, at_most_times: float = ...) -> Part:
+        """Is the loss before the first step that of knowing nothing?
+
+        Args:
+            at_most_times: Loss before the first step over that of the best constant answer, at most. Default: 3.0.
+        """
+    def leak(self, *, auc_at_least: float = ..., skill_at_least: float = ..., r2_at_least: float = ..., certain_at_least: float = ...) -> Part:
+        """Does no input know the answer?
+
+        Args:
+            auc_at_least: Area under the ROC curve of one input from which on it is suspected; for binary outputs. Default: 0.98.
+            skill_at_least: Share of the rows that guessing the commonest class has wrong and one input has right, from which on it is suspected; for category outputs. Default: 0.98.
+            r2_at_least: Share of the variance that one input explains, from which on it is suspected; for numbers. Default: 0.98.
+            certain_at_least: The same measures, from which on the input is taken for the answer itself. Default: 0.999.
+        """
+    def overfit_batch(self, *, left_at_most: float = ...) -> Part:
+        """Can the network learn one batch by heart?
+
+        Args:
+            left_at_most: Share of the loss of the best constant answer that may be left after the steps. Default: 0.5.
+        """
+    def parameters_move(self) -> Part:
+        """Has training moved every part of the model?"""
+    def simpler_model(self) -> Part:
+        """Is the model better than every simpler one?"""
+    def test_size(self, *, rows_at_least: int = ..., width_at_most: float = ...) -> Part:
+        """Do enough rows judge to tell a good model from a bad one?
+
+        Args:
+            rows_at_least: Rows, groups, and rows of the rarer class of a binary output, at least. Default: 30.
+            width_at_most: Width of the interval of the metric that decides, at most: as it is for classes, over the value for numbers. Default: 0.2.
+        """
+    def time_leak(self, *, drift_at_least: float = ..., rows_at_least: int = ...) -> Part:
+        """Does the split respect time, where the target changes with it?
+
+        Args:
+            drift_at_least: Share of the target's variance that lies between the stretches, from which on it drifts. Default: 0.02.
+            rows_at_least: Rows with a date and a truth, below which nothing is said. Default: 200.
+        """
+    def unseen_labels(self) -> Part:
+        """Did training see every class that is judged?"""
+
+checks: _checks

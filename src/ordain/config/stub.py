@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ordain.config import spec, words
+from ordain.config.checks import check_registry
 from ordain.config.metrics import metric_registry
 from ordain.core.component import Registry, Spec
 from ordain.data.source import SOURCES
@@ -84,6 +85,7 @@ def _registries() -> dict[str, Registry[Any]]:
         "optimizers": neural.OPTIMIZERS,
         "schedules": neural.SCHEDULES,
         "metrics": metric_registry(),
+        "checks": check_registry(),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,11 @@ _BLOCK = 1 << 22
 
 def digest_bytes(*parts: bytes | memoryview) -> str:
     """Return the hex digest (BLAKE2b, 128 bits) of byte strings; their borders count."""
+    return digest_stream(parts)
+
+
+def digest_stream(parts: Iterable[bytes | memoryview]) -> str:
+    """Return what `digest_bytes` does, of byte strings of which one is in memory at a time."""
     state = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for part in parts:
         state.update(len(part).to_bytes(8, "little"))

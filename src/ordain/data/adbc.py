@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from ordain.core.errors import DataError, MissingExtraError
+from ordain.core.errors import MissingExtraError
 from ordain.data.arrowstream import ArrowStream
+from ordain.data.batches import check_names, refuse_intervals
 from ordain.data.locations import redact, scheme_of
 
 _FAMILY = {"postgres": "postgresql", "grpc": "flightsql", "grpc+tls": "flightsql"}
@@ -69,11 +70,8 @@ class Connection:
             cursor.execute(statement)
             reader = cursor.fetch_record_batch()
             kinds = {field.name: _kind(field.type) for field in reader.schema}
-            if lost := [name for name, kind in kinds.items() if kind == "interval"]:
-                raise DataError(
-                    f"{', '.join(f'`{name}`' for name in lost)}: intervals cannot be read\n"
-                    "  Fix: a `query` with EXTRACT(EPOCH FROM the column), which is in seconds"
-                )
+            check_names(reader.schema.names)
+            refuse_intervals([name for name, kind in kinds.items() if kind == "interval"])
             yield _frame(reader.schema.empty_table(), kinds)
             for batch in reader:
                 yield _frame(batch, kinds)

@@ -124,22 +124,27 @@ def apply_expressions(
     return replace(table, frame=frame, n_rows=n_rows, report=report)
 
 
-def satisfies(rows: Table | pl.DataFrame, where: str) -> pl.Series:
+def satisfies(rows: Table | pl.DataFrame, where: str, *, key: str = "where") -> pl.Series:
     """Return whether each row satisfies a condition [N]; a missing condition counts as no.
 
     At prediction it tells which rows lie outside what the model was trained for.
 
+    Args:
+        rows: to look at.
+        where: the condition.
+        key: place of the config that it stands at, for messages.
+
     Raises:
         DataError: the condition is wrong.
     """
-    return _condition(rows.frame if isinstance(rows, Table) else rows.lazy(), where)
+    return _condition(rows.frame if isinstance(rows, Table) else rows.lazy(), where, key=key)
 
 
-def _condition(frame: pl.LazyFrame, where: str) -> pl.Series:
-    values = _evaluate(frame, where, key="where")
+def _condition(frame: pl.LazyFrame, where: str, *, key: str = "where") -> pl.Series:
+    values = _evaluate(frame, where, key=key)
     if values.dtype != pl.Boolean():
         raise DataError(
-            f"`where: {where}` gives {values.dtype} and must be true or false for each row, "
+            f"`{key}: {where}` gives {values.dtype} and must be true or false for each row, "
             "such as `tenure > 0`"
         )
     return values.fill_null(value=False)

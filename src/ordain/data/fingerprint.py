@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,12 @@ import numpy as np
 import polars as pl
 
 from ordain.core.errors import DataError
-from ordain.core.hashing import digest_bytes
+from ordain.core.hashing import digest_bytes, digest_stream
 
 _BLOCK_BYTES = 1 << 23
 _BUFFER_BYTES = 1 << 18
 _BLOCK_ROWS = 1 << 20
+_PART_ROWS = 1 << 15
 
 
 def digest_files(paths: Sequence[Path]) -> str:
@@ -56,7 +57,24 @@ def digest_frame(frame: pl.DataFrame) -> str:
     parts = [frame.height.to_bytes(8, "little")]
     for column in frame.iter_columns():
         parts.append(f"{column.name}\x1f{_type_name(column.dtype)}".encode())
-        parts.append(digest_bytes(*_column_bytes(column)).encode())
+        blocks = (
+            column.slice(at, _BLOCK_ROWS) for at in range(0, max(len(column), 1), _BLOCK_ROWS)
+        )
+        parts.append(digest_stream(_column_bytes(blocks)).encode())
+    return digest_bytes(*parts)
+
+
+def digest_parts(frames: Sequence[pl.LazyFrame]) -> str:
+    """Return the digest of frames of one schema as one, whatever rows each of them has.
+
+    Not that of `digest_frame`: a column of one frame is in memory at a time.
+    """
+    schema = frames[0].collect_schema()
+    parts = []
+    for i, (name, dtype) in enumerate(schema.items()):
+        columns = (frame.select(pl.nth(i)).collect().to_series() for frame in frames)
+        parts.append(f"{name}\x1f{_type_name(dtype)}".encode())
+        parts.append(digest_stream(_column_bytes(_evenly(columns))).encode())
     return digest_bytes(*parts)
 
 
@@ -88,9 +106,24 @@ def _type_name(dtype: pl.DataType) -> str:
     return "String" if dtype.base_type() in (pl.Categorical, pl.Enum) else str(dtype)
 
 
-def _column_bytes(column: pl.Series) -> Iterable[bytes]:
-    for start in range(0, max(len(column), 1), _BLOCK_ROWS):
-        block = column.slice(start, _BLOCK_ROWS)
+def _evenly(columns: Iterable[pl.Series]) -> Iterator[pl.Series]:
+    """Yield the same values in blocks of a size that does not depend on where they were cut."""
+    held: list[pl.Series] = []
+    n_held = 0
+    for column in columns:
+        start = 0
+        while n_held + len(column) - start >= _PART_ROWS:
+            taken = column.slice(start, _PART_ROWS - n_held)
+            start += len(taken)
+            yield pl.concat([*held, taken])
+            held, n_held = [], 0
+        held.append(column.slice(start))
+        n_held += len(column) - start
+    yield pl.concat(held)
+
+
+def _column_bytes(blocks: Iterable[pl.Series]) -> Iterable[bytes]:
+    for block in blocks:
         yield np.packbits(block.is_null().to_numpy()).tobytes()
         yield from _value_bytes(block)
 
@@ -100,8 +133,9 @@ def _value_bytes(block: pl.Series) -> Iterable[bytes]:
     if base in (pl.Categorical, pl.Enum):
         block = block.cast(pl.String)
     if block.dtype == pl.String:
-        block = block.cast(pl.Binary)
-    if block.dtype == pl.Binary:
+        yield block.str.len_bytes().fill_null(0).to_numpy().tobytes()
+        yield block.str.join("").item().encode()
+    elif block.dtype == pl.Binary:
         yield block.bin.size().fill_null(0).to_numpy().tobytes()
         yield b"".join(block.drop_nulls().to_list())
     elif base == pl.Boolean:

@@ -18,8 +18,8 @@ import polars as pl
 from ordain.core.errors import DataError
 from ordain.data.delimited.text import Text, open_text
 from ordain.data.locations import compression_of
-from ordain.data.nested import flatten
-from ordain.data.spill import Spill, scan_blocks
+from ordain.data.nested import flatten, union_schema
+from ordain.data.spill import Spill
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def stream_lines(path: Path, spill: Spill, *, max_line_bytes: int) -> Lines | No
             raise DataError(f"'{path.name}' is empty: it holds no row")
         schema: dict[str, pl.DataType] = {}
         for one in schemas:
-            schema = _union(schema, one)
+            schema = union_schema(schema, one)
         if any(one != schema for one in schemas):
             for file in kept:
                 file.unlink()
@@ -63,7 +63,7 @@ def stream_lines(path: Path, spill: Spill, *, max_line_bytes: int) -> Lines | No
             if None in frames:
                 return None
             kept = [file for file in frames if file is not None]
-        return Lines(scan_blocks(kept), n_rows)
+        return Lines(spill.scan(kept), n_rows)
 
 
 def load_lines(
@@ -103,32 +103,3 @@ def _frames(text: Text, schema: dict[str, pl.DataType] | None) -> Iterator[pl.Da
         except pl.exceptions.PolarsError:
             load_lines(content, text.name, first_line=first_line)
             yield None
-
-
-def _union(first: dict[str, pl.DataType], second: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
-    """Return the columns of both, each with the type that holds the values of both."""
-    both = {name: _common(first[name], dtype) for name, dtype in second.items() if name in first}
-    return {**first, **second, **both}
-
-
-def _common(first: pl.DataType, second: pl.DataType) -> pl.DataType:  # noqa: PLR0911 - one a case
-    if first == second or second == pl.Null():
-        return first
-    if first == pl.Null():
-        return second
-    if isinstance(first, pl.Struct) and isinstance(second, pl.Struct):
-        fields = ({f.name: _type(f.dtype) for f in one.fields} for one in (first, second))
-        return pl.Struct(_union(*fields))
-    if isinstance(first, pl.List) and isinstance(second, pl.List):
-        return pl.List(_common(_type(first.inner), _type(second.inner)))
-    if first.is_integer() and second.is_integer():
-        return pl.Int64()
-    if first.is_numeric() and second.is_numeric():
-        return pl.Float64()
-    return pl.String()
-
-
-def _type(dtype: Any) -> pl.DataType:
-    """Return a type as an instance: fields of structs may name the class."""
-    made: pl.DataType = dtype() if isinstance(dtype, type) else dtype
-    return made

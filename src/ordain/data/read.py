@@ -37,13 +37,15 @@ def read_table(
         sample: fraction of the rows if a float up to 1.0, else a number of rows; chosen by the
             content of the rows and the seed, whatever their order.
         seed: of the sample.
-        cache_folder: where files may be kept; None keeps the rows in memory, or in temporary files
-            until the process ends where they are too many.
+        cache_folder: where files may be kept; None keeps the rows in memory, or, where they are
+            too many, in temporary files that are deleted when the table is no longer in use.
 
     Raises:
         DataError: the source cannot be read, or an expression is wrong.
     """
     started = time.perf_counter()
+    if cache_folder is not None:
+        source.spill_into(cache_folder / "scratch")
     fingerprint = source.fingerprint()
     frame, report = _rows(source, fingerprint, cache_folder)
     table = Table(frame, fingerprint, report.n_rows, report)
@@ -63,13 +65,15 @@ def _rows(source: Source, fingerprint: str, folder: Path | None) -> tuple[pl.Laz
         return source.scan()
     path, note = folder / f"{fingerprint}.arrow", folder / f"{fingerprint}.json"
     if note.is_file() and path.is_file():
+        source.clear()
         kept = ReadReport(**read_json(note))
         return pl.scan_ipc(path, glob=False), replace(kept, problems=tuple(kept.problems))
-    source.spill_into(folder / "scratch")
-    frame, report = source.scan()
-    with atomic_file(path) as file:
-        frame.sink_ipc(file, compression="uncompressed")
-    source.clear()
+    try:
+        frame, report = source.scan()
+        with atomic_file(path) as file:
+            frame.sink_ipc(file, compression="uncompressed")
+    finally:
+        source.clear()
     # The note comes last: where it stands, the rows are whole.
     write_json(note, report.to_json())
     return pl.scan_ipc(path, glob=False), report

@@ -75,7 +75,10 @@ class Source(Component):
         return self._spill is not None
 
     def clear(self) -> None:
-        """Delete what was put aside; the rows of `scan` can be read no longer if any were."""
+        """Delete what was put aside, at once; the rows of `scan` can be read no longer if any were.
+
+        Without it that goes when the source and all frames that read from it are out of use.
+        """
         if self._spill is not None:
             self._spill.clear()
             self._spill = None

@@ -7,9 +7,11 @@ column or by row, comes from these files.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -27,7 +29,7 @@ BLOCK_BYTES = 1 << 26
 
 
 class Spill:
-    """A folder of blocks that lives until `clear`, or until the process ends.
+    """A folder of blocks that lives until `clear`, until nothing holds it, or the process ends.
 
     Args:
         parent: where the folder is made; the folder for temporary files of the system where None.
@@ -36,12 +38,9 @@ class Spill:
 
     def __init__(self, parent: Path | None = None, *, block_bytes: int = BLOCK_BYTES) -> None:
         self.block_bytes = block_bytes
-        with store_errors(parent or Path(tempfile.gettempdir())):
-            if parent is not None:
-                parent.mkdir(parents=True, exist_ok=True)
-            self.folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}rows-", dir=parent))
+        self.folder = new_folder(parent, "rows")
         self._n_files = 0
-        atexit.register(self.clear)
+        self._clear = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def new_file(self, suffix: str) -> Path:
         """Return a path inside that no other file has."""
@@ -62,9 +61,53 @@ class Spill:
     def clear(self) -> None:
         """Delete the folder; frames that read from it can be used no longer."""
         atexit.unregister(self.clear)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._clear()
+
+    def scan(self, paths: Sequence[Path]) -> pl.LazyFrame:
+        """Return the rows of blocks of one schema, lazily, block by block in the order given."""
+        from polars.io.plugins import register_io_source
+
+        def read(
+            with_columns: list[str] | None,
+            predicate: pl.Expr | None,
+            n_wanted: int | None,
+            batch_size: int | None,  # noqa: ARG001 - a block is a batch
+        ) -> Iterator[pl.DataFrame]:
+            assert self.folder.is_dir(), "frames refer to this function, and so to the folder"
+            for path in paths:
+                rows = pl.scan_ipc(path, glob=False)
+                rows = rows if with_columns is None else rows.select(with_columns)
+                block = (rows if n_wanted is None else rows.head(n_wanted)).collect()
+                n_wanted = None if n_wanted is None else n_wanted - block.height
+                yield block if predicate is None else block.filter(predicate)
+                if n_wanted == 0:
+                    return
+
+        schema = pl.scan_ipc(paths[0], glob=False).collect_schema()
+        return register_io_source(read, schema=schema, is_pure=True)
+
+    def keep_to_the_end(self) -> None:
+        """Have the folder live until `clear` or the end of the process, whoever holds it."""
+        atexit.register(self.clear)
 
 
-def scan_blocks(paths: Sequence[Path]) -> pl.LazyFrame:
-    """Return the rows of blocks of one schema, lazily, in the order given."""
-    return pl.scan_ipc(list(paths), glob=False)
+def new_folder(parent: Path | None, purpose: str) -> Path:
+    """Return a folder that no other process has; in the system's temporary one where None.
+
+    Raises:
+        StoreError: the parent may not be written.
+    """
+    with store_errors(parent or Path(tempfile.gettempdir())):
+        if parent is not None:
+            parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", dir=parent))
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path | None) -> Iterator[Path]:
+    """Give a folder that is deleted when the block ends; see `new_folder`."""
+    folder = new_folder(parent, "work")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

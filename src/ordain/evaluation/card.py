@@ -9,14 +9,16 @@ metadata of model hubs (`library_name`, `tags`, `metrics`, `model-index`).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from ordain.evaluation import card_findings as found
 from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.judgement import OutputSummary
+from ordain.evaluation.markdown import code, inline, prose, scalar, table
 from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.table import render_table
+from ordain.evaluation.verdict import format_value
 
 TASKS = {
     "binary": "tabular-classification",
@@ -24,6 +26,7 @@ TASKS = {
     "number": "tabular-regression",
 }
 MUCH_MISSING = 0.2
+INTERVALS = "In brackets: the 95 % interval of this model's value."
 
 
 def model_card(
@@ -39,12 +42,16 @@ def model_card(
     """
     parts = [
         _front_matter(summary),
-        f"# {_inline(summary.name)}",
+        f"# {inline(summary.name)}",
         _about(summary),
         "## Intended use",
-        description.strip() or _unsaid(),
+        description.strip() or _project(summary) or _unsaid(),
         "## How good it is",
         *(_performance(summary, name) for name in summary.outputs),
+        *_section("## How it decides", _decisions(summary)),
+        *_section("## For whom it is better or worse", found.slices(summary)),
+        *_section("## Fairness", found.fairness(summary)),
+        *_section("## What it looks at", found.importance(summary)),
         "## Data",
         _data(summary),
         "## Known limits",
@@ -65,8 +72,8 @@ def _front_matter(summary: RunSummary) -> str:
     metrics = dict.fromkeys(name for o in summary.outputs.values() for name in [o.headline])
     lines = ["---", "library_name: ordain"]
     lines += [f"pipeline_tag: {task}"] if task else []
-    lines += ["tags:", *(f"  - {_scalar(tag)}" for tag in tags)]
-    lines += ["metrics:", *(f"  - {_scalar(name)}" for name in metrics)] if metrics else []
+    lines += ["tags:", *(f"  - {scalar(tag)}" for tag in tags)]
+    lines += ["metrics:", *(f"  - {scalar(name)}" for name in metrics)] if metrics else []
     lines += _model_index(summary, task)
     return "\n".join([*lines, "---"])
 
@@ -76,31 +83,39 @@ def _model_index(summary: RunSummary, task: str | None) -> list[str]:
     for name, output in summary.outputs.items():
         set_name = deciding_set(output.sets)
         values = [
-            f"          - {{type: {_scalar(metric)}, value: {value!r}}}"
+            f"          - {{type: {scalar(metric)}, value: {value!r}}}"
             for metric, value in output.sets[set_name].metrics.items()
             if value is not None
         ]
         if values:
             results += [
-                f"      - task: {{type: {task or output.type}, name: {_scalar(name)}}}",
+                f"      - task: {{type: {task or output.type}, name: {scalar(name)}}}",
                 (
-                    f"        dataset: {{type: tabular, name: {_scalar(summary.name)}, "
-                    f"split: {_scalar(set_name)}}}"
+                    f"        dataset: {{type: tabular, name: {scalar(summary.name)}, "
+                    f"split: {scalar(set_name)}}}"
                 ),
                 "        metrics:",
                 *values,
             ]
-    head = ["model-index:", f"  - name: {_scalar(summary.name)}", "    results:"]
+    head = ["model-index:", f"  - name: {scalar(summary.name)}", "    results:"]
     return [*head, *results] if results else []
 
 
 def _about(summary: RunSummary) -> str:
-    outputs = ", ".join(f"{_code(name)} ({o.type})" for name, o in summary.outputs.items())
-    inputs = ", ".join(f"{_code(name)} ({kind})" for name, kind in summary.inputs.items())
+    outputs = ", ".join(f"{code(name)} ({o.type})" for name, o in summary.outputs.items())
+    inputs = ", ".join(f"{code(name)} ({kind})" for name, kind in summary.inputs.items())
     lines = [f"Predicts {outputs} with the model family `{summary.family}`."]
     if inputs:
         lines.append(f"It reads {len(summary.inputs)} columns: {inputs}.")
     return "\n\n".join(lines)
+
+
+def _project(summary: RunSummary) -> str:
+    """Return what the config says of the project; no text where it says nothing."""
+    goal, owner = summary.project.get("goal", ""), summary.project.get("owner", "")
+    lines = [inline(goal)] if goal else []
+    lines += [f"Owner: {inline(owner)}."] if owner else []
+    return "\n\n".join([*lines, *([] if goal or not owner else [_unsaid()])])
 
 
 def _unsaid() -> str:
@@ -115,14 +130,32 @@ def _performance(summary: RunSummary, name: str) -> str:
     drawn = render_table(summary, name)
     head = [f"`{column}`" if place else column for place, column in enumerate(drawn.header)]
     rows = [
-        [f"**{cell.text}**" if cell.is_best and place else _inline(cell.text)
+        [f"**{cell.text}**" if cell.is_best and place else inline(cell.text)
          for place, cell in enumerate(row)]
         for row in drawn.rows
     ]  # fmt: skip
-    title = f"### {_inline(drawn.title)}"
+    for place, column in enumerate(drawn.header[1:], start=1):
+        interval = output.sets[deciding_set(output.sets)].intervals.get(column)
+        if interval is not None:
+            low, high = format_value(interval.low), format_value(interval.high)
+            rows[0][place] += f" ({low} to {high})"
+    human = summary.human.get(output.headline)
+    if human is not None:
+        blank = ["-"] * (len(drawn.header) - 2)
+        rows.append(["people", format_value(human), *blank])
+    title = f"### {inline(drawn.title)}"
     return "\n\n".join(
-        [title, _table(head, rows), _prose(output.verdict), _by_class(output)]
+        [title, table(head, rows), INTERVALS, prose(output.verdict), _by_class(output)]
     ).rstrip()
+
+
+def _section(title: str, content: str) -> tuple[str, ...]:
+    return (title, content) if content else ()
+
+
+def _decisions(summary: RunSummary) -> str:
+    lines = [line for name in summary.outputs for line in found.decisions(summary, name)]
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _by_class(output: OutputSummary) -> str:
@@ -131,7 +164,7 @@ def _by_class(output: OutputSummary) -> str:
         return ""
     known = [row for row in classes if row["f1"] is not None and row["rows"] > 0]
     worst = sorted(known, key=lambda row: (row["f1"], row["label"]))[:3]
-    found = ", ".join(f"{_code(row['label'])} (f1 {row['f1']:.3f})" for row in worst)
+    found = ", ".join(f"{code(row['label'])} (f1 {row['f1']:.3f})" for row in worst)
     return f"Weakest classes: {found}."
 
 
@@ -144,24 +177,30 @@ def _data(summary: RunSummary) -> str:
         lines.append(f"Rows: {parts}" + (f" (split: `{kind}`)." if kind else "."))
     for problem in summary.read.get("problems") or ():
         words = str(problem.get("kind", "")).replace("_", " ")
-        lines.append(f"While reading: {problem.get('count', 0):,} {_inline(words)}.")
+        lines.append(f"While reading: {problem.get('count', 0):,} {inline(words)}.")
     return "\n\n".join(lines) or "No facts about the data were kept."
 
 
 def _limits(summary: RunSummary) -> str:
-    lines = [f"- {_prose(text)}" for text in summary.all_warnings]
+    lines = [f"- {prose(text)}" for text in summary.all_warnings]
     lines += [
-        f"- Column {_code(name)} is missing in {share:.0%} of the training rows."
+        f"- A sanity check {'failed' if one.state == 'failed' else 'warns'}: {prose(one.reason)}"
+        for one in summary.findings.checks
+        if one.state in {"failed", "warned"}
+    ]
+    lines += [f"- {prose(text)}" for text in found.limits(summary)]
+    lines += [
+        f"- Column {code(name)} is missing in {share:.0%} of the training rows."
         for name, share in _missing_shares(summary)
         if share >= MUCH_MISSING
     ]
     lines += [
-        f"- For {_code(name)} the model is not shown to be better than {_code(one.against)}."
+        f"- For {code(name)} the model is not shown to be better than {code(one.against)}."
         for name, output in summary.outputs.items()
         for one in output.differences.get(deciding_set(output.sets), ())
         if one.verdict != "better"
     ]
-    return "\n".join(lines) or "None were found by the automatic checks."
+    return "\n".join(dict.fromkeys(lines)) or "None were found by the automatic checks."
 
 
 def _missing_shares(summary: RunSummary) -> list[tuple[str, float]]:
@@ -187,41 +226,3 @@ def _usage(summary: RunSummary, example: Mapping[str, Any]) -> str:
     ]
     shell = "ordain predict path/to/this/folder --dataset new.csv --output predictions.parquet"
     return "\n".join(["```python", *python, "```", "", "```", shell, "```"])
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    align = ["---", *("---:" for _ in head[1:])]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, align, *rows))
-
-
-def _inline(text: str) -> str:
-    """Return text in which no character starts Markdown or HTML, on one line."""
-    text = _plain(" ".join(str(text).split()))
-    for character in "\\`*_[]|#":
-        text = text.replace(character, f"\\{character}")
-    return text
-
-
-def _prose(text: str) -> str:
-    """Return our own words on one line: what stands between back-quotes stays code."""
-    parts = " ".join(text.split()).split("`")
-    if len(parts) % 2 == 0:
-        return _inline(text)
-    return "`".join(part if place % 2 else _plain(part) for place, part in enumerate(parts))
-
-
-def _plain(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
-def _code(text: str) -> str:
-    """Return text set as code: fenced by more back-quotes than it holds."""
-    text = " ".join(str(text).split()).replace("|", "\\|")
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
-
-
-def _scalar(text: str) -> str:
-    """Return a YAML scalar: plain where that is safe, else a JSON string, which YAML reads."""
-    is_plain = text.replace("-", "").replace("_", "").isalnum() and text[:1].isalpha()
-    words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-    return text if is_plain and text.isascii() and text.lower() not in words else json.dumps(text)

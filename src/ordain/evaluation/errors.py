@@ -11,7 +11,6 @@ beyond chance.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -327,11 +326,15 @@ def _traits(subject: Subject, worst: npt.NDArray[np.int64]) -> Iterator[_Trait]:
 def _words(series: pl.Series, worst: npt.NDArray[np.int64]) -> Iterator[_Trait]:
     """Yield the words that the worst rows use most."""
     text = series.cast(pl.String).fill_null("").str.to_lowercase()
-    counts: Counter[str] = Counter()
-    for words in text[worst].str.extract_all(r"\w{3,}").list.unique().to_list():
-        counts.update(words)
-    for word, _ in counts.most_common(N_WORDS):
-        rows = text.str.contains(rf"\b{word}\b").to_numpy()
+    words = text.str.extract_all(r"\w{3,}").list.unique()
+    counts = words[worst].explode().drop_nulls().value_counts()
+    common = counts.sort(["count", series.name], descending=[True, False]).to_series(0)[:N_WORDS]
+    uses = pl.DataFrame({"row": np.arange(len(series)), "word": words}).explode("word")
+    for (word,), part in uses.filter(pl.col("word").is_in(common.implode())).group_by(
+        "word", maintain_order=True
+    ):
+        rows = np.zeros(len(series), dtype=np.bool_)
+        rows[part["row"].to_numpy()] = True
         yield _Trait(f"`{series.name}` has the word '{word}'", "", rows)
 
 

@@ -8,24 +8,32 @@ draws a figure adds the colours of text, grid and background.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
+from ordain.evaluation.drawing import (
+    FAINT,
+    HEIGHT,
+    PALETTE,
+    Figure,
+    diagonal,
+    distinct,
+    dotted,
+    histogram,
+    line,
+    middles,
+    plain,
+    short,
+    unit_axes,
+    upright,
+)
 from ordain.evaluation.history import series_of
 from ordain.evaluation.judgement import Judgement, OutputSummary
 from ordain.evaluation.table import comparison_rows
 from ordain.evaluation.verdict import format_value
 
-Figure = dict[str, Any]
-
-PALETTE = ("#3b82c4", "#e0803a", "#2f9e83", "#9a6fc2", "#c2577a", "#8c8f3d", "#7d8590")
-FAINT = "#7d8590"
-MAX_LABEL = 24
 MAX_TICK = 16
-HEIGHT = 360
 SET_ORDER = ("train", "validation", "test")
-
-
+LEAST_TAKEN = 0.01
 MOST_EPOCHS_TICKED = 10
 """Epochs up to which each has its tick."""
 
@@ -39,7 +47,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, Fig
     for series in series_of(history):
         names = sorted(series.sets, key=SET_ORDER.index)
         lines = [_set_line(name, series.sets[name]) for name in names]
-        figure = _figure(lines, x=series.axis, y=series.title.replace("_", " "))
+        figure = plain(lines, x=series.axis, y=series.title.replace("_", " "))
         figure["layout"]["showlegend"] = True
         last = max(x for points in series.sets.values() for x, _ in points)
         if series.axis == "epoch" and last <= MOST_EPOCHS_TICKED:
@@ -58,12 +66,12 @@ def compare_performance(output: OutputSummary, set_name: str, *, own: str) -> Fi
     bars = {
         "type": "bar",
         "orientation": "h",
-        "y": [f"{_short(name)}  {format_value(value)}" for name, value in known],
+        "y": [f"{short(name)}  {format_value(value)}" for name, value in known],
         "x": [value for _, value in known],
         "marker": {"color": [PALETTE[0] if name == own else FAINT for name, _ in known]},
         "hoverinfo": "skip",
     }
-    figure = _figure([bars], x=output.headline, y="")
+    figure = plain([bars], x=output.headline, y="")
     figure["layout"]["yaxis"].update({"type": "category", "automargin": True})
     figure["layout"]["height"] = max(HEIGHT, 120 + 34 * len(known))
     return figure
@@ -72,45 +80,71 @@ def compare_performance(output: OutputSummary, set_name: str, *, own: str) -> Fi
 def roc_curves(judgements: Mapping[str, Judgement]) -> Figure | None:
     """Return share of positives found against share of false alarms, a line for each judgement."""
     traces = [
-        _line(curve["false_positive_rate"], curve["true_positive_rate"], name=name, place=place)
+        line(curve["false_positive_rate"], curve["true_positive_rate"], name=name, place=place)
         for place, (name, curve) in enumerate(_curves(judgements, "roc"))
     ]
     if not traces:
         return None
-    return _unit(_figure([*traces, _diagonal("guessing")], x="false positive rate", y="recall"))
+    return unit_axes(plain([*traces, diagonal("guessing")], x="false positive rate", y="recall"))
 
 
 def precision_recall_curves(judgements: Mapping[str, Judgement]) -> Figure | None:
     """Return precision against recall, a line for each judgement and the share of positives."""
     found = _curves(judgements, "precision_recall")
     traces = [
-        _line(curve["recall"], curve["precision"], name=name, place=place)
+        line(curve["recall"], curve["precision"], name=name, place=place)
         for place, (name, curve) in enumerate(found)
     ]
     if not traces:
         return None
     base = found[0][1]["base_rate"]
-    guess = _dotted([0, 1], [base, base], "guessing")
-    return _unit(_figure([*traces, guess], x="recall", y="precision"))
+    guess = dotted([0, 1], [base, base], "guessing")
+    return unit_axes(plain([*traces, guess], x="recall", y="precision"))
 
 
-def calibration(judgement: Judgement) -> Figure | None:
-    """Return the share that came true against the claimed probability, with 95 % bounds."""
+def gain_curves(judgements: Mapping[str, Judgement]) -> Figure | None:
+    """Return the share of positives found against the share of rows taken, the likeliest first."""
+    traces = [
+        line(curve["rows"], curve["positives"], name=name, place=place)
+        for place, (name, curve) in enumerate(_curves(judgements, "gain"))
+    ]
+    if not traces:
+        return None
+    names = {"x": "share of rows taken", "y": "share of positives found"}
+    figure = unit_axes(plain([*traces, diagonal("at random")], **names))
+    return _in_percent(figure, "xaxis", "yaxis")
+
+
+def lift_curves(judgements: Mapping[str, Judgement]) -> Figure | None:
+    """Return how many times the positives found at random are found, by the share of rows taken."""
+    traces = []
+    for place, (name, curve) in enumerate(_curves(judgements, "gain")):
+        pairs = zip(curve["rows"], curve["positives"], strict=True)
+        # The first percent is a handful of rows: its lift is noise.
+        kept = [(rows, found / rows) for rows, found in pairs if rows >= LEAST_TAKEN]
+        if kept:
+            traces.append(line(*zip(*kept, strict=True), name=name, place=place))
+    if not traces:
+        return None
+    names = {"x": "share of rows taken", "y": "lift"}
+    return _in_percent(plain([*traces, dotted([0, 1], [1, 1], "at random")], **names), "xaxis")
+
+
+def calibration(judgement: Judgement, before: Mapping[str, Any] | None = None) -> Figure | None:
+    """Return the share that came true against the claimed probability, with 95 % bounds.
+
+    Args:
+        judgement: of the model as it answers.
+        before: the same curve of the scores before calibration; None where nothing was mended.
+    """
     curve = judgement.curves.get("calibration")
     if not curve:
         return None
-    trace = _line(curve["claimed"], curve["true"], name="model", place=0, mode="lines+markers")
-    up = [high - true for high, true in zip(curve["high"], curve["true"], strict=True)]
-    down = [true - low for low, true in zip(curve["low"], curve["true"], strict=True)]
-    trace["error_y"] = {
-        "type": "data", "array": up, "arrayminus": down, "thickness": 1, "width": 3,
-    }  # fmt: skip
-    trace["customdata"] = curve["rows"]
-    trace["hovertemplate"] = (
-        "claimed %{x:.3f}<br>came true %{y:.3f}<br>%{customdata:,} rows<extra></extra>"
-    )
-    figure = _figure([trace, _diagonal("calibrated")], x="claimed probability", y="came true")
-    return _unit(figure)
+    traces = [_claims(curve, name="after calibration" if before else "model", place=0)]
+    if before:
+        traces.append(_claims(before, name="before", place=1))
+    figure = plain([*traces, diagonal("calibrated")], x="claimed probability", y="came true")
+    return unit_axes(figure)
 
 
 def binary_threshold_vs_metric(judgement: Judgement) -> Figure | None:
@@ -120,12 +154,13 @@ def binary_threshold_vs_metric(judgement: Judgement) -> Figure | None:
         return None
     names = ("precision", "recall", "f1", "accuracy")
     traces = [
-        _line(curve["threshold"], curve[name], name=name, place=place)
+        line(curve["threshold"], curve[name], name=name, place=place)
         for place, name in enumerate(names)
     ]
-    figure = _unit(_figure(traces, x="threshold", y=""))
+    figure = unit_axes(plain(traces, x="threshold", y=""))
     if judgement.threshold is not None:
-        figure["layout"]["shapes"] = [_upright(judgement.threshold)]
+        figure["layout"]["shapes"] = [upright(judgement.threshold)]
+        figure["layout"]["annotations"] = [_note(judgement.threshold)]
     return figure
 
 
@@ -134,8 +169,8 @@ def confidence_thresholding(judgement: Judgement) -> Figure | None:
     curve = judgement.curves.get("confidence")
     if not curve:
         return None
-    trace = _line(curve["coverage"], curve["accuracy"], name="accuracy", place=0)
-    figure = _figure([trace], x="share of rows answered", y="accuracy")
+    trace = line(curve["coverage"], curve["accuracy"], name="accuracy", place=0)
+    figure = plain([trace], x="share of rows answered", y="accuracy")
     figure["layout"]["showlegend"] = False
     return figure
 
@@ -146,7 +181,7 @@ def score_distribution(judgement: Judgement) -> Figure | None:
     if not curve:
         return None
     negative, positive = (*judgement.labels, "negative", "positive")[:2] or ("", "")
-    middles = _middles(curve["edges"])
+    centres = middles(curve["edges"])
     width = curve["edges"][1] - curve["edges"][0]
     bars = []
     for name, key, colour in (
@@ -154,11 +189,11 @@ def score_distribution(judgement: Judgement) -> Figure | None:
         (positive, "positive", PALETTE[0]),
     ):
         total = sum(curve[key]) or 1
-        bar = _bars(middles, [count / total for count in curve[key]], width)
-        bar.update({"name": _short(name), "marker": {"color": colour}, "opacity": 0.65})
+        bar = histogram(centres, [count / total for count in curve[key]], width)
+        bar.update({"name": short(name), "marker": {"color": colour}, "opacity": 0.65})
         bar["hovertemplate"] = "%{x:.3f}: %{y:.1%} of the class<extra></extra>"
         bars.append(bar)
-    figure = _figure(bars, x=f"probability of {_short(positive)}", y="share of the class")
+    figure = plain(bars, x=f"probability of {short(positive)}", y="share of the class")
     figure["layout"]["barmode"] = "overlay"
     figure["layout"]["yaxis"]["tickformat"] = ".0%"
     return figure
@@ -169,7 +204,7 @@ def confusion_matrix(judgement: Judgement) -> Figure | None:
     found = judgement.confusion
     if "matrix" not in found:
         return None
-    labels = _distinct([_short(label, limit=MAX_TICK) for label in found["labels"]])
+    labels = distinct([short(label, limit=MAX_TICK) for label in found["labels"]])
     shares = [[count / sum(row) if sum(row) else 0.0 for count in row] for row in found["matrix"]]
     n_classes = len(labels)
     trace: Figure = {
@@ -193,7 +228,7 @@ def confusion_matrix(judgement: Judgement) -> Figure | None:
             for pairs in map(zip, found["matrix"], shares)
         ]
         trace["texttemplate"] = "%{text}"
-    figure = _figure([trace], x="predicted", y="true")
+    figure = plain([trace], x="predicted", y="true")
     figure["layout"]["yaxis"].update(
         {"autorange": "reversed", "automargin": True, "type": "category"}
     )
@@ -215,11 +250,11 @@ def frequency_vs_f1(judgement: Judgement) -> Figure | None:
         "mode": "markers",
         "x": [row["rows"] for row in rows],
         "y": [row["f1"] for row in rows],
-        "text": [_short(row["label"]) for row in rows],
+        "text": [short(row["label"]) for row in rows],
         "marker": {"color": PALETTE[0], "size": 8, "opacity": 0.75},
         "hovertemplate": "%{text}<br>%{x:,} rows<br>f1 %{y:.3f}<extra></extra>",
     }
-    return _figure([trace], x="rows of the class", y="f1")
+    return plain([trace], x="rows of the class", y="f1")
 
 
 def residuals(judgement: Judgement) -> Figure | None:
@@ -228,10 +263,10 @@ def residuals(judgement: Judgement) -> Figure | None:
     if not curve:
         return None
     width = curve["edges"][1] - curve["edges"][0]
-    bars = _bars(_middles(curve["edges"]), curve["counts"], width)
+    bars = histogram(middles(curve["edges"]), curve["counts"], width)
     bars["marker"] = {"color": PALETTE[0]}
-    figure = _figure([bars], x="prediction minus truth", y="rows")
-    figure["layout"]["shapes"] = [_upright(0)]
+    figure = plain([bars], x="prediction minus truth", y="rows")
+    figure["layout"]["shapes"] = [upright(0)]
     return figure
 
 
@@ -249,7 +284,7 @@ def prediction_vs_truth(judgement: Judgement) -> Figure | None:
         "hovertemplate": "true %{x:,.4~g}<br>predicted %{y:,.4~g}<extra></extra>",
     }
     ends = [min(curve["truth"]), max(curve["truth"])]
-    figure = _figure([points, _dotted(ends, ends, "perfect")], x="truth", y="prediction")
+    figure = plain([points, dotted(ends, ends, "perfect")], x="truth", y="prediction")
     figure["layout"]["showlegend"] = False
     return figure
 
@@ -260,110 +295,56 @@ def errors_by_size(judgement: Judgement) -> Figure | None:
     if not curve:
         return None
     traces = [
-        _line(curve["prediction"], curve["median_absolute_error"],
+        line(curve["prediction"], curve["median_absolute_error"],
               name="median size of the error", place=0, mode="lines+markers"),
-        _line(curve["prediction"], curve["mean_error"],
+        line(curve["prediction"], curve["mean_error"],
               name="mean error (bias)", place=1, mode="lines+markers"),
     ]  # fmt: skip
-    return _figure(traces, x="prediction", y="error")
-
-
-def _figure(data: list[Figure], *, x: str, y: str) -> Figure:
-    return {
-        "data": data,
-        "layout": {
-            "height": HEIGHT,
-            "margin": {"l": 56, "r": 16, "t": 12, "b": 48},
-            "xaxis": {"title": {"text": x}},
-            "yaxis": {"title": {"text": y}},
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-            "showlegend": len(data) > 1,
-        },
-    }
-
-
-def _unit(figure: Figure) -> Figure:
-    for axis in ("xaxis", "yaxis"):
-        figure["layout"][axis]["range"] = [-0.01, 1.02]
-    return figure
-
-
-def _line(
-    x: Sequence[Any], y: Sequence[Any], *, name: str, place: int, mode: str = "lines"
-) -> Figure:
-    colour = PALETTE[place % len(PALETTE)]
-    return {
-        "type": "scatter",
-        "mode": mode,
-        "name": name,
-        "x": list(x),
-        "y": list(y),
-        "line": {"color": colour, "width": 2},
-        "marker": {"color": colour, "size": 6},
-    }
+    return plain(traces, x="prediction", y="error")
 
 
 def _set_line(set_name: str, points: Sequence[tuple[float, float]]) -> Figure:
     x, y = zip(*points, strict=True)
     mode = "lines" if len(x) > 1 else "markers"
-    return _line(x, y, name=set_name, place=SET_ORDER.index(set_name), mode=mode)
+    return line(x, y, name=set_name, place=SET_ORDER.index(set_name), mode=mode)
 
 
-def _dotted(x: Sequence[float], y: Sequence[float], name: str) -> Figure:
+def _claims(curve: Mapping[str, Any], *, name: str, place: int) -> Figure:
+    trace = line(curve["claimed"], curve["true"], name=name, place=place, mode="lines+markers")
+    up = [high - true for high, true in zip(curve["high"], curve["true"], strict=True)]
+    down = [true - low for low, true in zip(curve["low"], curve["true"], strict=True)]
+    trace["error_y"] = {
+        "type": "data", "array": up, "arrayminus": down, "thickness": 1, "width": 3,
+    }  # fmt: skip
+    trace["customdata"] = curve["rows"]
+    trace["hovertemplate"] = (
+        "claimed %{x:.3f}<br>came true %{y:.3f}<br>%{customdata:,} rows<extra></extra>"
+    )
+    return trace
+
+
+def _note(threshold: float) -> Figure:
+    is_left = threshold < 0.5  # noqa: PLR2004 - the note stands where there is room
     return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": list(x),
-        "y": list(y),
-        "line": {"color": FAINT, "width": 1.5, "dash": "dot"},
-        "hoverinfo": "skip",
+        "x": threshold,
+        "y": 0,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "xanchor": "left" if is_left else "right",
+        "text": f" in force: {threshold:.3g} ",
+        "showarrow": False,
     }
 
 
-def _diagonal(name: str) -> Figure:
-    return _dotted([0, 1], [0, 1], name)
-
-
-def _upright(x: float) -> Figure:
-    line = {"dash": "dot", "width": 1.5, "color": FAINT}
-    return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line}
-
-
-def _bars(x: Sequence[float], y: Sequence[float], width: float) -> Figure:
-    return {
-        "type": "bar",
-        "x": list(x),
-        "y": list(y),
-        "width": width * 0.96,
-        "hovertemplate": "%{x:.4~g}: %{y:,} rows<extra></extra>",
-    }
+def _in_percent(figure: Figure, *axes: str) -> Figure:
+    for axis in axes:
+        figure["layout"][axis]["tickformat"] = ".0%"
+    return figure
 
 
 def _cell_text(count: float, share: float, *, has_share: bool) -> str:
     return f"{count:,}<br>{share:.1%}" if has_share else f"{count:,}"
 
 
-def _middles(edges: Sequence[float]) -> list[float]:
-    return [(low + high) / 2 for low, high in pairwise(edges)]
-
-
 def _curves(judgements: Mapping[str, Judgement], kind: str) -> list[tuple[str, dict[str, Any]]]:
     return [(name, one.curves[kind]) for name, one in judgements.items() if one.curves.get(kind)]
-
-
-def _short(text: str, *, limit: int = MAX_LABEL) -> str:
-    text = " ".join(str(text).split())
-    text = text if len(text) <= limit else text[: limit - 1] + "\u2026"
-    # Plotly reads a few HTML tags in its texts: a label must not become one.
-    return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
-def _distinct(labels: Sequence[str]) -> list[str]:
-    """Number labels that became equal by shortening: plotly merges equal categories."""
-    seen: dict[str, int] = {}
-    found = []
-    for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        found.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
-    return found

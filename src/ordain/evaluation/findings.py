@@ -6,9 +6,9 @@ that are given. What it finds goes into `metrics.json` and the report as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ordain.config.evaluation import Evaluation, Slice
 from ordain.evaluation.checks.check import CheckResult
-from ordain.evaluation.decision.abstain import Answered, answered
+from ordain.evaluation.decision.abstain import Answered, answered, answered_from
 from ordain.evaluation.decision.conformal import Covered, measure
 from ordain.evaluation.decision.decision import Decided
 from ordain.evaluation.errors import ErrorAnalysis, analyse_errors
@@ -25,12 +25,15 @@ from ordain.evaluation.explain.importance import ImportanceTable, permutation_im
 from ordain.evaluation.gates import GateResult, Measured, judge_gates, judge_limits
 from ordain.evaluation.judgement import OutputSummary, Record
 from ordain.evaluation.metric import METRICS, metrics_for
+from ordain.evaluation.sample import make_sample
 from ordain.evaluation.scenarios import ScenarioReport, run_scenarios
-from ordain.evaluation.slices.cuts import cut_rows
-from ordain.evaluation.slices.discovery import Discovery, cuts_of, find_slices
+from ordain.evaluation.slices.cuts import Cut, cut_rows
+from ordain.evaluation.slices.discovery import Discovery, SliceFinder
 from ordain.evaluation.slices.fairness import FairnessFigure, judge_fairness
 from ordain.evaluation.slices.judged import SliceJudgement, judge_slices
 from ordain.evaluation.subject import Subject, Target
+
+R = TypeVar("R")
 
 N_DEPENDENCES = 4
 N_SLICE_METRICS = 5
@@ -42,6 +45,8 @@ class Calibrated(Record):
     before: dict[str, float | None]
     """log_loss, ece, brier of the scores as the model gave them."""
     after: dict[str, float | None]
+    reliability_before: dict[str, Any] = Field(default_factory=dict)
+    """What was claimed and what came true before, as `curves.calibration` of a judgement."""
 
 
 class Findings(Record):
@@ -57,6 +62,8 @@ class Findings(Record):
     """Of intervals and label sets, by output."""
     answered: dict[str, tuple[Answered, ...]] = Field(default_factory=dict)
     """Accuracy if only the surest rows are answered, by output with classes."""
+    abstained: dict[str, Answered] = Field(default_factory=dict)
+    """The same for the rows that are answered as `evaluation.abstain` was settled."""
     slices: dict[str, tuple[SliceJudgement, ...]] = Field(default_factory=dict)
     """Declared slices, by output."""
     discovery: dict[str, Discovery] = Field(default_factory=dict)
@@ -92,6 +99,8 @@ class Study:
         decided: what was settled on validation rows, by output.
         raw: scores before calibration, by output that has one.
         predict: the whole model on a frame of its input columns, for scenarios.
+        inputs: the columns `predict` reads; by default those of the subject's inputs, which is
+            right where no column is derived.
         scenarios: rows of the scenario file, or None.
         checks: results of sanity checks.
     """
@@ -101,6 +110,7 @@ class Study:
     decided: Mapping[str, Decided] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
     predict: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    inputs: Sequence[str] = ()
     scenarios: pl.DataFrame | None = None
     checks: tuple[CheckResult, ...] = ()
 
@@ -111,39 +121,39 @@ def study(subject: Subject, given: Study) -> Findings:
     Raises:
         DataError: a slice or protected column, an expression or a scenario file is wrong.
     """
-    declared = given.declared
-    slices = {name: _slices(subject, name, given) for name in subject.targets}
+    declared, targets = given.declared, subject.targets
+    slices = _slices(subject, given)
     found = _discovered(subject, given) if "auto" in declared.slices else {}
     importance = permutation_importance(subject) if declared.importance else {}
-    classes = [name for name, target in subject.targets.items() if target.type != "number"]
     return Findings(
         set=subject.set,
         n_rows=len(subject),
         decided=dict(given.decided),
         calibrated={
-            name: _calibrated(target, given.raw[name])
-            for name, target in subject.targets.items()
-            if name in given.raw
+            name: _calibrated(targets[name], raw)
+            for name, raw in given.raw.items()
+            if name in targets
         },
-        covered={
-            name: covered
-            for name, target in subject.targets.items()
-            if (covered := _covered(target, given.decided.get(name))) is not None
+        covered=_known(targets, lambda target: _covered(target, given.decided.get(target.name))),
+        answered={
+            name: answered(target) for name, target in targets.items() if target.type != "number"
         },
-        answered={name: answered(subject.targets[name]) for name in classes},
+        abstained=_known(
+            targets, lambda target: _abstained(target, given.decided.get(target.name))
+        ),
         slices={name: judged for name, judged in slices.items() if judged},
         discovery={name: one for name, (one, _) in found.items()},
         found_slices={name: judged for name, (_, judged) in found.items() if judged},
         fairness={
             name: judge_fairness(subject.frame, target, declared.protected)
-            for name, target in subject.targets.items()
+            for name, target in targets.items()
             if declared.protected
         },
         importance=importance,
         dependence={name: _dependences(subject, name, table) for name, table in importance.items()},
         errors={
             name: analyse_errors(subject, name)
-            for name, target in subject.targets.items()
+            for name, target in targets.items()
             if target.is_judged.any()
         },
         checks=given.checks,
@@ -158,23 +168,22 @@ def conclude(
     *,
     figures: Mapping[str, float],
 ) -> Findings:
-    """Return the findings with every gate and limit judged.
+    """Return the findings with the gates and limits judged.
 
     Args:
-        findings: of the same rows.
+        findings: of `study`.
         declared: the `evaluation` block.
-        judged: metrics and differences, by output.
-        figures: see `Findings`.
+        judged: the metrics of every set, by output.
+        figures: `latency_ms` (of one row, median) and `size_bytes` (of the bundle).
 
     Raises:
-        UsageError: a gate or limit names what is not there.
+        UsageError: a gate or a limit names what is not there.
     """
-    names = {**findings.slices, **findings.found_slices}
     measured = Measured(
         outputs=judged,
         slices={
             name: (*findings.slices.get(name, ()), *findings.found_slices.get(name, ()))
-            for name in names
+            for name in judged
         },
         scenarios=findings.scenarios,
         figures=figures,
@@ -188,24 +197,30 @@ def conclude(
     )
 
 
-def _slices(subject: Subject, name: str, given: Study) -> tuple[SliceJudgement, ...]:
+def _slices(subject: Subject, given: Study) -> dict[str, tuple[SliceJudgement, ...]]:
     declared = [one for one in given.declared.slices if isinstance(one, Slice)]
-    if not declared:
-        return ()
     cuts = cut_rows(subject.frame, declared)
-    return judge_slices(subject.targets[name], cuts, metrics=_slice_metrics(name, given))
+    return {name: _judged_cuts(subject, name, cuts, given) for name in subject.targets}
 
 
 def _discovered(
     subject: Subject, given: Study
 ) -> dict[str, tuple[Discovery, tuple[SliceJudgement, ...]]]:
-    found = {}
-    for name, target in subject.targets.items():
-        discovery = find_slices(subject, name)
-        cuts = cuts_of(subject, discovery)
-        judged = judge_slices(target, cuts, metrics=_slice_metrics(name, given)) if cuts else ()
-        found[name] = (discovery, judged)
-    return found
+    finder = SliceFinder(subject)
+    discoveries = {name: finder.find(name) for name in subject.targets}
+    return {
+        name: (discovery, _judged_cuts(subject, name, finder.cuts(discovery), given))
+        for name, discovery in discoveries.items()
+    }
+
+
+def _judged_cuts(
+    subject: Subject, name: str, cuts: Sequence[Cut], given: Study
+) -> tuple[SliceJudgement, ...]:
+    if not cuts:
+        return ()
+    metrics = _slice_metrics(name, given)
+    return judge_slices(subject.targets[name], cuts, metrics=metrics, groups=subject.groups)
 
 
 def _slice_metrics(name: str, given: Study) -> list[Any]:
@@ -242,7 +257,20 @@ def _calibrated(target: Target, raw: Any) -> Calibrated:
         )
         return dict(judged.metrics)
 
-    return Calibrated(before=figures(raw), after=figures(target.scores))
+    return Calibrated(
+        before=figures(raw),
+        after=figures(target.scores),
+        reliability_before=_reliability(target, raw),
+    )
+
+
+def _reliability(target: Target, raw: Any) -> dict[str, Any]:
+    from ordain.evaluation.curves import curves_of
+
+    rows = np.flatnonzero(target.is_judged)
+    sample = make_sample(target.type, target.truth[rows], np.asarray(raw)[rows])
+    found: dict[str, Any] = curves_of(sample).get("calibration", {})
+    return found
 
 
 def _covered(target: Target, decided: Decided | None) -> Covered | None:
@@ -253,6 +281,17 @@ def _covered(target: Target, decided: Decided | None) -> Covered | None:
     return measure(coverage, target.truth[rows], target.scores[rows])
 
 
+def _abstained(target: Target, decided: Decided | None) -> Answered | None:
+    least = None if decided is None else decided.decision.answer_from
+    return None if least is None else answered_from(target, least)
+
+
+def _known(targets: Mapping[str, Target], find: Callable[[Target], R | None]) -> dict[str, R]:
+    """Return by output what is found of it, without those of which nothing is."""
+    found = {name: find(target) for name, target in targets.items()}
+    return {name: one for name, one in found.items() if one is not None}
+
+
 def _scenarios(subject: Subject, given: Study) -> ScenarioReport | None:
     if given.scenarios is None or given.predict is None:
         return None
@@ -260,6 +299,6 @@ def _scenarios(subject: Subject, given: Study) -> ScenarioReport | None:
         given.scenarios,
         given.predict,
         outputs={name: target.labels for name, target in subject.targets.items()},
-        inputs=[column.column for column in subject.columns],
+        inputs=given.inputs or [column.column for column in subject.columns],
         file=given.declared.scenarios or "",
     )

@@ -95,8 +95,9 @@ def _results(gate: Gate, measured: Measured) -> Iterator[GateResult]:
         yield _of_scenarios(gate, measured.scenarios)
         return
     if gate.metric is not None and gate.metric in measured.figures:
-        value = measured.figures[gate.metric]
-        yield _bounded(gate, "", value, None, what=f"`{gate.metric}`")
+        # Measured of the bundle, not of rows: there is no interval to be certain by.
+        plain = gate.model_copy(update={"certain": False})
+        yield _bounded(plain, "", measured.figures[gate.metric], None, what=f"`{gate.metric}`")
         return
     for name in _outputs(gate, measured):
         output = measured.outputs[name]
@@ -162,7 +163,8 @@ def _compared(gate: Gate, name: str, output: OutputSummary) -> GateResult:
     if gate.baseline not in found:
         raise _unknown("baseline", gate.baseline or "", list(found))
     one = found[gate.baseline]
-    passed = one.verdict == "better" if gate.better else one.verdict != "worse"
+    is_known = one.gain is not None
+    passed = is_known and (one.verdict == "better" if gate.better else one.verdict != "worse")
     wish = "better" if gate.better else "not worse"
     label = gate.name or f"{wish} than `{gate.baseline}` by `{one.metric}`"
     return GateResult(
@@ -179,9 +181,10 @@ def _compared(gate: Gate, name: str, output: OutputSummary) -> GateResult:
 def _comparison(one: Difference, name: str) -> str:
     if one.gain is None:
         return f"`{one.metric}` of `{name}` has no value to compare with `{one.against}`"
-    text = f"`{one.metric}` {one.value:.4g} against {one.other:.4g} for `{one.against}`"
+    text = f"`{one.metric}` of `{name}` is {one.value:.4g} against {one.other:.4g} for "
+    text += f"`{one.against}`, a gain of {one.gain:.4g}"
     if one.interval is not None:
-        text += f", gain {one.gain:.4g} ({one.interval.low:.4g} to {one.interval.high:.4g})"
+        text += f" ({one.interval.low:.4g} to {one.interval.high:.4g})"
     return f"{text}: {one.verdict}"
 
 
@@ -209,9 +212,8 @@ def _bounded(
     what: str,
     why: str = "",
 ) -> GateResult:
-    label = gate.name or f"{what} {_bounds(gate)}"
     base = GateResult(
-        name=label,
+        name=gate.name or f"{what} {_bounds(gate)}",
         passed=False,
         output=output,
         value=value,
@@ -222,25 +224,20 @@ def _bounded(
     )
     if value is None:
         return base.model_copy(update={"reason": f"{what} has no value: {why or 'not measured'}"})
-    low = high = value
-    if gate.certain:
-        if interval is None:
-            return base.model_copy(
-                update={
-                    "reason": f"{what} is {value:.4g}, and there are too few rows to be certain"
-                }
-            )
-        low, high = interval.low, interval.high
-    margins = []
-    if gate.at_least is not None:
-        margins.append(low - gate.at_least)
-    if gate.at_most is not None:
-        margins.append(gate.at_most - high)
-    margin = min(margins)
+    if gate.certain and interval is None:
+        reason = f"{what} is {value:.4g}, and there are too few rows to be certain"
+        return base.model_copy(update={"reason": reason})
+    low, high = (interval.low, interval.high) if gate.certain and interval else (value, value)
+    inside = [low - gate.at_least] if gate.at_least is not None else []
+    inside += [gate.at_most - high] if gate.at_most is not None else []
+    margin = min(inside)
     reason = f"{what} is {value:.4g}"
-    if interval is not None:
-        reason += f" ({interval.low:.4g} to {interval.high:.4g})"
-    reason += f", which is {abs(margin):.4g} {'inside' if margin >= 0 else 'outside'} the bound"
+    reason += f" ({interval.low:.4g} to {interval.high:.4g})" if interval is not None else ""
+    reason += ", whose worse end is" if gate.certain else ","
+    reason += (
+        f" {abs(margin):.4g} {'inside' if margin > 0 else 'outside'}" if margin else " just at"
+    )
+    reason += " the bound"
     return base.model_copy(update={"passed": margin >= 0, "margin": margin, "reason": reason})
 
 

@@ -143,3 +143,8 @@ class OutputSummary(Record):
     """By set name: this model against each baseline by the headline metric."""
     verdict: str = ""
     """In plain words."""
+
+    def _repr_html_(self) -> str:
+        from ordain.evaluation.notebook import output_html
+
+        return output_html(self)

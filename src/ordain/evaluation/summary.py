@@ -26,6 +26,8 @@ class RunSummary(Record):
     """Identifier of the run."""
     family: str
     """Type name of the model family."""
+    project: dict[str, str] = Field(default_factory=dict)
+    """What the config says of the project: `goal`, `owner`, where they are declared."""
     outputs: dict[str, OutputSummary] = Field(default_factory=dict)
     """By output column; see `ordain.evaluation.evaluate.judge_output`."""
     inputs: dict[str, str] = Field(default_factory=dict)
@@ -41,6 +43,8 @@ class RunSummary(Record):
     """Sizes of the sets under `sizes` (rows by name), then facts of the splitter."""
     features: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Facts of each encoding by column (`Encoding.facts`)."""
+    human: dict[str, float] = Field(default_factory=dict)
+    """What people reach on this task, by metric, as the config says it."""
     findings: Findings = Field(default_factory=Findings)
     """Slices, importance, errors, checks, gates on the deciding set."""
     reasons: dict[str, str] = Field(default_factory=dict)
@@ -66,6 +70,11 @@ class RunSummary(Record):
         if len(self.outputs) == 1:
             return next(iter(self.outputs.values())).verdict
         return "\n".join(f"`{name}`: {output.verdict}" for name, output in self.outputs.items())
+
+    def _repr_html_(self) -> str:
+        from ordain.evaluation.notebook import summary_html
+
+        return summary_html(self)
 
     @property
     def all_warnings(self) -> tuple[str, ...]:

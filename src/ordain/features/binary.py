@@ -45,6 +45,7 @@ from ordain.features.labels import (
     whole_numbers,
 )
 from ordain.features.sides import TRUE_WORDS, assign_sides, name_sides, other_words
+from ordain.features.step import Step, filled, parsed
 
 _FIX = "set `missing_value_strategy`, or give one of the two values"
 _HALF = 0.5
@@ -229,6 +230,36 @@ class BinaryFeature(Feature[BinaryEncoding]):
             return read(value) if found is None else found
 
         return read_quickly
+
+    def steps(
+        self, value: object, encoding: BinaryEncoding, row: Mapping[str, object]
+    ) -> list[Step]:
+        """Return which of the two labels a cell is, and what fills it."""
+        label = read_label(value)
+        known = None if label is None else encoding.values.get(label.lower())
+        plain = None if known is None else encoding.labels[int(known)]
+        negative, positive = encoding.labels
+        told = [
+            parsed(
+                value, plain, what=f"'{negative}' or '{positive}'", how="one of the known labels"
+            )
+        ]
+        if known is None:
+            guess = fill_reader(encoding.filling)(row) if encoding.filling else encoding.fill
+            told.append(
+                filled(
+                    guess,
+                    on_missing=encoding.on_missing,
+                    strategy=self.missing_value_strategy,
+                    is_guessed=encoding.filling is not None,
+                )
+            )
+        return told + super().steps(value, encoding, row)
+
+    def encoded_as(self, encoding: BinaryEncoding) -> str:
+        """Return which label is which number."""
+        tail = ", then 1 if it was missing" if encoding.has_indicator else ""
+        return f"0 is '{encoding.labels[0]}', 1 is '{encoding.labels[1]}'{tail}"
 
     def rows_to_drop(
         self,

@@ -50,6 +50,7 @@ from ordain.features.labels import (
     typed,
 )
 from ordain.features.nearness import nearest_label
+from ordain.features.step import Step, filled, parsed
 
 _TO_MODE = frozenset(
     {"fill_with_mode", "fill_with_group_mode", "fill_with_model", "ffill", "bfill"}
@@ -217,6 +218,32 @@ class CategoryFeature(Feature[CategoryEncoding]):
 
         return cell
 
+    def steps(
+        self, value: object, encoding: CategoryEncoding, row: Mapping[str, object]
+    ) -> list[Step]:
+        """Return how a cell becomes a label, and what an unseen or missing one becomes."""
+        label = read_label(value)
+        label = label.lower() if label is not None and encoding.lowercase else label
+        told = [parsed(value, label, what="a label", how="as text, without spaces around it")]
+        if label is None:
+            told.append(
+                filled(
+                    None if encoding.filling else _label_of(encoding.missing_id, encoding),
+                    on_missing=encoding.on_missing,
+                    strategy=self.missing_value_strategy,
+                    is_guessed=encoding.filling is not None,
+                )
+            )
+        elif not encoding.buckets and label not in ids_of(encoding):
+            told.append(Step("filled", None, f"not kept from training: {encoding.on_unseen}"))
+        return told + super().steps(value, encoding, row)
+
+    def encoded_as(self, encoding: CategoryEncoding) -> str:
+        """Return what its id is one of."""
+        if encoding.buckets:
+            return f"one of {encoding.buckets} hash buckets"
+        return f"id of one of {len(encoding.labels)} labels"
+
     @property
     def drop_needs_fit(self) -> bool:
         """Whether an output may hold labels that fitting does not keep."""
@@ -369,6 +396,10 @@ class CategoryFeature(Feature[CategoryEncoding]):
             on_unseen=_on_unseen(self.unseen, is_predicted=self.is_predicted),
             unseen_id=mode_id if self.unseen == "mode" else default,
         )
+
+
+def _label_of(at: int, encoding: CategoryEncoding) -> str | None:
+    return encoding.labels[at] if 0 <= at < len(encoding.labels) else None
 
 
 def _require_readable(column: pl.Series) -> None:

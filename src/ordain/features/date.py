@@ -66,6 +66,7 @@ from ordain.features.instants import (
 )
 from ordain.features.numerals import is_nothing
 from ordain.features.scaling import Method, fit_scaling
+from ordain.features.step import Step, filled, parsed
 from ordain.features.zones import check_zone
 
 _FIX = "set `missing_value_strategy`, or give a date"
@@ -275,6 +276,30 @@ class DateFeature(Feature[DateEncoding]):
             return missing
 
         return cell
+
+    def steps(self, value: object, encoding: DateEncoding, row: Mapping[str, object]) -> list[Step]:
+        """Return the instant that a cell is read as, and what fills it."""
+        moment = instant_reader(encoding.formats, zone=encoding.timezone)(value)
+        clock = encoding.timezone or "UTC"
+        told = [parsed(value, moment, what="a date", how=f"on the clock of {clock}")]
+        if moment is None:
+            guess = round(fill_reader(encoding.filling)(row)) if encoding.filling else encoding.fill
+            told.append(
+                filled(
+                    None if guess is None else moment_of(guess),
+                    on_missing=encoding.on_missing,
+                    strategy=self.missing_value_strategy,
+                    is_guessed=encoding.filling is not None,
+                )
+            )
+        return told + super().steps(value, encoding, row)
+
+    def encoded_as(self, encoding: DateEncoding) -> str:
+        """Return its parts in order."""
+        tail = ", then 1 if it was missing" if encoding.has_indicator else ""
+        return (
+            ", ".join(encoding.parts) + (" as sine and cosine" if encoding.is_cyclic else "") + tail
+        )
 
     def rows_to_drop(
         self,

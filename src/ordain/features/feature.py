@@ -19,6 +19,7 @@ from pydantic import Field, PrivateAttr
 
 from ordain.core.component import Component, Registry, Spec
 from ordain.features.encoded import EncodedColumn, RowValue, Shape
+from ordain.features.step import Step
 
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 """What a model answers for one output: binary, probability of the positive class [N]; category,
@@ -169,6 +170,24 @@ class Feature(Component, Generic[E]):
         Equal to `encode` of a one-row column, bit for bit. Where `reads` is not empty the function
         takes the raw row as well, a mapping by column name; a name that is not there is missing.
         """
+
+    def steps(self, value: object, encoding: E, row: Mapping[str, object]) -> list[Step]:
+        """Return what happens to one cell on its way to numbers, for people to follow.
+
+        The last step is `encoded`, with what `row` gives.
+
+        Args:
+            value: the raw cell, None if missing.
+            encoding: fitted.
+            row: raw cells of the row by column, for what `reads` names.
+        """
+        cell: Any = self.row(encoding)
+        numbers = cell(value, row) if self.reads else cell(value)
+        return [Step("encoded", numbers, self.encoded_as(encoding))]
+
+    def encoded_as(self, encoding: E) -> str:
+        """Return how a value that is read and filled becomes numbers, for people."""
+        return str(encoding.shape.kind)
 
     @property
     def depends_on_order(self) -> bool:

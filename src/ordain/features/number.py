@@ -15,6 +15,7 @@ filling from other columns in `filling.py`, the reading of text in `numerals.py`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
@@ -74,6 +75,7 @@ from ordain.features.scaling import (
     unscale_array,
     unscaler,
 )
+from ordain.features.step import Step, filled, parsed
 
 
 @FEATURES.register
@@ -267,6 +269,44 @@ class NumberFeature(Feature[NumberEncoding]):
             return missing if x != x else finish(x)  # noqa: PLR0124 - NaN
 
         return cleaned_cell
+
+    def steps(
+        self, value: object, encoding: NumberEncoding, row: Mapping[str, object]
+    ) -> list[Step]:
+        """Return how a cell is parsed, cleaned, filled and scaled."""
+        read = number_reader(encoding.style)
+        number, cleaned = read(value), cleaned_reader(read, encoding.cleaning)(value)
+        plain = None if math.isnan(number) else number
+        told = [parsed(value, plain, what="a number", how=f"number format '{encoding.style}'")]
+        bounds = f"{encoding.cleaning.low:.6g} to {encoding.cleaning.high:.6g}"
+        if plain is not None and cleaned != number:
+            kept = None if math.isnan(cleaned) else cleaned
+            told.append(Step("cleaned", kept, f"outside of {bounds}: {self.outlier_strategy}"))
+        if math.isnan(cleaned):
+            guess = encoding.filling is not None
+            fill = fill_reader(encoding.filling)(row) if encoding.filling else encoding.fill
+            told.append(
+                filled(
+                    fill,
+                    on_missing=encoding.on_missing,
+                    strategy=self.missing_value_strategy,
+                    is_guessed=guess,
+                )
+            )
+        return told + super().steps(value, encoding, row)
+
+    def encoded_as(self, encoding: NumberEncoding) -> str:
+        """Return the scale or the cut."""
+        tail = ", then 1 if it was missing" if encoding.has_indicator else ""
+        if encoding.cut is not None:
+            return f"cut into {encoding.cut}{tail}"
+        scaling = encoding.scaling
+        if scaling.method is None:
+            return f"as it is{tail}"
+        if scaling.knots or (scaling.factor == scaling.power == 1.0 and scaling.center == 0.0):
+            return f"{scaling.method}{tail}"
+        bounded = ", smoothly bounded" if scaling.method == "robust" else ""
+        return f"{scaling.method}: less {scaling.center:.6g}, times {scaling.factor:.6g}{bounded}{tail}"
 
     @property
     def drop_needs_fit(self) -> bool:

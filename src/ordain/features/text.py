@@ -18,7 +18,7 @@ Terms are described in `terms.py`, tokenisers in `tokens.py`, stop words and ste
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -32,6 +32,7 @@ from ordain.features.feature import FEATURES, Feature, Form
 from ordain.features.grams import Orders
 from ordain.features.labels import is_readable, read_label, read_labels
 from ordain.features.projection import fit_components, project
+from ordain.features.step import Step, filled, parsed
 from ordain.features.terms import fit_terms, weigh
 from ordain.features.text_cells import (
     NO_END,
@@ -246,6 +247,29 @@ class TextFeature(Feature[TextEncoding]):
             return cell(text)
 
         return read
+
+    def steps(self, value: object, encoding: TextEncoding, row: Mapping[str, object]) -> list[Step]:
+        """Return the text, what fills it, and its tokens or terms."""
+        text = value if isinstance(value, str) else read_label(value)
+        told = [parsed(value, text, what="text", how="as text")] if text is None else []
+        if text is None:
+            told.append(
+                filled(
+                    encoding.fill,
+                    on_missing=encoding.on_missing,
+                    strategy=self.missing_value_strategy,
+                    is_guessed=False,
+                )
+            )
+        return told + super().steps(value, encoding, row)
+
+    def encoded_as(self, encoding: TextEncoding) -> str:
+        """Return whether it becomes tokens, terms, or a vector."""
+        if encoding.representation == "tokens":
+            return f"ids of tokens, cut by '{encoding.tokenizer}', at most {encoding.longest}"
+        if encoding.representation == "svd":
+            return f"terms, projected to {encoding.shape.width} numbers"
+        return "ids of terms (words and runs of them), and their weights"
 
     def rows_to_drop(
         self,

@@ -180,6 +180,11 @@ class FittedModel(ABC):
         del inputs, output, background
         return None
 
+    def inside(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, npt.NDArray[np.float64]]:
+        """Return numbers [N] a model comes by on the way to its scores, by name, for people."""
+        del inputs
+        return {}
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the weights: files that hold data only, the same bytes for the same weights."""
@@ -263,6 +268,34 @@ class Family(Component):
             TrainingError: a loss that is not a number, no rows, not enough memory; the message
                 says at which step, from which column, and what to change.
         """
+
+    def trials(
+        self,
+        problem: Problem,
+        sample: Dataset,
+        *,
+        fitted: FittedModel,
+        trainer: Spec,
+        context: FitContext,
+    ) -> Mapping[str, Any]:
+        """Return what cheap trials of learning itself gave, plain data; empty where it has none.
+
+        Sanity checks read, each where it is there: ``initial_loss`` by output (``kind``, ``loss``
+        of the freshly built model, ``constant`` for the best constant answer, ``equal_shares`` for
+        all classes alike); ``overfit`` of one small batch (``rows``, ``steps``, ``rate``, losses
+        ``first`` and ``last``, ``constant``, ``floor`` of a perfect answer, ``is_cut_short``);
+        ``unmoved`` of ``n_tensors``, names of tensors that learning did not change; ``learned`` by
+        output (``count`` of ``what``, ``fix``); ``skipped``, why a trial was not made.
+
+        Args:
+            problem: as it was learned.
+            sample: some training rows.
+            fitted: what was learned.
+            trainer: the block it was learned with.
+            context: its seed and backend; nothing is written.
+        """
+        del problem, sample, fitted, trainer, context
+        return {}
 
     @abstractmethod
     def load(self, folder: Path, problem: Problem) -> FittedModel:

@@ -59,6 +59,8 @@ class Blueprint:
                 "fit": {name: request.key for name, request in self.fit.items()},
                 "evaluation": self.document.evaluation.model_dump(mode="json"),
                 "name": self.document.name,
+                # Only where it is declared: runs of documents without it keep their keys.
+                **({"project": project} if (project := self.document.project.said) else {}),
                 "limits": self._limits,
                 "folds": {
                     name: getattr(self.document.preprocessing.split, name, None)

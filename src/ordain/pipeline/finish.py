@@ -26,6 +26,7 @@ from ordain.pipeline.cautions import warn_of_leaks
 from ordain.pipeline.clock import Energy, account, bottleneck
 from ordain.pipeline.fold_summary import CrossValidation
 from ordain.pipeline.judging import figures_of, judge_training, study_training
+from ordain.pipeline.previous import PREVIOUS, find_previous
 from ordain.pipeline.result import Result
 from ordain.pipeline.stages import Stages
 from ordain.pipeline.variant import Prepared
@@ -35,6 +36,7 @@ from ordain.store.golden import N_ROWS as N_GOLDEN
 from ordain.store.golden import write_golden
 from ordain.store.model import Model
 from ordain.store.problem import labels_of
+from ordain.store.run_summary import write_summary
 from ordain.store.runs import FINISHED, INTERRUPTED, Run
 
 ROW = "__row__"
@@ -55,7 +57,10 @@ def finish(
     main = prepared[MODEL]
     declared = main.document.evaluation
     with stages.timed("evaluate"):
-        judgement = judge_training(blueprint, prepared, fitted)
+        previous = None
+        if PREVIOUS in declared.named_baselines:
+            previous = find_previous(main.document, run, stages.events)
+        judgement = judge_training(blueprint, prepared, fitted, previous=previous)
     judged = _with_folds(judgement.outputs, folds)
     for note in judgement.notes:
         stages.events.warn("W613", note)
@@ -72,13 +77,16 @@ def finish(
         decisions=judgement.decisions,
     )
     with stages.timed("study"):
-        findings = study_training(blueprint, prepared, judgement, model=model, golden=golden)
+        findings = study_training(
+            blueprint, prepared, judgement, model=model, golden=golden, folder=run.folder
+        )
     facts = fitted[MODEL].facts
     rate = _rows_per_second(main, fitted[MODEL], stages.learning.get(MODEL, 0.0))
     summary = RunSummary(
         name=main.document.name,
         run=run.reference,
         family=main.document.model_type.type,
+        project=main.document.project.said,
         outputs=judged,
         inputs={feature.name: feature.type for feature in main.document.inputs},
         history=tuple(fitted[MODEL].history),
@@ -86,6 +94,7 @@ def finish(
         read=blueprint.rows.table.report.to_json(),
         split={"sizes": dict(main.split.sizes), **main.split.report},
         features={name: encoding.facts for name, encoding in main.encodings.items()},
+        human=dict(declared.human),
         findings=findings,
         reasons=reasons,
         config=render_document(_shown(main.document), reasons, origin=blueprint.config),
@@ -108,7 +117,9 @@ def finish(
     findings = conclude(findings, declared, judged, figures=figures_of(model, golden))
     summary = summary.model_copy(update={"findings": findings})
     write_json(run.folder / "findings.json", findings.to_json())
+    write_json(run.folder / "history.json", list(summary.history))
     with stages.timed("report"):
+        write_summary(run, summary)
         write_report(summary, run.folder / "report.html")
     seconds = {name: round(value, 4) for name, value in stages.seconds.items()}
     verdict = summary.verdict

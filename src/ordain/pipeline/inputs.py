@@ -18,7 +18,6 @@ from ordain.data.source import Source
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.data.table import Table
 from ordain.pipeline.stages import Stages
-from ordain.store.frames import to_polars
 
 
 @dataclass(frozen=True)
@@ -157,6 +156,8 @@ def as_rows(given: Any) -> Any:
         return given
     if isinstance(given, list) and not all(isinstance(row, Mapping) for row in given):
         return given
+    from ordain.store.frames import to_polars
+
     return to_polars(given)[0]
 
 

@@ -27,9 +27,12 @@ from ordain.evaluation.subject import Target
 from ordain.features.feature import Encoding, Scores
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
+from ordain.pipeline.previous import PREVIOUS, Previous, in_our_order
+from ordain.pipeline.tables import rows_at
 from ordain.pipeline.variant import Prepared, score
 from ordain.store.judge import judge_sets, scored_values, true_values
 from ordain.store.model import Model
+from ordain.store.predictions import write_predictions
 from ordain.store.problem import labels_of
 from ordain.store.subject import background_of_rows, make_subject
 
@@ -70,7 +73,11 @@ class Judged:
 
 
 def judge_training(
-    blueprint: Blueprint, prepared: Mapping[str, Prepared], fitted: Mapping[str, FittedModel]
+    blueprint: Blueprint,
+    prepared: Mapping[str, Prepared],
+    fitted: Mapping[str, FittedModel],
+    *,
+    previous: Previous | None = None,
 ) -> Judged:
     """Return the judgement of the model and its baselines on every set."""
     main, table = prepared[MODEL], blueprint.rows.table
@@ -89,6 +96,7 @@ def judge_training(
         truth=truth,
         scores={name: _mended(found, decided) for name, found in scored[MODEL].items()},
         baselines={name: by_set for name, by_set in scored.items() if name != MODEL},
+        others=_of_previous(previous, main, table, encodings=encodings, limits=limits),
         groups={name: groups for name in names
                 if (groups := groups_of(main, table, name, limit=limits[name])) is not None},
     )  # fmt: skip
@@ -103,8 +111,11 @@ def study_training(
     model: Model,
     golden: pl.DataFrame,
     checks: tuple[CheckResult, ...] = (),
+    folder: Path | None = None,
 ) -> Findings:
     """Return what is found on the deciding set's rows, at most 50,000 of them.
+
+    Their predictions are kept in `folder`, where one is given.
 
     Raises:
         DataError: a slice, protected column or scenario file is wrong.
@@ -130,6 +141,8 @@ def study_training(
         groups=_taken(groups_of(main, table, name), places),
         row_ids=row_ids,
     )
+    if folder is not None:
+        write_predictions(subject, folder)
     given = Study(
         declared=document.evaluation,
         judged=judged.outputs,
@@ -198,14 +211,6 @@ def groups_of(
     return column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
 
 
-def rows_at(table: Table, row_ids: npt.NDArray[np.int64]) -> pl.DataFrame:
-    """Return rows of a table by position, all columns, in the order given."""
-    wanted = pl.LazyFrame({"__row__": pl.Series(row_ids, dtype=pl.UInt32)})
-    frame = table.frame.with_row_index("__row__").join(wanted, on="__row__", how="semi").collect()
-    order = np.argsort(np.argsort(row_ids, kind="stable"), kind="stable")
-    return frame.drop("__row__")[order]
-
-
 def _decide(
     main: Prepared,
     truth: Mapping[str, pl.Series] | None,
@@ -232,6 +237,27 @@ def _decide(
             metric_named=lambda name: find_metric(name, declared.metrics),
         )
     return found
+
+
+def _of_previous(
+    previous: Previous | None,
+    main: Prepared,
+    table: Table,
+    *,
+    encodings: Mapping[str, Encoding],
+    limits: Mapping[str, int | None],
+) -> dict[str, dict[str, dict[str, Array]]]:
+    """Return the scores of the previous version as metrics read them, by set."""
+    if previous is None:
+        return {}
+    by_set = {}
+    for name, limit in limits.items():
+        found = previous.scores(main.document, table, main.split, name, limit=limit)
+        ordered = None if found is None else in_our_order(found, previous, encodings)
+        if ordered is None:
+            return {}
+        by_set[name] = ordered
+    return {PREVIOUS: by_set}
 
 
 def _with_thresholds(

@@ -131,5 +131,15 @@ class _CsvWriter:
         self._is_first = True
 
     def __call__(self, block: pl.DataFrame) -> None:
-        block.write_csv(self._file, include_header=self._is_first)
+        lists = [name for name, dtype in block.schema.items() if dtype.is_nested()]
+        block.with_columns(map(_as_json, lists)).write_csv(
+            self._file, include_header=self._is_first
+        )
         self._is_first = False
+
+
+def _as_json(name: str) -> pl.Expr:
+    """Return a column of lists as JSON text, which a CSV cell can hold."""
+    text = pl.struct(pl.col(name).alias("_")).struct.json_encode()
+    inside = text.str.strip_prefix('{"_":').str.strip_suffix("}")
+    return pl.when(pl.col(name).is_null()).then(None).otherwise(inside).alias(name)

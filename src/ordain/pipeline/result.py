@@ -8,12 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from ordain.core.files import read_json
 from ordain.evaluation.findings import Findings
 from ordain.evaluation.gates import GateResult
+from ordain.evaluation.summary import RunSummary
 from ordain.pipeline.clock import bottleneck, time_shares
 from ordain.store.model import Model, load
+from ordain.store.run_summary import read_summary
 from ordain.store.runs import Run
+
+
+def gates_of(run: Run) -> tuple[GateResult, ...]:
+    """Return the gates of a finished run, as it judged them; none of a run that kept no findings."""
+    path = run.folder / "findings.json"
+    found = read_json(path)["gates"] if path.exists() else ()
+    return tuple(GateResult.model_validate(gate) for gate in found)
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,6 +88,32 @@ class Result:
         """Folder of the bundle."""
         return self.run.bundle
 
+    @cached_property
+    def summary(self) -> RunSummary:
+        """All that the report says, as typed data.
+
+        Raises:
+            StoreError: the run did not get so far.
+        """
+        return read_summary(self.run)
+
+    @cached_property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """What was found as data frames: `metrics`, `slices`, `importance` and so on."""
+        from ordain.evaluation.frames import frames_of
+
+        return frames_of(self.summary)
+
+    def figure(self, name: str, *, output: str | None = None, **which: str) -> Any:
+        """Return a plotly figure, such as `figure("roc")`; see `ordain.evaluation.gallery`.
+
+        Raises:
+            UsageError: there is no such figure; the message lists those that there are.
+        """
+        from ordain.evaluation.gallery import figure
+
+        return figure(self.summary, name, output=output, **which)
+
     @property
     def report(self) -> Path:
         """Path of the HTML report."""
@@ -108,6 +145,11 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result({self.run.reference}: {self.verdict})"
+
+    def _repr_html_(self) -> str:
+        from ordain.evaluation.notebook import summary_html
+
+        return summary_html(self.summary)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `train --json` prints on its last line."""

@@ -36,7 +36,7 @@ from ordain.pipeline.clock import Energy, seconds_of
 from ordain.pipeline.finish import finish
 from ordain.pipeline.folds import cross_validate
 from ordain.pipeline.inputs import Given, Rows, read_rows
-from ordain.pipeline.result import Result
+from ordain.pipeline.result import Result, gates_of
 from ordain.pipeline.splits import Split
 from ordain.pipeline.stages import Stages
 from ordain.pipeline.variant import Prepared, fit, prepare
@@ -299,6 +299,7 @@ def reuse(run: Run, stages: Stages) -> Result:
         rows_per_second=status.get("rows_per_second"),
         warnings=tuple(status.get("warnings", ())),
         is_reused=True,
+        gates=gates_of(run),
         verdict=status.get("verdict", ""),
         facts=status.get("facts", {}),
         account=status.get("account", {}),

@@ -45,8 +45,9 @@ def check_golden(model: Model, folder: Path) -> None:
             is_off = ((found - expected).abs() / scale > TOLERANCE) | (
                 found.is_nan() & ~expected.is_nan()
             )
+            is_off = is_off.fill_null(value=False) | (found.is_null() != expected.is_null())
         else:
-            is_off = found != expected
+            is_off = found.ne_missing(expected)  # an answer that is given no more is another one
         if is_off.any():
             row = int(is_off.arg_true()[0])
             raise BundleError(

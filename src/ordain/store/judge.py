@@ -34,6 +34,7 @@ def judge_sets(
     truth: Mapping[str, Mapping[str, pl.Series]],
     scores: Mapping[str, Mapping[str, Scores]],
     baselines: Mapping[str, Mapping[str, Mapping[str, Scores]]] | None = None,
+    others: Mapping[str, Mapping[str, Mapping[str, Array]]] | None = None,
     groups: Mapping[str, Array] | None = None,
 ) -> dict[str, OutputSummary]:
     """Return the judgement of each output on every set, beside the baselines.
@@ -44,6 +45,7 @@ def judge_sets(
         truth: the output columns as they were read, by set.
         scores: this model's, by set.
         baselines: those of other models on the same rows, by name and set.
+        others: more baselines, whose scores are as metrics read them already.
         groups: which group each row is of, by set, where the split keeps groups together.
     """
     judged = {}
@@ -56,6 +58,11 @@ def judge_sets(
                 baselines={
                     other: scored_values(feature, encoding, by_set[name][feature.name])
                     for other, by_set in (baselines or {}).items()
+                    if name in by_set
+                }
+                | {
+                    other: by_set[name][feature.name]
+                    for other, by_set in (others or {}).items()
                     if name in by_set
                 },
                 threshold=getattr(encoding, "threshold", THRESHOLD),

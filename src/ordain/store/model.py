@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -24,8 +24,11 @@ from ordain.models.family import FittedModel
 from ordain.store import bundle
 from ordain.store.bundle import GOLDEN
 from ordain.store.frames import to_polars
-from ordain.store.problem import labels_of
+from ordain.store.problem import typed_labels
 from ordain.store.row_keys import RowKeys
+
+if TYPE_CHECKING:
+    from ordain.evaluation.explain.explanation import Explanation
 
 BLOCK_ROWS = 100_000
 
@@ -156,6 +159,43 @@ class Model:
         judged = judge_frame(self, rows, name="given")
         return {name: dict(output.sets["given"].metrics) for name, output in judged.items()}
 
+    def explain(
+        self,
+        frame: Any,
+        *,
+        row: int | Sequence[int] | None = None,
+        output: str | None = None,
+        immutable: Sequence[str] = (),
+        wanted: str | None = None,
+        at_least: float | None = None,
+        at_most: float | None = None,
+    ) -> Explanation:
+        """Return why the model answers as it does, over a frame or for rows of it.
+
+        `ordain.explain` does the same for data of any kind, and looks for neighbours among the rows
+        of training.
+
+        Args:
+            frame: Polars, pandas or Arrow; importance needs the targets.
+            row: position of a row, or of several, counted from 0.
+            output: name of the output; all by default.
+            immutable: inputs that counterfactuals may not change.
+            wanted: class that counterfactuals lead to; by default any other.
+            at_least: number that counterfactuals reach, for a number.
+            at_most: highest number that counterfactuals may give.
+
+        Raises:
+            UsageError: a row, output, input or class that is not there.
+            DataError: an input column is missing, or there are no rows.
+        """
+        from ordain.evaluation.explain.counterfactual import Goal
+        from ordain.evaluation.explain.explanation import Asked
+        from ordain.store.explain import explain_frame
+
+        rows, _ = to_polars(frame)
+        asked = Asked(goal=Goal(wanted, at_least, at_most), immutable=tuple(immutable))
+        return explain_frame(self, rows, row=row, output=output, asked=asked)
+
     def save(self, path: Path | str) -> Path:
         """Copy the bundle to a new folder and return its path.
 
@@ -235,7 +275,7 @@ class Model:
             found = feature.preprocessing.decode(scores[feature.name], encoding, feature.name)
             made = self.decisions.get(feature.name)
             if made is not None:
-                given, labels = scores[feature.name], labels_of(encoding)
+                given, labels = scores[feature.name], typed_labels(encoding)
                 found = {**found, **made.more_columns(feature.name, given, found, labels)}
             columns |= found
         return pl.DataFrame(columns)
@@ -287,14 +327,13 @@ class Model:
         made = self.decisions.get(name)
         if made is None:
             return decode
-        calibrated, labels = made.row(), labels_of(encoding)
-        if made.coverage is None and made.answer_from is None:
-            return lambda score: decode(calibrated(score))
+        calibrated = made.row()
+        more = made.more_of_row(name, typed_labels(encoding).to_list())
 
         def answer(raw: Any) -> dict[str, Any]:
             score = calibrated(raw)
             row = decode(score)
-            return {**row, **made.more_of_row(name, score, row, labels)}
+            return {**row, **more(score, row)}
 
         return answer
 

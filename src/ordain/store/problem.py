@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from ordain.config.document import Document, InputFeature, OutputFeature
 from ordain.features.feature import Encoding
+from ordain.features.labels import typed
 from ordain.models.family import Input, Output, Problem
 
 
@@ -37,6 +40,12 @@ def build_problem(document: Document, encodings: Mapping[str, Encoding]) -> Prob
 def labels_of(encoding: Encoding) -> tuple[str, ...]:
     """Return class names in the order of the encoded index; (negative, positive) for binary."""
     return tuple(str(label) for label in getattr(encoding, "labels", ()))
+
+
+def typed_labels(encoding: Encoding) -> pl.Series:
+    """Return the same names as predictions hold them: as words, whole numbers or truth values."""
+    names = pl.Series(labels_of(encoding), dtype=pl.String)
+    return typed(names, getattr(encoding, "label_type", "string"))
 
 
 def _name(feature: InputFeature | OutputFeature) -> str:

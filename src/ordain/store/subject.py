@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from ordain.evaluation.sample import THRESHOLD, Array
 from ordain.evaluation.subject import Column, Encoded, Subject, Target
 from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Encoding, Scores
+from ordain.features.number_cells import NumberEncoding
+from ordain.features.scaling import Scaling
 from ordain.models.attribution import Attribution
 from ordain.models.family import FittedModel
 from ordain.store.bundle import GOLDEN
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ordain.store.model import Model
 
 N_BACKGROUND = 64
+LINEAR = frozenset({"zscore", "minmax", "iq"})
+"""Scales of a target that are a factor and a shift."""
 _PLACE = "__ordain_row__"
 Baselines = Mapping[str, Mapping[str, Scores]]
 
@@ -150,10 +154,10 @@ def make_subject(
 
     def attribute(columns: Encoded, output: str) -> Attribution | None:
         found = fitted.attribute(columns, output, background=known)
-        feature = next(f for f in document.output_features if f.name == output)
-        if found is None or found.scale != "value":
+        encoding = encodings[output]
+        if found is None or found.scale != "value" or not isinstance(encoding, NumberEncoding):
             return found
-        return in_units(found, lambda raw: scored_values(feature, encodings[output], raw))
+        return in_units(found, encoding.scaling)
 
     own = score(encoded) if scores is None else read(scores)
     targets = {
@@ -188,19 +192,20 @@ def make_subject(
     )
 
 
-def in_units(found: Attribution, decode: Callable[[Array], Array]) -> Attribution:
+def in_units(found: Attribution, scaling: Scaling) -> Attribution:
     """Return an attribution of encoded numbers in the units of the truth.
 
     Where the target was transformed by more than a factor and a shift (such as by a logarithm)
     shares cannot be carried over: it stays in the encoded scale, and says so.
     """
-    low, middle, high = (float(value) for value in decode(np.array([-0.01, 0.0, 0.01])))
-    slope = (high - low) / 0.02
-    if not np.isclose((high + low) / 2, middle, rtol=1e-5, atol=abs(slope) * 1e-6):
+    if scaling.method is None:
+        return found
+    if scaling.method not in LINEAR:
         return replace(found, scale="encoded value")
+    slope = 1.0 / scaling.factor if scaling.factor else 0.0
     return replace(
         found,
         values=found.values * slope,
-        base=found.base * slope + middle,
-        margin=found.margin * slope + middle,
+        base=found.base * slope + scaling.center,
+        margin=found.margin * slope + scaling.center,
     )

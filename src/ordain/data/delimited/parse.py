@@ -27,7 +27,7 @@ from ordain.data.delimited.dialect import Dialect
 from ordain.data.delimited.job import Block, Job, Options, parse_block, records_of
 from ordain.data.delimited.text import Text, mapped, open_text
 from ordain.data.locations import compression_of
-from ordain.data.spill import Spill, scan_blocks
+from ordain.data.spill import Spill
 
 _GUESS_ROWS = 1000
 
@@ -138,7 +138,7 @@ class _Reading:
             frame = self._clean(block, parse_block(self.job, block, dtypes))
             self.n_rows += frame.height
             kept.append(frame if self.spill is None else self.spill.keep(frame))
-        return kept[0].lazy() if self.spill is None else scan_blocks(kept)
+        return kept[0].lazy() if self.spill is None else self.spill.scan(kept)
 
     def _clean(self, block: Block, frame: pl.DataFrame) -> pl.DataFrame:
         options = self.job.options

@@ -1,14 +1,11 @@
 """A remote table of which each column comes over the network once a process, when it is asked for.
 
 Stages look at the same column again and again; each column that was read is kept as an Arrow file
-in a temporary folder, from which it is read, memory-mapped, from then on.
+in a folder for it, from which it is read, memory-mapped, from then on.
 """
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,24 +13,24 @@ from pathlib import Path
 import polars as pl
 
 from ordain.data.remote.faults import unreadable
+from ordain.data.spill import Spill
 
 _ROWS_A_BATCH = 1 << 20
 
 
-def keep_columns(url: str, frame: pl.LazyFrame, n_rows: int) -> pl.LazyFrame:
+def keep_columns(url: str, frame: pl.LazyFrame, n_rows: int, spill: Spill) -> pl.LazyFrame:
     """Return the same rows, read from columns that are kept on disk once they were read.
 
     Args:
         url: for messages.
         frame: the remote scan.
         n_rows: of it.
+        spill: where they are kept; it lives as long as the frame.
     """
     from polars.io.plugins import register_io_source
 
-    folder = Path(tempfile.mkdtemp(prefix="ordain-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     schema = frame.collect_schema()
-    places = {name: folder / f"{i}.arrow" for i, name in enumerate(schema)}
+    places = {name: spill.new_file(".arrow") for name in schema}
     lock = threading.Lock()
 
     def read(
@@ -45,6 +42,7 @@ def keep_columns(url: str, frame: pl.LazyFrame, n_rows: int) -> pl.LazyFrame:
         # Rows are counted by a column, where none is asked for.
         names = list(schema) if with_columns is None else with_columns or list(schema)[:1]
         with lock:
+            assert spill.folder.is_dir(), "this function refers to the folder, so it is there"
             for name in names:
                 if not places[name].exists():
                     _fetch(url, frame.select(name), places[name])

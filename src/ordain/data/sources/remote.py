@@ -9,18 +9,16 @@ data:
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from ordain.core.errors import DataError, UsageError
+from ordain.core.files import store_errors
 from ordain.data.locations import redact, scheme_of
 from ordain.data.remote.faults import unreadable
 from ordain.data.remote.file import RemoteFile, Tail, parquet_fingerprint
@@ -57,6 +55,16 @@ class RemoteSource(Source):
     _tail: Tail | None = PrivateAttr(default=None)
     _settled: dict[str, Any] | None = PrivateAttr(default=None)
 
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        parts = urlsplit(self.url)
+        if "*" in parts.path and parts.scheme not in ("http", "https"):
+            raise ValueError(
+                f"{redact(self.url)} is a pattern, and a url names one file\n"
+                "  Fix: name one file, or copy the files into a folder and name that"
+            )
+        return self
+
     @property
     def is_columnar(self) -> bool:
         """Whether columns are read where they are, or from the fetched file."""
@@ -73,8 +81,32 @@ class RemoteSource(Source):
         """Return the rows; the file is fetched if `fingerprint` did not do so before."""
         if self._is_lazy():
             return self._scan_lazily()
-        frame, report = self._fetched().scan()
+        file = self._fetched()
+        frame, report = file.scan()
+        if self._spill is not None and file.is_columnar:
+            self._spill.keep_to_the_end()
         return frame, replace(report, source=redact(self.url))
+
+    def spill_into(
+        self, folder: Path, *, from_bytes: int | None = None, block_bytes: int | None = None
+    ) -> None:
+        """Say where the fetched file goes, and its rows if they are too many for memory."""
+        super().spill_into(folder, from_bytes=from_bytes, block_bytes=block_bytes)
+        if self._file is not None:
+            self._file.spill_into(folder, from_bytes=from_bytes, block_bytes=block_bytes)
+
+    @property
+    def is_spilled(self) -> bool:
+        """Whether rows of the fetched file were too many for memory and were put aside."""
+        return self._file is not None and self._file.is_spilled
+
+    def clear(self) -> None:
+        """Delete what was put aside, and the fetched file unless its columns are read from it."""
+        if self._file is not None:
+            self._file.clear()
+        if not self.is_columnar:
+            self._file = None
+            super().clear()
 
     def _is_lazy(self) -> bool:
         """Return whether the columns can be read where they are."""
@@ -104,7 +136,7 @@ class RemoteSource(Source):
         details = {"files": 1, "bytes": self._tail.size, "read": "by column, where it is"}
         from ordain.data.remote.columns import keep_columns
 
-        return keep_columns(self.url, frame, n_rows), ReadReport(
+        return keep_columns(self.url, frame, n_rows, self._new_spill()), ReadReport(
             source=redact(self.url), format="parquet", details=details, n_rows=n_rows
         )
 
@@ -112,12 +144,16 @@ class RemoteSource(Source):
         if self._file is None:
             from ordain.data.open import open_source
 
-            folder = Path(tempfile.mkdtemp(prefix="ordain-"))
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            place = self._new_spill()
             name = PurePosixPath(unquote(urlsplit(self.url).path)).name or "data"
-            self._connect().fetch(folder / name)
+            with store_errors(place.folder):
+                self._connect().fetch(place.folder / name)
             declared = {"format": self.format} if self.format else {}
-            self._file = open_source(name, root=folder, **declared, **self.options)
+            file = open_source(name, root=place.folder, **declared, **self.options)
+            file._scratch = self._scratch  # noqa: SLF001
+            file._streamed_bytes = self._streamed_bytes  # noqa: SLF001
+            file._block_bytes = self._block_bytes  # noqa: SLF001
+            self._file = file
         return self._file
 
     def _connect(self) -> RemoteFile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,14 +21,23 @@ from ordain.core.diagnostics import nearest
 from ordain.core.errors import DataError, MissingExtraError, OrdainError
 from ordain.core.hashing import digest_bytes
 from ordain.data.arrowstream import ArrowStream
-from ordain.data.fingerprint import digest_frame
+from ordain.data.batches import (
+    ROWS_A_BATCH,
+    check_names,
+    frames_of_rows,
+    gather,
+    refuse_intervals,
+)
+from ordain.data.fingerprint import digest_parts
 from ordain.data.locations import redact, scheme_of
-from ordain.data.nested import flatten
 from ordain.data.source import SOURCES, Source
-from ordain.data.stack import stack_frames
+from ordain.data.spill import scratch_folder
 from ordain.data.table import ReadReport
 
-_ROWS_A_BATCH = 50_000
+_DUCKDB_MEMORY = "1GB"
+_CREATE = "CREATE TEMP TABLE ordain_rows AS SELECT * FROM ordain_query"
+_COUNT = "SELECT count(*) FROM ordain_rows"
+_SLICE = "SELECT * FROM ordain_rows WHERE rowid >= {start} AND rowid < {end}"
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -47,7 +56,8 @@ class SqlSource(Source):
     """Query whose rows are read; its row order is kept."""
     connect_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 10
     """Time to wait for a server, in seconds."""
-    _frame: pl.DataFrame | None = PrivateAttr(default=None)
+    _parts: list[pl.LazyFrame] | None = PrivateAttr(default=None)
+    _n_rows: int = PrivateAttr(default=0)
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
@@ -57,36 +67,44 @@ class SqlSource(Source):
 
     def fingerprint(self) -> str:
         """Return the digest of the rows; they are read for it, and kept for `scan`."""
-        return digest_bytes(b"sql", digest_frame(self._rows()).encode())
+        return digest_bytes(b"sql", digest_parts(self._rows()).encode())
 
     def scan(self) -> tuple[pl.LazyFrame, ReadReport]:
         """Return the rows of the table or query."""
-        frame = self._rows()
+        frame = pl.concat(self._rows())
         report = ReadReport(
             source=redact(self.url),
             format="sql",
             details={"table": self.table} if self.table else {"query": self.query},
-            n_rows=frame.height,
+            n_rows=self._n_rows,
         )
-        return frame.lazy(), report
+        return frame, report
 
-    def _rows(self) -> pl.DataFrame:
-        if self._frame is None:
-            frame = _plain(self._fetch())
-            if not frame.height:
+    def clear(self) -> None:
+        """Delete what was put aside; the rows are read again if they are asked for."""
+        if self.is_spilled:
+            self._parts = None
+        super().clear()
+
+    def _rows(self) -> list[pl.LazyFrame]:
+        if self._parts is None:
+            parts = gather(
+                self._batches(), from_bytes=self._streamed_bytes, new_spill=self._new_spill
+            )
+            self._n_rows = sum(part.select(pl.len()).collect().item() for part in parts)
+            if not self._n_rows:
                 what = f"the table '{self.table}'" if self.table else f"the query '{self.query}'"
                 raise DataError(f"{what} in {redact(self.url)} has no rows")
-            self._frame = frame
-        return self._frame
+            self._parts = parts
+        return self._parts
 
-    def _fetch(self) -> pl.DataFrame:
+    def _batches(self) -> Iterator[pl.DataFrame]:
+        """Return the rows as the database hands them over, one frame at least."""
         scheme = scheme_of(self.url)
         if scheme in ("sqlite", "duckdb"):
             path = self._database(scheme)
             return self._sqlite(path) if scheme == "sqlite" else self._duckdb(path)
-        if scheme.startswith("adbc+"):
-            return self._adbc()
-        return self._sqlalchemy(scheme)
+        return self._adbc() if scheme.startswith("adbc+") else self._sqlalchemy(scheme)
 
     def _database(self, scheme: str) -> Path:
         """Return the file of ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
@@ -101,21 +119,21 @@ class SqlSource(Source):
             raise DataError(f"the database '{name}' is not there.{hint}")
         return path
 
-    def _sqlite(self, path: Path) -> pl.DataFrame:
+    def _sqlite(self, path: Path) -> Iterator[pl.DataFrame]:
+        uri = f"{path.resolve().as_uri()}?mode=ro"
         try:
-            with closing(
-                sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            ) as connection:
+            with closing(sqlite3.connect(uri, uri=True)) as connection:
                 names = connection.execute(
                     "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
                 ).fetchall()
                 cursor = connection.execute(self._statement([name for (name,) in names]))
                 columns = [one[0] for one in cursor.description or ()]
-                return _from_batches(columns, iter(lambda: cursor.fetchmany(_ROWS_A_BATCH), []))
+                batches = iter(lambda: cursor.fetchmany(ROWS_A_BATCH), [])
+                yield from frames_of_rows(columns, batches)
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
-    def _duckdb(self, path: Path) -> pl.DataFrame:
+    def _duckdb(self, path: Path) -> Iterator[pl.DataFrame]:
         import duckdb
 
         try:
@@ -124,24 +142,46 @@ class SqlSource(Source):
                     "SELECT table_name FROM information_schema.tables"
                 ).fetchall()
                 statement = self._statement([name for (name,) in names])
-                return pl.DataFrame(ArrowStream(connection.sql(statement)))
+                yield from self._duckdb_batches(connection, statement)
         except duckdb.Error as error:
             raise self._failure(error) from error
 
-    def _adbc(self) -> pl.DataFrame:
+    def _duckdb_batches(self, connection: Any, statement: str) -> Iterator[pl.DataFrame]:
+        """Yield slices of a table of DuckDB's own that holds the rows of the query.
+
+        DuckDB hands out batches of Arrow only to pyarrow; a slice of a table needs none, and what
+        DuckDB cannot hold in memory it puts on disk.
+        """
+        rows = connection.sql(statement)
+        check_names(rows.columns)
+        kinds = zip(rows.columns, rows.types, strict=True)
+        refuse_intervals([name for name, kind in kinds if "INTERVAL" in str(kind)])
+        with scratch_folder(self._scratch) as folder:
+            place = str(folder).replace("'", "''")
+            connection.execute(f"SET temp_directory = '{place}'")
+            connection.execute(f"SET memory_limit = '{_DUCKDB_MEMORY}'")
+            connection.execute("SET enable_progress_bar = false")
+            rows.query("ordain_query", _CREATE)
+            ((n_rows,),) = connection.execute(_COUNT).fetchall()
+            for start in range(0, max(n_rows, 1), ROWS_A_BATCH):
+                part = _SLICE.format(start=start, end=start + ROWS_A_BATCH)
+                yield pl.DataFrame(ArrowStream(connection.sql(part)))
+
+    def _adbc(self) -> Iterator[pl.DataFrame]:
         from ordain.data.adbc import Connection
 
         path = self._database("adbc+sqlite") if scheme_of(self.url) == "adbc+sqlite" else None
         timeout = self.connect_timeout_seconds
         try:
             with Connection(self.url, path=path, timeout_seconds=timeout) as connection:
-                return connection.read(self._statement(connection.tables() if self.table else []))
+                tables = connection.tables() if self.table else []
+                yield from connection.batches(self._statement(tables))
         except OrdainError:
             raise
         except Exception as error:  # each ADBC driver has exceptions of its own
             raise self._failure(error) from error
 
-    def _sqlalchemy(self, scheme: str) -> pl.DataFrame:
+    def _sqlalchemy(self, scheme: str) -> Iterator[pl.DataFrame]:
         try:
             import sqlalchemy
         except ImportError as error:
@@ -167,8 +207,10 @@ class SqlSource(Source):
             with engine.connect() as connection:
                 names = sqlalchemy.inspect(connection).get_table_names() if self.table else []
                 statement = sqlalchemy.text(_escape(self._statement(names)))
-                result = connection.execution_options(stream_results=True).execute(statement)
-                return _from_batches(list(result.keys()), result.partitions(_ROWS_A_BATCH))
+                # A cursor on the server: the driver holds no more than these rows.
+                streamed = connection.execution_options(yield_per=ROWS_A_BATCH)
+                result = streamed.execute(statement)
+                yield from frames_of_rows(list(result.keys()), result.partitions())
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise self._failure(error) from error
         finally:
@@ -196,54 +238,6 @@ class SqlSource(Source):
             text = text.replace(secret, "***")
         first = "\n  ".join(line.strip() for line in text.splitlines()[:4] if line.strip())
         return DataError(f"{redact(self.url)} cannot be read:\n  {first}")
-
-
-def _from_batches(names: list[str], batches: Iterable[Any]) -> pl.DataFrame:
-    """Return rows as a frame whose types hold the values of every batch."""
-    if len(set(names)) < len(names):
-        double = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(
-            f"the query gives several columns named {', '.join(f'`{name}`' for name in double)}: "
-            "name each apart with AS"
-        )
-    frames = [
-        pl.DataFrame(
-            {
-                name: _series(name, values)
-                for name, values in zip(names, zip(*rows, strict=True), strict=True)
-            }
-        )
-        for rows in ([tuple(row) for row in batch] for batch in batches)
-        if rows
-    ]
-    if not frames:
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-    stacked = stack_frames({f"batch {i}": frame.lazy() for i, frame in enumerate(frames)})
-    return stacked.frame.collect()
-
-
-def _series(name: str, values: Iterable[Any]) -> pl.Series:
-    """Return one column; values of unlike kinds, which SQLite allows, become numbers or text."""
-    column = list(values)
-    try:
-        return pl.Series(name, column, strict=True)
-    except (TypeError, OverflowError, pl.exceptions.PolarsError):
-        present = [value for value in column if value is not None]
-        if all(isinstance(value, int | float) for value in present):
-            return pl.Series(name, column, dtype=pl.Float64, strict=False)
-        texts = [None if value is None else str(value) for value in column]
-        return pl.Series(name, texts, dtype=pl.String)
-
-
-def _plain(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with decimals as numbers and nested values spread or as text."""
-    frame = flatten(frame).frame
-    decimals = [n for n, t in frame.schema.items() if isinstance(t, pl.Decimal)]
-    objects = [n for n, t in frame.schema.items() if t == pl.Object()]
-    return frame.with_columns(
-        *(pl.col(name).cast(pl.Float64) for name in decimals),
-        *(pl.Series(n, [None if v is None else str(v) for v in frame[n]]) for n in objects),
-    )
 
 
 def _quoted(table: str) -> str:

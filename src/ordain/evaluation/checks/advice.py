@@ -31,3 +31,8 @@ def word(text: str) -> str:
 
 
 _READ_AS_OTHER = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"})
+
+
+def single(text: str) -> str:
+    """Return a text in single quotes, as YAML reads it back."""
+    return "'" + text.replace("'", "''") + "'"

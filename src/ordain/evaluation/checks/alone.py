@@ -22,7 +22,7 @@ N_BINS = 64
 FEW_ROWS = 30
 """Rows to measure on, below which nothing is said."""
 FEW_OF_CLASS = 10
-"""Rows of the rarer class of a binary target, below which nothing is said."""
+"""Rows that guessing the commonest class has right, and wrong, below which nothing is said."""
 MOSTLY = 0.95
 """Share of a text column's cells that must read as numbers for it to be taken as numbers."""
 
@@ -64,23 +64,33 @@ def power_of(
         return None
     truth, other = train_target.truth[known], test_target.truth[judged]
     if train_target.type == "number":
-        binned = _r2(_means(groups, truth.astype(np.float64)), other)
-        nearest = _nearest(train.filter(pl.Series(known)), test.filter(pl.Series(judged)), truth)
-        value = binned if nearest is None else max(binned, _r2(nearest, other))
-        return Power(value, "r2", len(other))
-    n_classes = max(2, len(train_target.labels), int(truth.max()) + 1)
-    if train_target.type == "binary":
-        n_positive = int((other > 0).sum())
-        if min(n_positive, len(other) - n_positive) < FEW_OF_CLASS:
-            return None
-        shares = _shares(groups, truth, n_classes)[:, 1]
-        return Power(area(shares, other > 0), "roc_auc", len(other))
-    guessed = _shares(groups, truth, n_classes).argmax(axis=1)
-    common = np.bincount(truth.astype(np.int64), minlength=n_classes).argmax()
-    misses = float(np.mean(other != common))
-    if misses * len(other) < FEW_OF_CLASS:
+        cells = train.filter(pl.Series(known)), test.filter(pl.Series(judged))
+        return _of_number(groups, truth, other, cells=cells)
+    classes = max(2, len(train_target.labels), int(truth.max()) + 1)
+    shares = _shares(groups, truth, classes)
+    common = np.bincount(truth.astype(np.int64), minlength=classes).argmax()
+    n_misses = int((other != common).sum())
+    if min(n_misses, len(other) - n_misses) < FEW_OF_CLASS:
         return None
-    return Power(max(0.0, 1 - float(np.mean(guessed != other)) / misses), "skill", len(other))
+    if train_target.type == "binary":
+        return Power(area(shares[:, 1], other > 0), "roc_auc", len(other))
+    missed = int((shares.argmax(axis=1) != other).sum())
+    return Power(max(0.0, 1 - missed / n_misses), "skill", len(other))
+
+
+def _of_number(
+    groups: Groups,
+    truth: npt.NDArray[np.generic],
+    other: npt.NDArray[np.generic],
+    *,
+    cells: tuple[pl.Series, pl.Series],
+) -> Power:
+    value = _r2(_means(groups, truth.astype(np.float64)), other)
+    nearest = _nearest(*cells, truth)
+    if nearest is not None:
+        within = np.isfinite(nearest)
+        value = max(value, _r2(nearest[within], other[within]))
+    return Power(value, "r2", len(other))
 
 
 def group_cells(train: pl.Series, test: pl.Series, *, n_bins: int = N_BINS) -> Groups | None:
@@ -173,10 +183,11 @@ def _means(groups: Groups, truth: Floats) -> Floats:
     return np.asarray(np.append(means, mean)[groups.test])
 
 
-def _nearest(
-    train: pl.Series, test: pl.Series, truth: npt.NDArray[np.generic]
-) -> Floats | None:
-    """Return the target between the training rows with the nearest values [M]; None for words."""
+def _nearest(train: pl.Series, test: pl.Series, truth: npt.NDArray[np.generic]) -> Floats | None:
+    """Return the target between the training rows with the nearest values [M]; None for words.
+
+    NaN for a missing value, and for one beyond those of training, of which they say nothing.
+    """
     first, second = as_numbers(train), as_numbers(test)
     if first is None or second is None:
         return None
@@ -186,13 +197,12 @@ def _nearest(
         return None
     known = truth[usable].astype(np.float64)
     means = np.bincount(places, known) / np.bincount(places)
-    found = np.interp(second, values, means)
-    return np.where(np.isnan(found), float(known.mean()), found)
+    return np.interp(second, values, means, left=np.nan, right=np.nan)
 
 
 def _r2(guessed: Floats, truth: npt.NDArray[np.generic]) -> float:
     values = truth.astype(np.float64)
-    total = float(np.square(values - values.mean()).sum())
+    total = float(np.square(values - values.mean()).sum()) if len(values) >= FEW_ROWS else 0.0
     if total <= 0:
         return 0.0
     return max(0.0, 1 - float(np.square(values - guessed).sum()) / total)

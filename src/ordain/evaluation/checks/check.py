@@ -127,7 +127,10 @@ Wanted = str | Mapping[str, Any]
 """A check as a user names it: its type, or a mapping of its keys with `type`."""
 
 
-def run_checks(training: Training, wanted: bool | Sequence[Wanted] = True) -> tuple[CheckResult, ...]:  # noqa: FBT001, FBT002
+def run_checks(
+    training: Training,
+    wanted: bool | Sequence[Wanted] = True,  # noqa: FBT001, FBT002 - as the config says it
+) -> tuple[CheckResult, ...]:
     """Return the answers of all checks, or of those named.
 
     A check that breaks off answers `does not apply` with the error: it must not cost a training
@@ -148,7 +151,7 @@ def run_checks(training: Training, wanted: bool | Sequence[Wanted] = True) -> tu
     return tuple(found)
 
 
-def chosen_checks(wanted: bool | Sequence[Wanted]) -> list[Check]:  # noqa: FBT001
+def chosen_checks(wanted: bool | Sequence[Wanted]) -> list[Check]:  # noqa: FBT001 - as above
     """Return the checks that `evaluation.checks` asks for.
 
     Raises:

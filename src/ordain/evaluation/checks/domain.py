@@ -21,7 +21,17 @@ from ordain.models.family import FAMILIES, Dataset, Family, FitContext, Input, O
 
 DOMAIN = "domain"
 N_PARTS = 2
-TREES = {"num_boost_round": 30, "num_leaves": 8, "learning_rate": 0.2, "early_stop": -1}
+TREES = {
+    "num_boost_round": 30,
+    "num_leaves": 16,
+    "learning_rate": 0.2,
+    "early_stop": -1,
+    # Every column and row for every tree: what only shows in two columns together must be seen.
+    "feature_fraction": 1.0,
+    "bagging_fraction": 1.0,
+    "bagging_freq": 0,
+    "min_data_in_leaf": 20,
+}
 MOST_WORDS = 1 << 18
 """Ids of a text column up to which it is looked at."""
 

@@ -6,17 +6,22 @@ evaluation:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import polars as pl
 from pydantic import Field
 
+from ordain.evaluation.checks.advice import without_input
 from ordain.evaluation.checks.alone import area, group_cells, input_columns
 from ordain.evaluation.checks.check import CHECKS, Check, CheckResult, Training
 from ordain.evaluation.checks.domain import is_readable, tell_apart
 
 FEWEST = 50
+N_SHOWN = 3
+PLAIN = 0.55
+"""Area under the ROC curve of one column from which on it is named."""
 
 
 @CHECKS.register
@@ -54,38 +59,51 @@ class Drift(Check):
         rows = f"{len(train):,} training rows and {len(test):,} of `{test.set}`"
         if value < self.auc_at_least or low <= 0.5:  # noqa: PLR2004 - a coin
             return [self.passed(f"a model tells {rows} apart with {told}; 0.5 is a coin")]
+        differing = _differing(training, own)
+        where = ", ".join(shown for _, shown in differing) or "no column alone; they do together"
         return [
             self.warned(
                 f"a model tells {rows} apart with {told}: the metrics speak of rows unlike those "
-                f"it learned from{_names(training, own)}",
-                fix=_fix(training),
+                f"it learned from; they differ most in {where}",
+                fix=_fix(training, differing),
             )
         ]
 
 
-def _names(training: Training, own: set[str]) -> str:
-    """Return the columns that tell the sets apart, in words."""
+def _differing(training: Training, own: set[str]) -> list[tuple[str, str]]:
+    """Return up to three columns in which the sets differ, each with its words."""
     reported = training.split.get("drift", {}).get(training.test.set, {})
     worst: list[Mapping[str, Any]] = [
         one for one in reported.get("worst", ()) if one["column"] not in training.split_columns
     ]
     if worst:
-        told = [f"`{one['column']}` ({one['measure'].replace('_', ' ')} {one['value']:.2f})"
-                for one in worst[:3]]  # fmt: skip
-    else:
-        told = [f"`{name}` (roc_auc {value:.2f})" for value, name in _alone(training, own)[:3]]
-    return f"; they differ most in {', '.join(told)}" if told else ""
+        return [
+            (
+                one["column"],
+                f"`{one['column']}` ({one['measure'].replace('_', ' ')} {one['value']:.2f})",
+            )
+            for one in worst[:N_SHOWN]
+        ]
+    return [
+        (column, f"`{column}` (roc_auc {value:.2f})")
+        for value, column in _alone(training, own)[:N_SHOWN]
+        if value >= PLAIN
+    ]
+
+
+def _measure(one: Mapping[str, Any]) -> str:
+    return str(one["measure"]).replace("_", " ")
 
 
 def _alone(training: Training, own: set[str]) -> list[tuple[float, str]]:
-    """Return how well each input alone tells the sets apart, best first."""
+    """Return how well each input column alone tells the sets apart, best first."""
     found = []
     for name, column, _ in input_columns(training.test):
         first, second = training.train.frame[column], training.test.frame[column]
         if name in own or first.dtype != second.dtype:
             continue
-        cells = first.append(second) if first.n_chunks() == 0 else first.clone().append(second)
-        groups = group_cells(cells, cells.head(0))
+        cells = pl.concat([first, second])
+        groups = group_cells(cells, cells)
         if groups is None:
             continue
         is_test = np.repeat(np.array([False, True]), [len(first), len(second)])
@@ -93,11 +111,14 @@ def _alone(training: Training, own: set[str]) -> list[tuple[float, str]]:
         counts = np.bincount(groups.train[learns], minlength=groups.n) + 1
         shares = np.bincount(groups.train[learns & is_test], minlength=groups.n) / counts
         value = area(shares[groups.train[~learns]], is_test[~learns])
-        found.append((value, name))
+        found.append((value, column))
     return sorted(found, reverse=True)
 
 
-def _fix(training: Training) -> str:
-    if training.splitter in {"datetime", "group"}:
-        return ""
+def _fix(training: Training, differing: Sequence[tuple[str, str]]) -> str:
+    """Return a random split, or where a split by time or groups is meant, fewer inputs."""
+    names = {one.column: one.name for one in training.test.columns}
+    worst = next((names[column] for column, _ in differing if column in names), None)
+    if training.splitter in {"datetime", "group", "fixed"} and worst is not None:
+        return without_input(training.test, worst)
     return "preprocessing: {split: {type: random}}"

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field
 
+from ordain.evaluation.checks.advice import single
 from ordain.evaluation.checks.alone import input_columns
 from ordain.evaluation.checks.check import CHECKS, Check, CheckResult, Training
 
@@ -33,6 +34,9 @@ class Duplicates(Check):
     """Rows from which on it counts."""
     distinct_at_least: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of distinct training rows below which equal rows are the nature of the data."""
+    alike_at_least: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Share of the repeated rows whose target is repeated too, below which they are coincidences of
+    coarse inputs: who knows them by heart gains little."""
 
     def run(self, training: Training) -> list[CheckResult]:
         """Return one answer: it is about inputs, not about an output."""
@@ -50,6 +54,14 @@ class Duplicates(Check):
                 self.idle(
                     f"{rows} have the inputs of a training row, but equal rows are the nature of "
                     f"this data: {distinct:.0%} of the training rows are distinct"
+                )
+            ]
+        n_other = int(found.get("other_target", 0))
+        if n_rows - n_other < self.alike_at_least * n_rows:
+            return [
+                self.passed(
+                    f"{rows} have the inputs of a training row, {n_other:,} of them with another "
+                    "target: coincidences of coarse inputs"
                 )
             ]
         return [
@@ -86,9 +98,7 @@ def _number(training: Training, name: str, place: int) -> int:
     return place + 1 if ids is None else int(ids[place]) + 1
 
 
-def _other_target(
-    training: Training, first: pl.Series, second: pl.Series, twins: pl.Series
-) -> int:
+def _other_target(training: Training, first: pl.Series, second: pl.Series, twins: pl.Series) -> int:
     """Return how many of the twins have a target that no training row of the same inputs has."""
     names = [t.column for t in training.test.targets.values()]
     frames = [one.frame.select(names) for one in (training.train, training.test)]
@@ -116,6 +126,6 @@ def _fix(training: Training) -> str:
     names = [column for _, column, _ in input_columns(training.test)]
     quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
     return (
-        f"data: {{columns: {{same_row: 'hash({quoted})'}}}}\n"
+        f"data: {{columns: {{same_row: {single(f'hash({quoted})')}}}}}\n"
         "preprocessing: {split: {type: group, column: same_row}}"
     )

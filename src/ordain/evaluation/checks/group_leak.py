@@ -26,6 +26,9 @@ from ordain.evaluation.checks.likeness import (
 IN_ORDER = frozenset({"datetime", "group", "fixed", ""})
 """Splits that were made with care for what belongs together, or by hand."""
 
+VALUES_A_BIN = 10
+"""Values of a column with an order, whose rows are alike by their order alone."""
+
 
 @CHECKS.register
 class GroupLeak(Check):
@@ -95,8 +98,8 @@ class GroupLeak(Check):
             return self.idle("no column has values that recur as those of things do", output=output)
         alike, name, _ = scored[0]
         return self.passed(
-            f"of {len(scored)} columns whose values recur, rows of one `{name}` are the most "
-            f"alike: {alike:.2f}",
+            f"of {len(scored)} columns whose values recur, rows of one `{name}` are most "
+            f"alike: correlation {max(alike, 0.0):.2f}",
             output=output,
         )
 
@@ -133,7 +136,7 @@ def _alike(cells: pl.Series, matrix: npt.NDArray[np.float64]) -> tuple[float, in
     present = cells.is_not_null().to_numpy()
     cells, matrix = cells.filter(pl.Series(present)), matrix[present]
     if as_numbers(cells) is not None:
-        bins = group_cells(cells, cells.head(0))
+        bins = group_cells(cells, cells, n_bins=max(2, cells.n_unique() // VALUES_A_BIN))
         if bins is not None:
             matrix = without_groups(matrix, bins.train)
     return likeness(matrix, cells.rank("dense").cast(pl.Int64).to_numpy() - 1)

@@ -54,7 +54,7 @@ class Leak(Check):
             if power is not None:
                 found.append((name, column, power))
         if not found:
-            return self.idle("too few rows, or no column that can be looked at alone", output=output)
+            return self.idle("too few rows, or no column to look at alone", output=output)
         found.sort(key=lambda one: -one[2].value)
         suspects = [one for one in found if one[2].value >= self._limit(one[2])]
         if not suspects:
@@ -66,12 +66,13 @@ class Leak(Check):
             )
         name, column, power = suspects[0]
         told = [f"`{other}` {_shown(one)}" for other, _, one in suspects[:3]]
+        kinship = _kinship(training, column, test)
         reason = (
-            f"alone, {', '.join(told)} on {power.n_rows:,} rows"
-            f"{_kinship(training, column, test)}: if it is known only together with `{output}`, "
-            "the model is of no use where the answer is not known yet"
+            f"alone, {', '.join(told)} on {power.n_rows:,} rows{kinship}: if it is known only "
+            f"together with `{output}`, the model is of no use where the answer is not known yet"
         )
-        say = self.failed if power.value >= self.certain_at_least else self.warned
+        is_certain = bool(kinship) or power.value >= self.certain_at_least
+        say = self.failed if is_certain else self.warned
         return say(reason, fix=without_input(training.test, name), output=output)
 
     def _limit(self, power: Power) -> float:

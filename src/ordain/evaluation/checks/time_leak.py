@@ -61,11 +61,11 @@ class TimeLeak(Check):
                 found.append((drift, column, _course(moments, target)))
         if not found:
             return self.idle("too few rows have a date and a truth", output=output)
-        (drift, is_sure), column, course = max(found)
-        if drift < self.drift_at_least or not is_sure:
+        (share, is_sure), column, course = max(found)
+        if share < self.drift_at_least or not is_sure:
             return self.passed(
-                f"`{output}` does not drift along `{column}`: {max(drift, 0):.1%} of its variance "
-                "lies between ten stretches of time",
+                f"`{output}` does not drift along `{column}`: {max(share, 0.0):.1%} of its "
+                "variance lies between ten stretches of time",
                 output=output,
             )
         return self.warned(
@@ -75,9 +75,7 @@ class TimeLeak(Check):
             output=output,
         )
 
-    def _drift(
-        self, moments: npt.NDArray[np.float64], target: Target
-    ) -> tuple[float, bool] | None:
+    def _drift(self, moments: npt.NDArray[np.float64], target: Target) -> tuple[float, bool] | None:
         """Return the share of variance between stretches, and whether it is more than chance."""
         usable = np.isfinite(moments) & target.is_judged
         n_rows = int(usable.sum())

@@ -8,14 +8,15 @@ Confidence is the probability of the predicted class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from ordain.config.evaluation import Abstain
-from ordain.evaluation.decision.conformal import wilson
+from ordain.evaluation.decision.conformal import NUDGE, wilson
 from ordain.evaluation.judgement import Record
 from ordain.evaluation.losses import predicted_class
-from ordain.evaluation.sample import Array
 from ordain.evaluation.subject import Target
 
 Floats = npt.NDArray[np.float64]
@@ -56,41 +57,50 @@ def confidence_of(target: Target) -> Floats:
     return np.where(predicted_class(target) == 1, scores, 1.0 - scores)
 
 
-def answered(target: Target, shares: tuple[float, ...] = SHARES) -> tuple[Answered, ...]:
+def answered(target: Target, shares: Sequence[float] = SHARES) -> tuple[Answered, ...]:
     """Return, for falling shares of rows that are answered, how many answers are right.
 
     Rows without a truth that can be judged are left out; equal confidences stay together.
     """
-    order, confidence, right = _by_confidence(target)
-    found = []
-    for share in shares:
-        count = max(1, round(share * len(order))) if len(order) else 0
-        if not count:
-            continue
-        least = confidence[count - 1]
-        count = int(np.searchsorted(-confidence, -least, side="right"))
-        hits = int(right[:count].sum())
-        low, high = wilson(hits, count)
-        found.append(
-            Answered(
-                share=count / len(order),
-                confidence=float(least),
-                accuracy=hits / count,
-                low=low,
-                high=high,
-                n_rows=count,
-            )
-        )
-    unique = {item.n_rows: item for item in found}
-    return tuple(unique.values())
+    confidence, right = _by_confidence(target)
+    if not len(right):
+        return ()
+    wanted = [max(1, round(share * len(right))) for share in shares]
+    counts = np.searchsorted(-confidence, [-confidence[n - 1] for n in wanted], side="right")
+    return tuple(_answered(confidence, right, count) for count in dict.fromkeys(counts.tolist()))
+
+
+def answered_from(target: Target, least: float) -> Answered | None:
+    """Return the same for rows with at least this confidence; None where no row has it."""
+    confidence, right = _by_confidence(target)
+    count = int(np.searchsorted(-confidence, -least, side="right"))
+    return _answered(confidence, right, count) if count else None
+
+
+def _answered(confidence: Floats, right: npt.NDArray[np.bool_], count: int) -> Answered:
+    hits = int(right[:count].sum())
+    low, high = wilson(hits, count)
+    return Answered(
+        share=count / len(right),
+        confidence=float(confidence[count - 1]),
+        accuracy=hits / count,
+        low=low,
+        high=high,
+        n_rows=count,
+    )
 
 
 def choose_confidence(declared: Abstain, validation: Target) -> AbstainChoice:
-    """Return the confidence under which a class output gives no answer."""
+    """Return the confidence under which a class output gives no answer.
+
+    Args:
+        declared: the confidence itself, or how many answers must be right.
+        validation: calibrated scores, with the threshold that was chosen.
+    """
     if declared.confidence_below is not None:
         return AbstainChoice(confidence=declared.confidence_below, reason="as declared")
     wanted = declared.accuracy_at_least or 0.0
-    _, confidence, right = _by_confidence(validation)
+    confidence, right = _by_confidence(validation)
     if len(right) < MIN_ROWS:
         return AbstainChoice(
             confidence=0.0,
@@ -99,25 +109,26 @@ def choose_confidence(declared: Abstain, validation: Target) -> AbstainChoice:
         )
     accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
     is_last = np.append(confidence[1:] != confidence[:-1], True)
-    enough = np.flatnonzero((accuracy >= wanted) & is_last & (np.arange(len(right)) >= MIN_ROWS))
+    is_many = np.arange(1, len(right) + 1) >= MIN_ROWS
+    enough = np.flatnonzero((accuracy >= wanted) & is_last & is_many)
     if not len(enough):
         return AbstainChoice(
-            confidence=float(confidence[min(MIN_ROWS, len(confidence) - 1)]),
+            confidence=float(confidence[MIN_ROWS - 1]) * (1.0 - NUDGE),
             reason=f"no {MIN_ROWS} validation rows are {wanted:.1%} right; the surest are answered",
             is_met=False,
         )
     place = int(enough[-1])
     return AbstainChoice(
-        confidence=float(confidence[place]),
+        confidence=float(confidence[place]) * (1.0 - NUDGE),
         reason=f"{accuracy[place]:.1%} of the {place + 1:,} surest of {len(right):,} validation "
         "rows are right",
     )
 
 
-def _by_confidence(target: Target) -> tuple[Array, Floats, npt.NDArray[np.bool_]]:
-    rows = np.flatnonzero(target.is_judged)
-    part = target.take(rows)
+def _by_confidence(target: Target) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return confidence and whether the prediction is right, of judged rows, the surest first."""
+    part = target.take(np.flatnonzero(target.is_judged))
     confidence = confidence_of(part)
     right = predicted_class(part) == part.truth
     order = np.argsort(-confidence, kind="stable")
-    return order, confidence[order], right[order]
+    return confidence[order], right[order]

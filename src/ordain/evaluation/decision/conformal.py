@@ -6,7 +6,8 @@ Numbers: the signed errors of validation rows, in up to ten groups of rows with 
 (Mondrian, Boström et al. 2020), give each group its own distance below and above; a house of a
 million gets a wider interval than a flat. Classes: the set of all labels whose probability is at
 least what 90 % of validation rows gave to their true label (Sadinle et al. 2019), and always the
-likeliest one. Validation rows stand for new rows: where the model's best step was chosen on them
+likeliest one, so that a model that is right more often than the level covers as often as it is
+right. Validation rows stand for new rows: where the model's best step was chosen on them
 too, coverage may be a little lower, which is why it is measured on the test rows.
 """
 
@@ -25,6 +26,9 @@ Floats = npt.NDArray[np.float64]
 MIN_ROWS = 30
 MAX_GROUPS = 10
 ROWS_A_GROUP = 200
+NUDGE = 1e-6
+"""Share by which a bound is lowered, so that rounding moves no row across it."""
+ROUNDING = 1e-9
 
 
 class Coverage(Record):
@@ -49,8 +53,8 @@ class Coverage(Record):
 
     def labels(self, scores: Array) -> npt.NDArray[np.bool_]:
         """Return which classes are in each row's set [N, C], from [N] or [N, C] probabilities."""
-        both = np.stack([1.0 - scores, scores], axis=1) if scores.ndim == 1 else scores
         assert self.least_probability is not None, "fitted for classes"
+        both = _of_all_classes(scores)
         found: npt.NDArray[np.bool_] = both >= self.least_probability
         found[np.arange(len(both)), both.argmax(axis=1)] = True
         return found
@@ -78,10 +82,9 @@ def fit_intervals(truth: Array, predictions: Array, *, level: float) -> Coverage
     edges = np.unique(np.quantile(predictions, np.arange(1, n_groups) / n_groups))
     group = np.searchsorted(edges, predictions, side="right")
     errors = np.asarray(truth, dtype=np.float64) - predictions
-    tails = [
-        _tails(errors[group == place] if np.any(group == place) else errors, level)
-        for place in range(len(edges) + 1)
-    ]
+    parts = [errors[group == place] for place in range(len(edges) + 1)]
+    # Equal predictions stay together, so that a group may turn out small.
+    tails = [_tails(part if len(part) >= MIN_ROWS else errors, level) for part in parts]
     return Coverage(
         level=level,
         edges=tuple(map(float, edges)),
@@ -94,10 +97,12 @@ def fit_sets(truth: Array, scores: Array, *, level: float) -> Coverage | None:
     """Return label sets from validation rows with known classes; None with fewer than 30."""
     if len(truth) < MIN_ROWS:
         return None
-    both = np.stack([1.0 - scores, scores], axis=1) if scores.ndim == 1 else scores
+    both = _of_all_classes(scores)
     given = np.sort(both[np.arange(len(truth)), truth.astype(np.int64)])
-    place = math.floor((len(given) + 1) * (1.0 - level)) - 1
-    return Coverage(level=level, least_probability=float(given[place]) if place >= 0 else 0.0)
+    # The rounding of levels such as 0.9, whose rest is not exactly 0.1, must not cost a rank.
+    place = math.floor((len(given) + 1) * (1.0 - level) + ROUNDING) - 1
+    least = float(given[place]) * (1.0 - NUDGE) if place >= 0 else 0.0
+    return Coverage(level=level, least_probability=least)
 
 
 def measure(coverage: Coverage, truth: Array, scores: Array) -> Covered:
@@ -131,10 +136,16 @@ def wilson(hits: int, n_rows: int, z: float = 1.959963984540054) -> tuple[float,
     return max(0.0, middle - spread), min(1.0, middle + spread)
 
 
+def _of_all_classes(scores: Array) -> Floats:
+    """Return the probabilities of all classes [N, C] of these, or of the positive class [N]."""
+    given = np.asarray(scores, dtype=np.float64)
+    return np.stack([1.0 - given, given], axis=1) if given.ndim == 1 else given
+
+
 def _tails(errors: Floats, level: float) -> tuple[float, float]:
     """Return how far below and above the prediction the truth lies at most, at this level."""
     ordered, n_rows = np.sort(errors), len(errors)
-    rank = math.ceil((n_rows + 1) * (1 + level) / 2) - 1
+    rank = math.ceil((n_rows + 1) * (1 + level) / 2 - ROUNDING) - 1
     above = ordered[min(rank, n_rows - 1)]
     below = ordered[max(n_rows - 1 - rank, 0)]
     return float(max(-below, 0.0)), float(max(above, 0.0))

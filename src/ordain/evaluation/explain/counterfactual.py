@@ -31,6 +31,7 @@ BEAM = 12
 N_POINTS = 15
 N_WORDS = 15
 N_HALVINGS = 8
+MOST_DIGITS = 8
 
 
 class Change(Record):
@@ -189,7 +190,25 @@ class _Search:
             inputs[name] = pool.take(
                 np.array([places.get(name, len(grid)) for places in by_name], dtype=np.int64)
             )
-        return inputs
+        return inputs if self.subject.derive is None else {**inputs, **self.derived(by_name)}
+
+    def derived(self, by_name: Sequence[dict[str, int]]) -> Encoded:
+        """Return the columns that follow from others for the row changed in each way."""
+        assert self.subject.derive is not None, "asked where columns follow from others"
+        row = self.subject.frame[self.row : self.row + 1]
+        frame = row[np.zeros(len(by_name), dtype=np.int64)]
+        cells = []
+        for name, grid in self.grids.items():
+            column = self.columns[name].column
+            own = row[column]
+            pool = pl.concat([grid.alias(column).cast(own.dtype, strict=False), own])
+            cells.append(pool[[places.get(name, len(grid)) for places in by_name]])
+        frame = self.subject.derive(frame.with_columns(cells))
+        return {
+            column.name: self.subject.encode(column.name, frame[column.column], frame)
+            for column in self.subject.columns
+            if column.column in self.subject.derived
+        }
 
     def distances(self, inputs: Encoded) -> npt.NDArray[np.float64]:
         """Return how far each row is from the goal; 0 or less is flipped."""
@@ -245,7 +264,8 @@ class _Search:
 
     def drawn_back(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the changes with numbers as near to the row as keeps the answer flipped."""
-        for name, far in values.items():
+        values = dict(values)
+        for name, far in list(values.items()):
             column = self.columns[name].column
             near = self.subject.frame[column][self.row]
             dtype = self.subject.frame.schema[column]
@@ -261,7 +281,19 @@ class _Search:
                     far = values[name] = middle  # noqa: PLW2901
                 else:
                     near = middle
+            values[name] = self.rounded(values, name)
         return values
+
+    def rounded(self, values: dict[str, Any], name: str) -> Any:
+        """Return a number with the fewest digits that keep the answer flipped."""
+        number = values[name]
+        if not isinstance(number, float):
+            return number
+        for n_digits in range(2, MOST_DIGITS):
+            plain = float(f"{number:.{n_digits}g}")
+            if self.is_flipped({**values, name: plain}):
+                return plain
+        return number
 
     def is_flipped(self, values: dict[str, Any]) -> bool:
         return bool(self.distances(self.encoded_row(self.changed(values)))[0] <= 0)
@@ -283,9 +315,14 @@ class _Search:
         }
 
 
-def _changeable(subject: Subject, immutable: Collection[str]) -> list[Column]:
+def require_inputs(subject: Subject, wanted: Collection[str]) -> None:
+    """Check that the inputs named are there.
+
+    Raises:
+        UsageError: one is not; says the nearest name.
+    """
     names = [column.name for column in subject.columns]
-    unknown = [name for name in immutable if name not in names]
+    unknown = [name for name in wanted if name not in names]
     if unknown:
         close = nearest(unknown[0], names)
         raise UsageError(
@@ -293,6 +330,10 @@ def _changeable(subject: Subject, immutable: Collection[str]) -> list[Column]:
             + (f"; nearest: `{close}`" if close else "")
             + f"\n  Possible: {', '.join(names)}"
         )
+
+
+def _changeable(subject: Subject, immutable: Collection[str]) -> list[Column]:
+    require_inputs(subject, immutable)
     kept = {*immutable, *(c.name for c in subject.columns if c.column in subject.derived)}
     return [column for column in subject.columns if column.name not in kept]
 

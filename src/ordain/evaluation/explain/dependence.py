@@ -141,11 +141,14 @@ def grid_of(column: pl.Series, type_name: str, n_points: int, n_words: int) -> p
         known = known.filter(known.is_not_nan())
     if not len(known) or type_name == "text":
         return None
-    if _is_ordered(known.dtype) and known.n_unique() > n_words:
+    is_date = type_name == "date" and known.dtype == pl.String  # in the form of ISO 8601, mostly
+    if (_is_ordered(known.dtype) or is_date) and known.n_unique() > n_words:
         ordered = known.sort()
         places = np.unique(np.linspace(0, len(ordered) - 1, n_points).round().astype(int))
         return ordered.gather(places).unique(maintain_order=True)
-    counts = known.alias("value").value_counts(name="n").sort(["n", "value"], descending=[True, False])
+    counts = (
+        known.alias("value").value_counts(name="n").sort(["n", "value"], descending=[True, False])
+    )
     values = counts["value"].head(n_words)
     return values.sort() if _is_ordered(known.dtype) else values
 

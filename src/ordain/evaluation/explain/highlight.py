@@ -18,7 +18,7 @@ import polars as pl
 
 from ordain.evaluation.explain.dependence import answer_of, set_input
 from ordain.evaluation.judgement import Record
-from ordain.evaluation.subject import Subject
+from ordain.evaluation.subject import Encoded, Subject
 
 MAX_PIECES = 200
 MOST_SCALED = 4.0
@@ -68,7 +68,7 @@ def highlight(
     alone = [text[start:stop] for start, stop in spans]
     encoded = subject.encode(name, pl.Series(column.column, [text, "", *without, *alone]), None)
     own = {key: one.rows(row, row + 1) for key, one in subject.encoded.items()}
-    inputs = own
+    inputs: Encoded = own
     for key, one in own.items():
         inputs = set_input(inputs, key, one, len(encoded))
     scores = subject.score({**inputs, name: encoded})[output]

@@ -34,7 +34,7 @@ def tag(name: str, /, *children: Html | str | float | None, **attributes: object
 def join(children: Iterable[Html | str | float | None], separator: str = "") -> Html:
     """Return several pieces as one; text among them is escaped."""
     pieces = (_piece(child) for child in children if child is not None)
-    return Html(html.escape(separator).join(pieces))
+    return Html(_piece(separator).join(pieces))
 
 
 def raw(text: str) -> Html:

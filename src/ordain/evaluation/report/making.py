@@ -36,16 +36,6 @@ def feature_facts(summary: RunSummary) -> Html | None:
     return join([tag("p", hint, class_="hint"), tag("div", sortable(head, rows), class_="card")])
 
 
-def data_facts(summary: RunSummary) -> Html | None:
-    """Return what reading found and how rows were split."""
-    cards = [
-        tag("div", tag("h3", title), facts(found), class_="card")
-        for title, found in (("Reading", summary.read), ("Split", summary.split))
-        if found
-    ]
-    return tag("div", *cards, class_="two") if cards else None
-
-
 def how_it_was_made(summary: RunSummary) -> Html:
     """Return seconds by stage, reasons, the filled config and the lock."""
     return join(

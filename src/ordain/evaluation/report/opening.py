@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.judgement import Difference, OutputSummary
 from ordain.evaluation.report.html import Html, code_words, tag
+from ordain.evaluation.report.standing import beside
 from ordain.evaluation.report.tables import drawn_table
 from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.table import render_table
@@ -19,8 +20,9 @@ OUTCOMES = {
 }
 
 
-def verdict_card(output_name: str, output: OutputSummary, *, is_only: bool) -> Html:
-    """Return the verdict on one output."""
+def verdict_card(summary: RunSummary, output_name: str) -> Html:
+    """Return the verdict on one output, beside the baselines and people."""
+    output, is_only = summary.outputs[output_name], len(summary.outputs) == 1
     set_name = deciding_set(output.sets)
     kind, word = _outcome(output.differences.get(set_name, ()), output.headline)
     return tag(
@@ -35,6 +37,7 @@ def verdict_card(output_name: str, output: OutputSummary, *, is_only: bool) -> H
             ),
             class_="hint",
         ),
+        beside(summary, output_name),
         class_=f"card verdict {kind}",
     )
 

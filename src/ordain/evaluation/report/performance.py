@@ -7,13 +7,17 @@ from typing import Any
 
 from ordain.evaluation import figures
 from ordain.evaluation.evaluate import deciding_set
-from ordain.evaluation.figures import Figure
 from ordain.evaluation.judgement import Judgement, OutputSummary
-from ordain.evaluation.report.html import Html, code_words, join, tag
+from ordain.evaluation.report.html import Html, join, tag
+from ordain.evaluation.report.plots import Plots
 from ordain.evaluation.report.tables import cell, drawn_table, facts, header, sortable
 from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.table import Cell, DrawnTable, render_table
 
+CALIBRATION = (
+    "Ten groups of rows by claimed probability. On the dotted line a claim of 70 % comes true in "
+    "70 % of the rows; below it the model is too sure. Bars are 95 % intervals."
+)
 SET_PLOTS = (
     (
         "ROC curve",
@@ -31,18 +35,26 @@ SET_PLOTS = (
             "precision a wished recall costs; the dotted line is the share of positives."
         ),
     ),
+    (
+        "Gain",
+        figures.gain_curves,
+        (
+            "If only so many rows can be followed up, the likeliest first, this share of all "
+            "positives is among them. The dotted line is taking rows at random."
+        ),
+    ),
+    (
+        "Lift",
+        figures.lift_curves,
+        (
+            "The same as how many times the positives that taking rows at random would find. "
+            "It falls to 1 where all rows are taken."
+        ),
+    ),
 )
 """Title, figure and words of the plots that lay all judged sets over each other."""
 
 PLOTS = (
-    (
-        "Calibration",
-        figures.calibration,
-        (
-            "Ten groups of rows by claimed probability. On the dotted line a claim of 70 % "
-            "comes true in 70 % of the rows; below it the model is too sure."
-        ),
-    ),
     (
         "Confusion matrix",
         figures.confusion_matrix,
@@ -56,7 +68,8 @@ PLOTS = (
         figures.binary_threshold_vs_metric,
         (
             "What each metric would be if rows were called positive from this probability on. "
-            "The dotted line is the threshold in force."
+            "The dotted line is the threshold in force; what was asked for decides where it "
+            "stands."
         ),
     ),
     (
@@ -105,43 +118,17 @@ PLOTS = (
 """Title, figure and words of the plots of the deciding set; those without data are left out."""
 
 
-class Plots:
-    """Collects the figures of a page under names that its script finds them by."""
-
-    def __init__(self) -> None:
-        self.figures: dict[str, Figure] = {}
-
-    def add(self, title: str, figure: Figure | None, *, how_to_read: str) -> Html | None:
-        """Return the place of a plot with its words, or None where there is nothing to draw."""
-        if figure is None:
-            return None
-        name = f"plot-{len(self.figures) + 1}"
-        self.figures[name] = figure
-        height = f"height:{figure['layout'].get('height', 360)}px"
-        return tag(
-            "figure",
-            tag("h3", title),
-            tag("div", class_="canvas", data_figure=name, style=height),
-            tag("figcaption", code_words(how_to_read)),
-        )
-
-
 def performance(summary: RunSummary, output_name: str, plots: Plots) -> Html:
     """Return plots and tables of one output."""
     output = summary.outputs[output_name]
     set_name = deciding_set(output.sets)
     judgement = output.sets[set_name]
-    own = summary.family
-    bars = figures.compare_performance(output, set_name, own=own)
-    way = "longer" if output.is_higher_better.get(output.headline, True) else "shorter"
-    drawn = [
-        plots.add(
-            f"{output.headline} beside the baselines",
-            bars,
-            how_to_read=f"{output.about.get(output.headline, '')} A {way} bar is better.",
-        ),
-        *_plots_of(output, judgement, plots),
-    ]
+    mended = summary.findings.calibrated.get(output_name)
+    before = None if mended is None else mended.reliability_before
+    # What the sections on decisions and errors say better is left to them.
+    has_answered = bool(summary.findings.answered.get(output_name))
+    errors = summary.findings.errors.get(output_name)
+    drawn = _plots_of(output, judgement, plots, before=before, has_coverage=not has_answered)
     every = render_table(summary, output_name, metrics=list(judgement.metrics))
     others = [
         render_table(summary, output_name, set_name=name, metrics=list(judgement.metrics))
@@ -152,7 +139,7 @@ def performance(summary: RunSummary, output_name: str, plots: Plots) -> Html:
         [
             tag("div", *drawn, class_="plots"),
             _classes(judgement),
-            _mistakes(judgement),
+            None if errors and errors.mistakes else _mistakes(judgement),
             *(
                 tag(
                     "details",
@@ -184,13 +171,25 @@ def training(summary: RunSummary, plots: Plots) -> Html | None:
     return join([tag("div", *drawn, class_="plots"), chosen if summary.model else None])
 
 
-def _plots_of(output: OutputSummary, judgement: Judgement, plots: Plots) -> list[Html | None]:
+def _plots_of(
+    output: OutputSummary,
+    judgement: Judgement,
+    plots: Plots,
+    *,
+    before: Mapping[str, Any] | None,
+    has_coverage: bool,
+) -> list[Html | None]:
     by_set = dict(sorted(output.sets.items(), key=lambda item: item[1] is not judgement))
     drawn = [
         plots.add(title, curve(by_set), how_to_read=words) for title, curve, words in SET_PLOTS
     ]
+    drawn.append(
+        plots.add("Calibration", figures.calibration(judgement, before), how_to_read=CALIBRATION)
+    )
     return drawn + [
-        plots.add(title, figure(judgement), how_to_read=words) for title, figure, words in PLOTS
+        plots.add(title, figure(judgement), how_to_read=words)
+        for title, figure, words in PLOTS
+        if has_coverage or figure is not figures.confidence_thresholding
     ]
 
 

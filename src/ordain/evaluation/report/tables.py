@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ordain.evaluation.report.html import Html, join, tag
+from ordain.evaluation.report.html import Html, join, raw, tag
 from ordain.evaluation.table import Cell, DrawnTable
 from ordain.evaluation.verdict import format_value
 
 MAX_ITEMS = 12
 MAX_ROWS = 25
 MAX_NESTED = 8
+LONG_HEADER = 12
 
 
 def sortable(
@@ -54,7 +55,10 @@ def facts(found: Mapping[str, Any]) -> Html:
 
 def header(text: str, *, is_number: bool = False, about: str = "") -> Html:
     """Return the heading of a column."""
-    return tag("th", text, class_="number" if is_number else None, title=about or None, scope="col")
+    # A long name such as `median_absolute_error` may break at its words.
+    pieces = join(text.split("_"), raw("_<wbr>" if len(text) > LONG_HEADER else "_"))
+    kind = "number" if is_number else None
+    return tag("th", pieces, class_=kind, title=about or None, scope="col")
 
 
 def cell(value: Any, *, is_number: bool = False) -> Html:
@@ -66,6 +70,27 @@ def cell(value: Any, *, is_number: bool = False) -> Html:
         return tag("td", "-", class_="number", data_value="")
     text = f"{value:,}" if isinstance(value, int) else format_value(float(value))
     return tag("td", text, class_="number", data_value=value)
+
+
+BADGES = {
+    "passed": ("good", "\u2713 passed"),
+    "failed": ("bad", "\u2717 failed"),
+    "warned": ("warn", "! warns"),
+    "does not apply": ("soft", "\u2013 does not apply"),
+    "worse": ("bad", "\u25bc worse"),
+    "better": ("good", "\u25b2 better"),
+    "cannot tell": ("soft", "cannot tell"),
+    "suspect": ("warn", "? looks wrong"),
+    "far off": ("warn", "! far off"),
+    "marked": ("warn", "! marked"),
+}
+"""Kind and text of each state; the sign tells it without its colour."""
+
+
+def badge(state: str) -> Html:
+    """Return a state as a coloured word with its sign."""
+    kind, text = BADGES[state]
+    return tag("span", text, class_=f"badge {kind}")
 
 
 def words(name: str) -> str:

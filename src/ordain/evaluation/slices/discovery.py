@@ -2,8 +2,7 @@
 
     evaluation: {slices: [auto]}
 
-Every column gives conditions: each of its commoner values, every range between its deciles, a
-missing cell; texts give topics (`topics.py`). All single conditions and all pairs are scored by
+Every column gives conditions (`conditions.py`). All single conditions and all pairs are scored by
 matrix products, and the best pairs are widened by a third, pruned by size, as in SliceLine
 (Sagadeeva and Boehm 2021). Its score weighs how much worse a slice is against how small it is:
 0.95 (mean loss / mean loss of all - 1) - 0.05 (all rows / rows - 1). What we add: a slice is told
@@ -14,20 +13,19 @@ the worst is told, the one with fewer conditions where two are about as bad.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from ordain.evaluation.judgement import Record
 from ordain.evaluation.losses import NAMES, row_losses
-from ordain.evaluation.slices.cuts import Cut, literal, quoted
-from ordain.evaluation.slices.topics import topics_of
-from ordain.evaluation.subject import Column, Subject
+from ordain.evaluation.slices.conditions import Condition, conditions_of
+from ordain.evaluation.slices.cuts import Cut
+from ordain.evaluation.slices.values import Mask
+from ordain.evaluation.subject import Subject
 
 MAX_ROWS = 20_000
 MIN_ROWS = 30
@@ -35,13 +33,12 @@ MIN_SHARE = 0.01
 MAX_SHARE = 0.5
 MIN_LIFT = 1.1
 MIN_Z = 3.0
-MAX_VALUES = 15
-N_PARTS = 10
 N_WIDENED = 150
 N_BEST = 300
 SURE = 0.05
 MAX_OVERLAP = 0.5
-MAX_CONDITIONS = 900
+MAX_PAIRED = 600
+"""Conditions that are joined to pairs: the worst by themselves, where there are more."""
 EFFECT = 0.95
 """Weight of how much worse a slice is, against how small it is: SliceLine's alpha."""
 WORTH_A_CONDITION = 1.06
@@ -49,7 +46,7 @@ WORTH_A_CONDITION = 1.06
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
 
 
 class FoundSlice(Record):
@@ -65,8 +62,8 @@ class FoundSlice(Record):
     loss: float
     """Mean loss of its rows."""
     loss_of_rest: float
-    lift: float
-    """Loss over that of the rest."""
+    lift: float | None
+    """Loss over that of the rest; None where the rest has none."""
     z: float
     """Standard errors by which it is worse."""
     p_value: float
@@ -79,68 +76,80 @@ class Discovery(Record):
     output: str
     loss: str
     n_rows: int
+    """Rows that were searched."""
     n_tried: int
     """Slices looked at."""
+    n_conditions: int = 0
+    """Conditions that slices were made of."""
+    n_unpaired: int = 0
+    """Of these, the ones that were looked at by themselves only."""
     found: tuple[FoundSlice, ...]
     """The worst first; empty where nothing stands out beyond chance."""
 
 
-@dataclass(frozen=True)
-class Condition:
-    """One condition with the rows it holds for [N]."""
+class SliceFinder:
+    """Searches the rows of a subject, at most 20,000 of them, for bad slices.
 
-    column: str
-    name: str
-    where: str
-    rows: Mask
+    The conditions are made once, for all outputs.
+
+    Args:
+        subject: rows the model has not learned from.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.part = subject.sample(MAX_ROWS, "slices")
+        self.conditions = conditions_of(self.part)
+
+    def find(self, output: str, *, n_slices: int = 8) -> Discovery:
+        """Return the worst slices of an output, at most `n_slices`."""
+        target = self.part.targets[output]
+        losses = row_losses(target)
+        known = np.flatnonzero(~np.isnan(losses))
+        losses, n_rows = losses[known], len(known)
+        nothing = Discovery(
+            output=output, loss=NAMES[target.type], n_rows=n_rows, n_tried=0, found=()
+        )
+        if n_rows < 2 * MIN_ROWS or losses.std() == 0:
+            return nothing
+        least = max(MIN_ROWS, math.ceil(MIN_SHARE * n_rows))
+        able = [c for c in self.conditions if least <= int(c.rows[known].sum()) <= n_rows - least]
+        if not able:
+            return nothing
+        search = _Search(able, known, losses, least=least)
+        found, n_tried = search.run()
+        told = [search.told(candidate, n_tried) for candidate in _apart(found, n_slices)]
+        return nothing.model_copy(
+            update={
+                "n_tried": n_tried,
+                "n_conditions": len(able),
+                "n_unpaired": len(able) - len(search.paired),
+                "found": tuple(one for one in told if one.p_value < SURE),
+            }
+        )
+
+    def cuts(self, discovery: Discovery) -> list[Cut]:
+        """Return the found slices as cuts of all the subject's rows, to judge by any metric."""
+        by_name = {condition.name: condition for condition in self.conditions}
+        return [
+            Cut(
+                one.name,
+                "found",
+                one.where,
+                np.logical_and.reduce([self._rows(by_name[name]) for name in one.conditions]),
+            )
+            for one in discovery.found
+        ]
+
+    def _rows(self, condition: Condition) -> Mask:
+        if self.part is self.subject:
+            return condition.rows
+        return condition.holds(self.subject.frame[condition.column])
 
 
 def find_slices(subject: Subject, output: str, *, n_slices: int = 8) -> Discovery:
-    """Return the worst slices of an output.
-
-    Args:
-        subject: rows the model has not learned from; at most 20,000 are searched.
-        output: name of the output.
-        n_slices: how many to tell at most.
-    """
-    part = subject.sample(MAX_ROWS, "slices")
-    losses = row_losses(part.targets[output])
-    part = part.take(np.flatnonzero(~np.isnan(losses)))
-    losses = losses[~np.isnan(losses)]
-    target = part.targets[output]
-    empty = Discovery(output=output, loss=NAMES[target.type], n_rows=len(part), n_tried=0, found=())
-    if len(part) < 2 * MIN_ROWS or losses.std() == 0:
-        return empty
-    least = max(MIN_ROWS, math.ceil(MIN_SHARE * len(part)))
-    conditions = [c for c in conditions_of(part) if least <= int(c.rows.sum()) <= len(part) - least]
-    if not conditions:
-        return empty
-    search = _Search(conditions[:MAX_CONDITIONS], losses, least)
-    found, n_tried = search.run()
-    kept = _apart(found, n_slices)
-    told = [search.told(candidate, n_tried) for candidate in kept]
-    return empty.model_copy(
-        update={"n_tried": n_tried, "found": tuple(one for one in told if one.p_value < SURE)}
-    )
-
-
-def cuts_of(subject: Subject, discovery: Discovery) -> list[Cut]:
-    """Return the found slices as cuts of a subject's rows, to judge them by any metric."""
-    by_name = {condition.name: condition.rows for condition in conditions_of(subject)}
-    found = []
-    for one in discovery.found:
-        if all(name in by_name for name in one.conditions):
-            rows = np.logical_and.reduce([by_name[name] for name in one.conditions])
-            found.append(Cut(one.name, "found", one.where, rows))
-    return found
-
-
-def conditions_of(subject: Subject) -> list[Condition]:
-    """Return every condition that slices are made of; ranges of a column among them."""
-    found: list[Condition] = []
-    for column in subject.columns:
-        found += _conditions(subject, column)
-    return found
+    """Return the worst slices of one output; see `SliceFinder` for several."""
+    return SliceFinder(subject).find(output, n_slices=n_slices)
 
 
 @dataclass(frozen=True)
@@ -151,87 +160,69 @@ class _Candidate:
 
 
 class _Search:
-    """Scores conjunctions by matrix products: rows and losses inside of each, at once."""
+    """Scores conjunctions by matrix products: rows and losses inside of each, at once.
 
-    def __init__(self, conditions: Sequence[Condition], losses: Floats, least: int) -> None:
+    Args:
+        conditions: P of them.
+        known: positions of the N rows to search, among those of the conditions.
+        losses: of these rows [N].
+        least: rows that a slice must have.
+    """
+
+    def __init__(
+        self, conditions: Sequence[Condition], known: Places, losses: Floats, *, least: int
+    ) -> None:
         self.conditions = list(conditions)
         self.losses, self.least = losses, least
-        self.held = np.stack([c.rows for c in conditions], axis=1).astype(np.float32)  # [N, P]
+        self.rows = np.stack([c.rows[known] for c in conditions])  # [P, N]
         # Centred: sums of float32 then keep their digits.
         self.centred = (losses - losses.mean()).astype(np.float32)
-        self.squares = float(np.square(self.centred, dtype=np.float64).sum())
-        self.column = np.array(
-            np.unique([c.column for c in conditions], return_inverse=True)[1], dtype=np.int64
+        self.squared = np.square(self.centred)
+        self.squares = float(self.squared.sum(dtype=np.float64))
+        self.column = np.unique([c.column for c in conditions], return_inverse=True)[1]
+        blocks = range(0, len(self.rows), MAX_PAIRED)
+        self.alone = np.concatenate(
+            [self._scores(self.rows[start : start + MAX_PAIRED]) for start in blocks]
         )
+        order = np.argsort(-self._deviations(), kind="stable")
+        self.paired = np.sort(order[:MAX_PAIRED])
 
     def run(self) -> tuple[list[_Candidate], int]:
         """Return the candidates that stand out, the furthest first, and how many were scored."""
-        n = len(self.conditions)
-        found = self.candidates([(place,) for place in range(n)], self.scores(self.held))
-        by_pair = self.pair_scores()
-        one, other = np.triu_indices(n, 1)
-        apart = self.column[one] != self.column[other]
-        one, other = one[apart], other[apart]
-        scores = by_pair[one, other]
-        order = np.argsort(-scores, kind="stable")
-        best = [(int(one[i]), int(other[i])) for i in order[:N_BEST]]
-        found += self.candidates(best, scores[order[:N_BEST]])
-        widened = [pair for pair in best[:N_WIDENED] if by_pair[pair] > 0]
-        triples, scores, n_scored = self.widened(widened)
-        found += self.candidates(triples, scores)
+        held = self.rows[self.paired].astype(np.float32)  # [Q, N]
+        found = self._candidates(np.arange(len(self.rows))[:, None], self.alone)
+        pairs, scores, n_pairs = self._pairs(held)
+        found += self._candidates(self.paired[pairs], scores)
+        triples, wider, n_triples = self._triples(held, pairs[:N_WIDENED][scores[:N_WIDENED] > 0])
+        found += self._candidates(self.paired[triples], wider)
         found.sort(key=lambda candidate: -_merit(candidate))
-        return found, n + len(one) + n_scored
+        return found, len(self.rows) + n_pairs + n_triples
 
-    def scores(self, held: Singles) -> Floats:
-        """Return the score of each set of rows [N, P]; minus infinity where it is no slice [P]."""
-        n_rows = held.sum(axis=0, dtype=np.float64)
-        sums = np.asarray(self.centred @ held, dtype=np.float64)
-        squares = np.asarray(np.square(self.centred) @ held, dtype=np.float64)
-        return self._score(n_rows, sums, squares)
+    def _pairs(self, held: Singles) -> tuple[Places, Floats, int]:
+        """Return the best pairs [K, 2] of the rows held [Q, N], their scores, and how many are."""
+        column = self.column[self.paired]
+        one, other = np.triu_indices(len(held), 1)
+        apart = column[one] != column[other]
+        one, other = one[apart], other[apart]
+        scores = self._products(held, held)[one, other]
+        order = np.argsort(-scores, kind="stable")[:N_BEST]
+        return np.stack([one[order], other[order]], axis=1), scores[order], len(one)
 
-    def pair_scores(self) -> Floats:
-        """Return the same for every pair of conditions [P, P]."""
-        n_rows = np.asarray(self.held.T @ self.held, dtype=np.float64)
-        sums = np.asarray(self.held.T @ (self.held * self.centred[:, None]), dtype=np.float64)
-        squares = np.asarray(
-            self.held.T @ (self.held * np.square(self.centred)[:, None]), dtype=np.float64
+    def _triples(self, held: Singles, pairs: Places) -> tuple[Places, Floats, int]:
+        """Return the best triples [K, 3] that hold one of the pairs, likewise."""
+        if not len(pairs):
+            return np.empty((0, 3), np.int64), np.empty(0), 0
+        column = self.column[self.paired]
+        one, other = pairs[:, 0], pairs[:, 1]
+        is_third = (column != column[one, None]) & (column != column[other, None])
+        scores = np.where(is_third, self._products(held[one] * held[other], held), -np.inf)
+        order = np.argsort(-scores, axis=None, kind="stable")[: 3 * N_BEST]
+        at, third = np.divmod(order, len(held))
+        # A triple comes up to three times, from each of its pairs.
+        triples, first = np.unique(
+            np.sort(np.column_stack([pairs[at], third]), axis=1), axis=0, return_index=True
         )
-        return self._score(n_rows, sums, squares)
-
-    def widened(
-        self, pairs: Sequence[tuple[int, int]]
-    ) -> tuple[list[tuple[int, ...]], Floats, int]:
-        """Return each pair with a third condition, of another column, and its score."""
-        triples: dict[tuple[int, ...], float] = {}
-        n_scored = 0
-        for one, other in pairs:
-            both = (self.held[:, one] * self.held[:, other]) > 0
-            rows = np.flatnonzero(both)
-            inside = self.held[rows]
-            centred = self.centred[rows]
-            n_rows = inside.sum(axis=0, dtype=np.float64)
-            sums = np.asarray(centred @ inside, dtype=np.float64)
-            squares = np.asarray(np.square(centred) @ inside, dtype=np.float64)
-            scores = self._score(n_rows, sums, squares)
-            is_other = (self.column != self.column[one]) & (self.column != self.column[other])
-            n_scored += int(is_other.sum())
-            for place in np.flatnonzero(is_other & (scores > 0)):
-                triples[tuple(sorted((one, other, int(place))))] = float(scores[place])
-        return list(triples), np.array(list(triples.values())), n_scored
-
-    def candidates(self, places: Sequence[tuple[int, ...]], scores: Floats) -> list[_Candidate]:
-        if not len(places):
-            return []
-        best = np.argsort(-scores, kind="stable")[:N_BEST]
-        return [
-            _Candidate(places[i], float(scores[i]), self.rows_of(places[i]))
-            for i in best
-            if scores[i] > 0
-        ]
-
-    def rows_of(self, places: tuple[int, ...]) -> Mask:
-        """Return the rows that all of these conditions hold for [N]."""
-        return np.asarray(np.logical_and.reduce([self.conditions[place].rows for place in places]))
+        return triples, scores.ravel()[order[first]], int(is_third.sum())
 
     def told(self, candidate: _Candidate, n_tried: int) -> FoundSlice:
         """Return what is known of a slice; its deviation is measured again in full precision."""
@@ -249,14 +240,42 @@ class _Search:
             share=len(inside) / len(self.losses),
             loss=float(inside.mean()),
             loss_of_rest=rest,
-            lift=float(inside.mean()) / rest if rest > 0 else math.inf,
+            lift=float(inside.mean()) / rest if rest > 0 else None,
             z=z,
             p_value=min(1.0, n_tried * 0.5 * math.erfc(z / math.sqrt(2))),
         )
 
-    def _score(self, n_rows: Floats, sums: Floats, squares: Floats) -> Floats:
+    def _scores(self, rows: Mask) -> Floats:
+        """Return the score of each set of rows [P, N]; minus infinity where it is no slice [P]."""
+        held = rows.astype(np.float32)
+        return self._score(held.sum(axis=1), held @ self.centred, held @ self.squared)
+
+    def _products(self, first: Singles, second: Singles) -> Floats:
+        """Return the score of every set of rows of the first in every one of the second."""
+        return self._score(
+            first @ second.T,
+            (first * self.centred) @ second.T,
+            (first * self.squared) @ second.T,
+        )
+
+    def _deviations(self) -> Floats:
+        """Return how far the losses of each condition lie from the mean, up to a factor [P]."""
+        sums = np.array([self.centred[rows].sum(dtype=np.float64) for rows in self.rows])
+        deviations: Floats = np.abs(sums) / np.sqrt(self.rows.sum(axis=1))
+        return deviations
+
+    def _candidates(self, places: Places, scores: Floats) -> list[_Candidate]:
+        best = np.argsort(-scores, kind="stable")[:N_BEST]
+        best = best[scores[best] > 0]
+        return [
+            _Candidate(tuple(at), float(score), self.rows[at].all(axis=0))
+            for at, score in zip(places[best].tolist(), scores[best], strict=True)
+        ]
+
+    def _score(self, counts: Singles, sums: Singles, squares: Singles) -> Floats:
         """Return SliceLine's score; minus infinity where few rows are or chance may explain it."""
         n_all, base = float(len(self.losses)), float(self.losses.mean())
+        n_rows = counts.astype(np.float64)
         usable = (n_rows >= self.least) & (n_rows <= MAX_SHARE * n_all)
         n_in = np.where(usable, n_rows, 2.0)
         n_out = np.where(usable, n_all - n_rows, 2.0)
@@ -264,11 +283,11 @@ class _Search:
         noise_in = np.maximum(squares / n_in - np.square(inside), 0) / (n_in - 1)
         noise_out = np.maximum((self.squares - squares) / n_out - np.square(outside), 0)
         noise = np.sqrt(noise_in + noise_out / (n_out - 1))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            is_beyond = (inside - outside) / noise > MIN_Z
         score = EFFECT * inside / base - (1 - EFFECT) * (n_all / n_in - 1)
+        is_beyond = inside - outside > MIN_Z * noise
         is_lifted = base + inside >= MIN_LIFT * np.maximum(base + outside, 0)
-        return np.where(usable & is_beyond & is_lifted & (score > 0), score, -np.inf)
+        found: Floats = np.where(usable & is_beyond & is_lifted & (score > 0), score, -np.inf)
+        return found
 
 
 def _merit(candidate: _Candidate) -> float:
@@ -289,65 +308,3 @@ def _apart(found: Sequence[_Candidate], n_slices: int) -> list[_Candidate]:
         if all(share <= MAX_OVERLAP for share in shared):
             kept.append(candidate)
     return kept
-
-
-def _conditions(subject: Subject, column: Column) -> Iterator[Condition]:
-    series = subject.frame[column.column]
-    if column.type == "text":
-        for topic in topics_of(series, seed=subject.seed):
-            yield Condition(column.name, topic.name, "", topic.rows)
-        return
-    is_missing = series.is_null()
-    if series.dtype.is_float():
-        is_missing |= series.is_nan().fill_null(False)
-    missing = is_missing.to_numpy()
-    sql = quoted(column.column)
-    if missing.any():
-        yield Condition(column.name, f"{column.column} is missing", f"{sql} is null", missing)
-    known = series.filter(~is_missing)
-    if (series.dtype.is_numeric() or series.dtype.is_temporal()) and known.n_unique() > MAX_VALUES:
-        yield from _ranges(series, known, column)
-    else:
-        yield from _values(series, known, column)
-
-
-def _values(series: pl.Series, known: pl.Series, column: Column) -> Iterator[Condition]:
-    if not len(known):
-        return
-    counts = known.value_counts().sort(["count", series.name], descending=[True, False])
-    for value in counts[series.name].head(MAX_VALUES).to_list():
-        rows = (series == value).fill_null(False).to_numpy()
-        where = f"{quoted(column.column)} = {literal(value)}"
-        yield Condition(column.name, f"{column.column} = {_shown(value)}", where, rows)
-
-
-def _ranges(series: pl.Series, known: pl.Series, column: Column) -> Iterator[Condition]:
-    """Yield every range between deciles; equal values stay together."""
-    ordered = known.sort()
-    places = [len(ordered) * part // N_PARTS for part in range(1, N_PARTS)]
-    borders = sorted({ordered[place] for place in places} - {ordered[0]})
-    group = np.full(len(series), -1)
-    for border in [None, *borders]:
-        above = series.is_not_null() if border is None else (series >= border).fill_null(False)
-        group += above.to_numpy()
-    if series.dtype.is_float():
-        group[series.is_nan().fill_null(False).to_numpy()] = -1
-    sql, n_groups = quoted(column.column), len(borders) + 1
-    for low, high in itertools.combinations(range(n_groups + 1), 2):
-        if high - low == n_groups:
-            continue
-        said, where = [], []
-        if low > 0:
-            said.append(f"{column.column} >= {_shown(borders[low - 1])}")
-            where.append(f"{sql} >= {literal(borders[low - 1])}")
-        if high < n_groups:
-            said.append(f"{column.column} < {_shown(borders[high - 1])}")
-            where.append(f"{sql} < {literal(borders[high - 1])}")
-        rows = (group >= low) & (group < high)
-        yield Condition(column.name, " and ".join(said), " and ".join(where), rows)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return f"'{value}'" if isinstance(value, str) else str(value)

@@ -3,7 +3,8 @@
 For classes the positive class (binary), or each class against the rest (at most 10), has for every
 group: the selection rate (share predicted as it), the true positive rate, the false positive rate
 and the precision. The gap is the greatest minus the least over the groups, the ratio the least over
-the greatest; both have intervals from the groups' own standard errors. Demographic parity compares
+the greatest; both have intervals, corrected after Bonferroni for the pairs of groups there are: of
+twenty groups that are alike the first and the last always look apart. Demographic parity compares
 selection rates, equal opportunity true positive rates, equalised odds both error rates
 (Hardt, Price and Srebro 2016). For numbers: mean error and mean absolute error.
 Groups of fewer than 20 rows are shown and not compared. Which gap is acceptable is no question of
@@ -15,6 +16,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,7 +31,7 @@ from ordain.evaluation.subject import Target
 MIN_ROWS = 20
 MAX_CLASSES = 10
 FOUR_FIFTHS = 0.8
-Z = 1.959963984540054
+LEVEL = 0.95
 
 
 class GroupFigure(Record):
@@ -57,7 +60,10 @@ class FairnessFigure(Record):
     gap_low: float | None
     gap_high: float | None
     ratio: float | None
-    """Least over greatest."""
+    """Least over greatest; rates only."""
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    """None where the greatest may be zero."""
     least: str = ""
     greatest: str = ""
     is_marked: bool = False
@@ -78,12 +84,11 @@ def judge_fairness(
     Raises:
         DataError: a column is not there.
     """
+    figures = _figures(target)
     found: list[FairnessFigure] = []
     for column in columns:
-        cuts = cut_column(frame, column)
-        for figure in _figures(target):
-            groups = tuple(_of_group(cut, figure) for cut in cuts)
-            found.append(_compared(column, figure, groups))
+        cuts = cut_column(frame, column, key="evaluation.protected")
+        found += [_compared(column, one, [_of_group(cut, one) for cut in cuts]) for one in figures]
     return tuple(found)
 
 
@@ -129,54 +134,82 @@ def _figures(target: Target) -> list[_Figure]:
     return found
 
 
-def _of_group(cut: Cut, figure: _Figure) -> GroupFigure:
+@dataclass(frozen=True)
+class _Group:
+    """One figure of one group: a mean of so many values."""
+
+    name: str
+    mean: float
+    spread: float | None
+    """Standard deviation of the values; None for a rate, whose mean tells it."""
+    n_rows: int
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the interval that holds the true mean, at a level; both ends NaN for one row."""
+        z = NormalDist().inv_cdf((1 + level) / 2)
+        if self.spread is None:
+            return wilson(round(self.mean * self.n_rows), self.n_rows, z)
+        reach = z * self.spread / math.sqrt(self.n_rows)
+        return self.mean - reach, self.mean + reach
+
+    def told(self) -> GroupFigure:
+        low, high = self.interval(LEVEL) if self.n_rows else (math.nan, math.nan)
+        value, low, high = (None if math.isnan(v) else v for v in (self.mean, low, high))  # type: ignore[assignment]
+        return GroupFigure(group=self.name, value=value, low=low, high=high, n_rows=self.n_rows)
+
+
+def _of_group(cut: Cut, figure: _Figure) -> _Group:
     values = figure.values[cut.rows]
     values = values[~np.isnan(values)]
-    name = cut.name.removeprefix(f"{cut.group} = ").removeprefix(f"{cut.group} ")
-    if not len(values):
-        return GroupFigure(group=name, value=None, low=None, high=None, n_rows=0)
-    mean = float(values.mean())
-    if figure.is_rate:
-        low, high = wilson(int(values.sum()), len(values))
-    else:
-        reach = Z * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-        low, high = mean - reach, mean + reach
-    return GroupFigure(group=name, value=mean, low=low, high=high, n_rows=len(values))
+    spread = None
+    if not figure.is_rate:
+        spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+    mean = float(values.mean()) if len(values) else math.nan
+    return _Group(cut.value, mean, spread, len(values))
 
 
-def _compared(column: str, figure: _Figure, groups: tuple[GroupFigure, ...]) -> FairnessFigure:
-    able = [g for g in groups if g.value is not None and g.n_rows >= MIN_ROWS]
-    plain = FairnessFigure(
+def _compared(column: str, figure: _Figure, groups: Sequence[_Group]) -> FairnessFigure:
+    able = [group for group in groups if group.n_rows >= MIN_ROWS]
+    found: dict[str, Any] = {}
+    if len(able) > 1:
+        least = min(able, key=lambda group: group.mean)
+        greatest = max(able, key=lambda group: group.mean)
+        n_pairs = len(able) * (len(able) - 1) // 2
+        level = 1 - (1 - LEVEL) / n_pairs
+        found = {"least": least.name, "greatest": greatest.name}
+        found |= _gap(least, greatest, level)
+        found |= _ratio(least, greatest, level) if figure.is_rate else {}
+        is_unlike = figure.name != "selection_rate" or (found["ratio"] or 0.0) < FOUR_FIFTHS
+        found["is_marked"] = found["gap_low"] > 0 and is_unlike
+    return FairnessFigure(
         column=column,
         label=figure.label,
         figure=figure.name,
-        groups=groups,
-        gap=None,
-        gap_low=None,
-        gap_high=None,
-        ratio=None,
+        groups=tuple(group.told() for group in groups),
+        **{"gap": None, "gap_low": None, "gap_high": None, "ratio": None, **found},
     )
-    if len(able) < 2:  # noqa: PLR2004 - one group has nothing to differ from
-        return plain
-    least = min(able, key=lambda group: group.value or 0.0)
-    greatest = max(able, key=lambda group: group.value or 0.0)
-    low_value, high_value = least.value or 0.0, greatest.value or 0.0
-    gap = high_value - low_value
-    # Newcombe 1998: from the ends of both intervals.
-    down = math.hypot(high_value - (greatest.low or 0.0), (least.high or 0.0) - low_value)
-    up = math.hypot((greatest.high or 0.0) - high_value, low_value - (least.low or 0.0))
-    ratio = low_value / high_value if figure.is_rate and high_value > 0 else None
-    is_beyond = gap - down > 0
-    if figure.name == "selection_rate":
-        is_beyond = is_beyond and ratio is not None and ratio < FOUR_FIFTHS
-    return plain.model_copy(
-        update={
-            "gap": gap,
-            "gap_low": max(0.0, gap - down),
-            "gap_high": gap + up,
-            "ratio": ratio,
-            "least": least.group,
-            "greatest": greatest.group,
-            "is_marked": is_beyond,
-        }
-    )
+
+
+def _gap(least: _Group, greatest: _Group, level: float) -> dict[str, float]:
+    """Return the difference with its interval, from the ends of both (Newcombe 1998)."""
+    gap = greatest.mean - least.mean
+    (low, high), (bottom, top) = least.interval(level), greatest.interval(level)
+    down = math.hypot(greatest.mean - bottom, high - least.mean)
+    up = math.hypot(top - greatest.mean, least.mean - low)
+    return {"gap": gap, "gap_low": max(0.0, gap - down), "gap_high": gap + up}
+
+
+def _ratio(least: _Group, greatest: _Group, level: float) -> dict[str, float | None]:
+    """Return the ratio with its interval, from the ends of both (Donner and Zou 2012)."""
+    one, two = least.mean, greatest.mean
+    if two <= 0:
+        return {"ratio": None}
+    (low, high), (bottom, top) = least.interval(level), greatest.interval(level)
+    product = one * two
+
+    def end(mine: float, theirs: float, sign: int) -> float | None:
+        below = theirs * (2 * two - theirs)
+        inside = product**2 - mine * (2 * one - mine) * below
+        return (product + sign * math.sqrt(max(0.0, inside))) / below if below > 0 else None
+
+    return {"ratio": one / two, "ratio_low": end(low, top, -1), "ratio_high": end(high, bottom, 1)}

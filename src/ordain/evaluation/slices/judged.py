@@ -20,12 +20,14 @@ from ordain.evaluation.intervals import spread_of, value_interval
 from ordain.evaluation.judgement import Interval, Record, Verdict
 from ordain.evaluation.losses import Floats, row_losses
 from ordain.evaluation.metric import LEAD, Metric, Undefined, metrics_for, value_of
-from ordain.evaluation.sample import Sample, make_sample
+from ordain.evaluation.sample import Extras, Sample, make_sample
 from ordain.evaluation.slices.cuts import Cut
 from ordain.evaluation.subject import Target
 
+Groups = npt.NDArray[np.int64]
+
 MIN_ROWS = 20
-"""Rows under which a slice is called neither better nor worse."""
+"""Rows (or groups of them) under which a slice is called neither better nor worse."""
 SURE = 0.05
 N_METRICS = 4
 
@@ -62,7 +64,11 @@ class SliceJudgement(Record):
 
 
 def judge_slices(
-    target: Target, cuts: Sequence[Cut], *, metrics: Sequence[MetricChoice] | None = None
+    target: Target,
+    cuts: Sequence[Cut],
+    *,
+    metrics: Sequence[MetricChoice] | None = None,
+    groups: Groups | None = None,
 ) -> tuple[SliceJudgement, ...]:
     """Return the judgement of each slice, in order; a slice without rows is there with none.
 
@@ -70,10 +76,14 @@ def judge_slices(
         target: truth and scores of N rows.
         cuts: of the same N rows.
         metrics: the deciding one first; by default the few that lead for the type.
+        groups: which rows belong together [N], so that intervals take them as one.
+
+    Raises:
+        UsageError: a metric is unknown or does not fit the type.
     """
     chosen = metrics_for(target.type, list(metrics or LEAD[target.type][:N_METRICS]))
     losses = row_losses(target)
-    judged = [_judged(target, cut, chosen, losses) for cut in cuts]
+    judged = [_judged(target, cut, chosen, losses, groups=groups) for cut in cuts]
     corrected = holm([slice_.p_value for slice_ in judged])
     return tuple(
         slice_.model_copy(
@@ -95,11 +105,16 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def _judged(
-    target: Target, cut: Cut, metrics: Sequence[Metric[Any]], losses: Floats
+    target: Target,
+    cut: Cut,
+    metrics: Sequence[Metric[Any]],
+    losses: Floats,
+    *,
+    groups: Groups | None,
 ) -> SliceJudgement:
     known = ~np.isnan(losses)
     inside, outside = cut.rows & known, ~cut.rows & known
-    ours, rest = _sample(target, inside), _sample(target, outside)
+    ours, rest = _sample(target, inside, groups), _sample(target, outside, groups)
     values = {metric.label: metric.evaluate(ours) for metric in metrics}
     intervals = {
         metric.label: interval
@@ -127,14 +142,21 @@ def _judged(
     )
 
 
-def _sample(target: Target, rows: npt.NDArray[np.bool_]) -> Sample:
-    part = target.take(np.flatnonzero(rows))
-    return make_sample(target.type, part.truth, part.scores, threshold=target.threshold)
+def _sample(target: Target, rows: npt.NDArray[np.bool_], groups: Groups | None) -> Sample:
+    places = np.flatnonzero(rows)
+    extras = Extras(None if groups is None else groups[places], target.labels)
+    return make_sample(
+        target.type,
+        target.truth[places],
+        target.scores[places],
+        threshold=target.threshold,
+        extras=extras,
+    )
 
 
 def _p_value(metric: Metric[Any], ours: Sample, rest: Sample) -> float | None:
     """Return how likely so large a difference is by chance; None with too few rows to tell."""
-    if min(len(ours), len(rest)) < MIN_ROWS or not metric.has_interval:
+    if min(ours.n_groups, rest.n_groups) < MIN_ROWS or not metric.has_interval:
         return None
     gap = value_of(metric.evaluate(ours)) - value_of(metric.evaluate(rest))
     error = math.hypot(spread_of(metric, (ours,))[0], spread_of(metric, (rest,))[0])

@@ -35,7 +35,15 @@ from pydantic import Field, model_validator
 
 from ordain.core.component import Component, Spec
 from ordain.features.feature import Form
-from ordain.models.family import FAMILIES, Dataset, Family, FitContext, Output, Problem
+from ordain.models.family import (
+    FAMILIES,
+    Dataset,
+    Family,
+    FitContext,
+    FittedModel,
+    Output,
+    Problem,
+)
 from ordain.models.gbm.checkpoint import Checkpoint
 from ordain.models.gbm.matrix import Layout
 from ordain.models.gbm.model import FittedGbm, Trees
@@ -211,6 +219,26 @@ class Gbm(Family):
             },
             n_threads=job.n_threads,
         )
+
+    def trials(
+        self,
+        problem: Problem,
+        sample: Dataset,
+        *,
+        fitted: FittedModel,
+        trainer: Spec,
+        context: FitContext,
+    ) -> dict[str, Any]:
+        """Return how many splits the trees of each output have; see `Family.trials`."""
+        del problem, sample, trainer, context
+        assert isinstance(fitted, FittedGbm), "it was fitted by this family"
+        fix = "trainer: {min_data_in_leaf: 5, num_boost_round: 100}"
+        return {
+            "learned": {
+                name: {"count": count, "what": "splits in its trees", "fix": fix}
+                for name, count in fitted.n_splits().items()
+            }
+        }
 
     def load(self, folder: Path, problem: Problem) -> FittedGbm:
         """Return what `FittedGbm.save` wrote."""

@@ -35,7 +35,15 @@ from pydantic import Field
 from ordain.core.component import Component, Spec
 from ordain.core.randomness import generator
 from ordain.features.feature import Form
-from ordain.models.family import FAMILIES, Dataset, Family, FitContext, Output, Problem
+from ordain.models.family import (
+    FAMILIES,
+    Dataset,
+    Family,
+    FitContext,
+    FittedModel,
+    Output,
+    Problem,
+)
 from ordain.models.linear.design import Design, Layout, Scale
 from ordain.models.linear.losses import LOSSES, Aim
 from ordain.models.linear.model import FittedLinear, Weights
@@ -132,6 +140,26 @@ class Linear(Family):
             history=[record for _, history, _ in jobs for record in history],
             facts={**facts, "outputs": {n: f for n, (*_, f) in zip(names, jobs, strict=True)}},
         )
+
+    def trials(
+        self,
+        problem: Problem,
+        sample: Dataset,
+        *,
+        fitted: FittedModel,
+        trainer: Spec,
+        context: FitContext,
+    ) -> dict[str, Any]:
+        """Return how many weights of each output are not zero; see `Family.trials`."""
+        del problem, sample, trainer, context
+        assert isinstance(fitted, FittedLinear), "it was fitted by this family"
+        fix = "trainer: {regularization: 100}"
+        return {
+            "learned": {
+                name: {"count": count, "what": "weights other than zero", "fix": fix}
+                for name, count in fitted.n_weights().items()
+            }
+        }
 
     def load(self, folder: Path, problem: Problem) -> FittedLinear:
         """Return what `FittedLinear.save` wrote."""

@@ -77,6 +77,25 @@ class NeuralFamily(Family):
         assert isinstance(trainer, NeuralTrainer), "the block is read with `Trainer`"
         return fit(self.settle(problem), train, validation, trainer=trainer, context=context)
 
+    def trials(
+        self,
+        problem: Problem,
+        sample: Dataset,
+        *,
+        fitted: FittedModel,
+        trainer: Spec,
+        context: FitContext,
+    ) -> dict[str, Any]:
+        """Return what a fresh network does before and in its first steps; see `Family.trials`."""
+        from ordain.models.neural.fitted import NeuralModel
+        from ordain.models.neural.trials import run_trials
+
+        assert isinstance(trainer, NeuralTrainer), "the block is read with `Trainer`"
+        assert isinstance(fitted, NeuralModel), "it was fitted by this family"
+        return run_trials(
+            self.settle(problem), sample, network=fitted.network, trainer=trainer, context=context
+        )
+
     def load(self, folder: Path, problem: Problem) -> NeuralModel:
         """Return what `FittedModel.save` wrote; see `Family.load`."""
         from ordain.models.neural.fitted import NeuralModel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,12 @@ class FittedGbm(FittedModel):
             is_category=self._trees[place].is_category,
             n_threads=self._n_threads,
         )
+
+    def n_splits(self) -> dict[str, int]:
+        """Return how often the trees of each output split; 0 for a constant."""
+        leaves = {t.name: re.findall(r"^num_leaves=(\d+)$", t.text, re.MULTILINE)
+                  for t in self._trees}  # fmt: skip
+        return {name: sum(int(count) - 1 for count in counts) for name, counts in leaves.items()}
 
     def save(self, folder: Path) -> None:
         """Write `gbm.json` and, for each output with trees, `<index>.txt`."""

@@ -130,6 +130,13 @@ class FittedLinear(FittedModel):
             scale={"number": "value", "log": "log"}.get(form, "log_odds"),
         )
 
+    def n_weights(self) -> dict[str, int]:
+        """Return how many weights of each output, its intercept apart, are not zero."""
+        return {
+            output.name: int(np.count_nonzero(w.dense) + np.count_nonzero(w.sparse))
+            for output, w in zip(self._problem.outputs, self._weights, strict=True)
+        }
+
     def save(self, folder: Path) -> None:
         """Write `linear.json` and `linear.safetensors`."""
         from safetensors.numpy import save

@@ -82,6 +82,16 @@ class NeuralModel(FittedModel):
         with threads(1):  # the steps are small
             return integrated_gradients(self, inputs, output, background=background)
 
+    def inside(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the length of what each encoder gives, by encoder and inputs."""
+        n_rows = len(next(iter(inputs.values())))
+        with torch.inference_mode(), threads(1):
+            parts = self.network.encoded(pack(Columns(inputs, {}, None, n_rows), self.layout))
+        return {
+            f"{group.encoder.type} ({group.name})": part.double().norm(dim=1).numpy()
+            for group, part in zip(self.layout.groups, parts, strict=True)
+        }
+
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `neural.json`."""
         from safetensors.torch import save

@@ -21,6 +21,7 @@ from ordain.models.neural.blocks.parameter import pace_of
 from ordain.models.neural.checkpoint import Progress, State
 from ordain.models.neural.keeper import Job, Keeper
 from ordain.models.neural.memory import is_out_of_memory
+from ordain.models.neural.network import Network
 from ordain.models.neural.packing import Batch
 from ordain.models.neural.plan import Plan
 from ordain.models.neural.timing import Watch
@@ -58,7 +59,7 @@ def _begin(job: Job) -> State:
     torch.manual_seed(derive_seed(job.seed, "steps"))
     state = State(
         network=job.network,
-        optimizer=_make_optimizer(job),
+        optimizer=make_optimizer(job.network, job.plan),
         scaler=job.precision.scaler(),
         losses=torch.zeros(job.plan.steps_per_epoch, device=job.rows.device),
     )
@@ -76,21 +77,21 @@ def _begin(job: Job) -> State:
     return state
 
 
-def _make_optimizer(job: Job) -> torch.optim.Optimizer:
+def make_optimizer(network: Network, plan: Plan) -> torch.optim.Optimizer:
     """Return the optimizer over groups of parameters of one pace."""
     groups: dict[tuple[float, bool], dict[str, Any]] = {}
-    for parameter in job.network.parameters():
+    for parameter in network.parameters():
         if not parameter.requires_grad:
             continue
         pace = pace_of(parameter)
-        own = pace.rate if pace.rate is not None and job.plan.is_own_rate else job.plan.rate
+        own = pace.rate if pace.rate is not None and plan.is_own_rate else plan.rate
         rate = own * pace.factor
         group = groups.setdefault((rate, pace.is_decayed), {"params": [], "lr": rate, "rate": rate})
         group["params"].append(parameter)
     for (_, is_decayed), group in groups.items():
-        group["decay"] = job.plan.optimizer.decay if is_decayed else 0.0
+        group["decay"] = plan.optimizer.decay if is_decayed else 0.0
         group["weight_decay"] = group["decay"]
-    return job.plan.optimizer.build(list(groups.values()))
+    return plan.optimizer.build(list(groups.values()))
 
 
 def _set_regularisation(job: Job, state: State) -> None:

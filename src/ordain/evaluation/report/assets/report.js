@@ -2,6 +2,7 @@
 (function () {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const manyRows = 25;
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const canvases = [...document.querySelectorAll("[data-figure]")];
   let plotly = null;
@@ -23,6 +24,7 @@
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--soft") },
         hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
+        annotationdefaults: { font: { color: colour("--soft"), size: 11 } },
         xaxis: axis, yaxis: axis, hovermode: "closest", bargap: 0.25,
         legend: { font: { color: colour("--ink") } },
       },
@@ -110,16 +112,51 @@
     button.addEventListener("click", function () { sortBy(header); });
   }
 
+  // A table that is too long to look through gets a field that keeps rows with a text.
+  for (const table of document.querySelectorAll("table.sortable")) {
+    if (table.tBodies[0].rows.length <= manyRows) { continue; }
+    const field = document.createElement("input");
+    field.type = "search";
+    field.className = "find";
+    field.placeholder = "Show rows with \u2026";
+    field.setAttribute("aria-label", "Show only rows with this text");
+    field.addEventListener("input", function () {
+      const wanted = field.value.toLowerCase();
+      for (const row of table.tBodies[0].rows) {
+        row.hidden = !row.textContent.toLowerCase().includes(wanted);
+      }
+    });
+    table.parentElement.before(field);
+  }
+
+  function redraw() {
+    if (plotly) { canvases.forEach(function (canvas) { draw(canvas); }); }
+  }
+
+  const isDark = function () {
+    return root.dataset.theme ? root.dataset.theme === "dark" : dark.matches;
+  };
+  const toggle = document.createElement("button");
+  toggle.type = "button";
+  const name = function () { toggle.textContent = isDark() ? "\u2600 Light" : "\u263e Dark"; };
+  toggle.addEventListener("click", function () {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    name();
+    redraw();
+  });
+  name();
+  document.querySelector("nav > div").append(toggle);
+
   addEventListener("beforeprint", function () {
     root.classList.add("print");
     for (const part of document.querySelectorAll("section > details")) { part.open = true; }
-    if (plotly) { canvases.forEach(function (canvas) { draw(canvas); }); }
+    redraw();
   });
   addEventListener("afterprint", function () {
     root.classList.remove("print");
-    if (plotly) { canvases.forEach(function (canvas) { draw(canvas); }); }
+    redraw();
   });
-  dark.addEventListener("change", function () { if (plotly) { canvases.forEach(function (canvas) { draw(canvas); }); } });
+  dark.addEventListener("change", function () { name(); redraw(); });
 
   if (canvases.length) {
     load().then(function (loaded) { plotly = loaded; return drawAll(); }).catch(explain);

@@ -1,0 +1,1 @@
+"""Diagnosis: what holds a model back, from arrays and a subject; retraining is done above."""

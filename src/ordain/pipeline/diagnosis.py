@@ -1,0 +1,266 @@
+"""What a diagnosis holds, and the part of it that needs no training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from ordain.data.rowhash import hash_columns
+from ordain.data.splitter import TRAIN, VALIDATION
+from ordain.evaluation.checks.alone import power_of
+from ordain.evaluation.diagnosis.advice import advise
+from ordain.evaluation.diagnosis.gaps import Ceiling, ErrorSplit, split_error
+from ordain.evaluation.diagnosis.growth import Growth
+from ordain.evaluation.diagnosis.noise import LabelNoise, Twins, label_noise, twins
+from ordain.evaluation.diagnosis.patch import Finding
+from ordain.evaluation.diagnosis.remedies import Known
+from ordain.evaluation.diagnosis.robustness import Robustness, try_damages
+from ordain.evaluation.diagnosis.staleness import Staleness
+from ordain.evaluation.diagnosis.upkeep import Upkeep, measure_upkeep
+from ordain.evaluation.evaluate import deciding_set, evaluate_output
+from ordain.evaluation.judgement import Judgement, Record
+from ordain.evaluation.losses import predicted_class
+from ordain.evaluation.metric import HEADLINE, Metric, find_metric
+from ordain.evaluation.subject import Subject, Target
+from ordain.pipeline.reopen import (
+    Pace,
+    Reopened,
+    subject_on,
+)
+from ordain.pipeline.stages import Stages
+from ordain.pipeline.variant import Prepared
+from ordain.store.model import Model
+
+ROWS_LOOKED_AT = 10_000
+ACCURACIES = frozenset({"accuracy"})
+"""Metrics of which the noise in the labels gives the ceiling."""
+
+
+class OutputDiagnosis(Record):
+    """What holds one output back."""
+
+    output: str
+    metric: str
+    """The one that decides."""
+    split: ErrorSplit
+    noise: LabelNoise | None = None
+    twins: Twins | None = None
+    robustness: Robustness | None = None
+    upkeep: tuple[Upkeep, ...] = ()
+    growth: Growth | None = None
+    staleness: Staleness | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class Diagnosis(Record):
+    """What holds a run's model back."""
+
+    run: str
+    outputs: dict[str, OutputDiagnosis]
+    patches: dict[str, str] = Field(default_factory=dict)
+    """File of each patch, by name."""
+    diffs: dict[str, str] = Field(default_factory=dict)
+    """Unified diff of the run's config with each patch, by name."""
+    seconds: float = 0.0
+    left_out: tuple[str, ...] = ()
+    """What the budget, or a person, left out."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of all outputs."""
+        return tuple(finding for one in self.outputs.values() for finding in one.findings)
+
+
+@dataclass
+class Work:
+    """A run that is looked at."""
+
+    again: Reopened
+    model: Model
+    stages: Stages
+    prepared: Prepared
+    pace: Pace
+    metrics: Mapping[str, Metric[Any]]
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def judging(self) -> str:
+        """Name of the set that decides."""
+        return deciding_set({name: n for name, n in self.again.split.sizes.items() if n})
+
+    def tell(self, task: str, done: int, total: int) -> None:
+        """Report progress."""
+        self.stages.events.emit("progress", task=task, done=done, total=total, unit="models")
+
+
+def looked_at(work: Work) -> dict[str, OutputDiagnosis]:
+    """Return what needs no training, for each output."""
+    sets = {
+        name: subject_on(work.again, work.model, name, n_rows=ROWS_LOOKED_AT)
+        for name, n_rows in work.again.split.sizes.items()
+        if n_rows
+    }
+    upkeep = measure_upkeep(sets[work.judging])
+    keys = _input_keys(work)
+    found = {}
+    for number, (name, metric) in enumerate(work.metrics.items()):
+        judged = {one: judged_on(subject.targets[name], metric) for one, subject in sets.items()}
+        held_out = sets[work.judging].targets[name]
+        noise = None
+        if held_out.type != "number":
+            noise = label_noise(held_out.truth, held_out.scores)
+        same = _twins(work, name, keys)
+        split = split_error(name, metric, judged, ceiling=_ceiling(work, metric, noise))
+        found[name] = OutputDiagnosis(
+            output=name,
+            metric=metric.label,
+            split=split,
+            noise=noise,
+            twins=same,
+            robustness=try_damages(sets[work.judging], name, metric=metric),
+            upkeep=upkeep[name][0] if name in upkeep else (),
+        )
+        work.tell("look", number + 1, len(work.metrics))
+    return {name: advised(work, one, sets) for name, one in found.items()}
+
+
+def judged_on(target: Target, metric: Metric[Any]) -> Judgement:
+    """Return one metric of a target with its interval."""
+    return evaluate_output(
+        target.type,
+        target.truth,
+        target.scores,
+        target.labels,
+        threshold=target.threshold,
+        metrics=[metric],
+        has_detail=False,
+        has_intervals=True,
+    )
+
+
+def deciding_metric(model: Model, output: str, type_name: str) -> Metric[Any]:
+    """Return the metric that decides an output, as the run's metrics say."""
+    metrics = model.document.evaluation.metrics
+    headline = model.metrics.get("headline", {}).get(output)
+    return find_metric(headline or HEADLINE[type_name][0], metrics)
+
+
+def _ceiling(work: Work, metric: Metric[Any], noise: LabelNoise | None) -> Ceiling | None:
+    """Return what can be expected at best, where somebody says so."""
+    declared = work.model.document.evaluation.human.get(metric.label)
+    if declared is not None:
+        return Ceiling(value=declared, source="people")
+    if noise is not None and metric.label in ACCURACIES:
+        return Ceiling(value=1 - noise.share, source="labels with such noise")
+    return None
+
+
+def _input_keys(work: Work) -> npt.NDArray[np.uint64]:
+    table = work.again.table
+    names = list(dict.fromkeys(feature.column for feature in work.model.document.inputs))
+    return hash_columns(((name, table.column(name)) for name in names), table.n_rows, seed=0)
+
+
+def _twins(work: Work, output: str, keys: npt.NDArray[np.uint64]) -> Twins:
+    feature = next(f for f in work.model.document.output_features if f.name == output)
+    from ordain.store.judge import true_values
+
+    column = work.again.table.column(feature.column)
+    truth = true_values(feature, work.model.encodings[output], column)
+    return twins(keys, truth, is_number=feature.type == "number")
+
+
+def advised(
+    work: Work, one: OutputDiagnosis, sets: Mapping[str, Subject] | None = None
+) -> OutputDiagnosis:
+    """Return an output's diagnosis with its findings."""
+    document = work.prepared.document
+    facts = work.again.run.status.get("facts", {})
+    metric = work.metrics[one.output]
+    told = _class_facts(sets[work.judging].targets[one.output]) if sets else ({}, {})
+    known = Known(
+        output=one.output,
+        document=document,
+        written=work.again.config.to_dict(filled=False),
+        split=one.split,
+        is_higher_better=metric.is_higher_better,
+        growth=one.growth,
+        noise=one.noise,
+        twins=one.twins,
+        robustness=one.robustness,
+        staleness=one.staleness,
+        upkeep=one.upkeep,
+        powers=_powers(work, sets, one.output) if sets else {},
+        shares=told[0],
+        recalls=told[1],
+        baselines=_baselines(work, one),
+        facts=facts,
+        date_column=date_column(work),
+    )
+    return one.model_copy(update={"findings": advise(known)})
+
+
+def _class_facts(target: Target) -> tuple[dict[str, float], dict[str, float]]:
+    """Return share and recall of each class, by label."""
+    if not target.labels:
+        return {}, {}
+    part = target.take(np.flatnonzero(target.is_judged))
+    truth = part.truth.astype(np.int64)
+    counts = np.bincount(truth, minlength=len(part.labels))
+    hits = np.bincount(truth[predicted_class(part) == truth], minlength=len(part.labels))
+    n_rows = max(1, len(truth))
+    there = [place for place in range(len(part.labels)) if counts[place]]
+    return (
+        {part.labels[place]: float(counts[place] / n_rows) for place in there},
+        {part.labels[place]: float(hits[place] / counts[place]) for place in there},
+    )
+
+
+def _powers(work: Work, sets: Mapping[str, Subject], output: str) -> dict[str, float]:
+    """Return how well each input alone tells the target, counted on training rows."""
+    if TRAIN not in sets:
+        return {}
+    train, test = sets[TRAIN], sets[work.judging]
+    found = {}
+    for column in train.columns:
+        power = power_of(
+            train.frame[column.column],
+            test.frame[column.column],
+            train_target=train.targets[output],
+            test_target=test.targets[output],
+        )
+        if power is not None:
+            found[column.name] = power.value
+    return found
+
+
+def _baselines(work: Work, one: OutputDiagnosis) -> dict[str, float]:
+    told = work.again.run.metrics.get("baselines", {})
+    values = {
+        name: sets.get(VALIDATION, {}).get(one.output, {}).get(one.metric)
+        for name, sets in told.items()
+    }
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def date_column(work: Work) -> str | None:
+    """Return the column that says when a row is from: of the split, else the first date."""
+    document = work.prepared.document
+    split = document.preprocessing.split
+    if split.type == "datetime":
+        return split.columns()[0]
+    dates = [feature.column for feature in document.inputs if feature.type == "date"]
+    dates += [
+        name
+        for name, dtype in work.again.table.schema.items()
+        if dtype == pl.Date() or isinstance(dtype, pl.Datetime)
+    ]
+    return dates[0] if dates else None

@@ -1,0 +1,72 @@
+"""The rows of a run, read again: those it learned from and those it was judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ordain.core.events import Events, Listener
+from ordain.pipeline.blueprint import Blueprint
+from ordain.pipeline.cache import Cache
+from ordain.pipeline.splits import Split
+from ordain.pipeline.stages import Stages
+from ordain.pipeline.tables import rows_at
+from ordain.pipeline.train import open_config, original
+from ordain.store.explain import sampled
+from ordain.store.home import home as work_folder
+from ordain.store.home import prepare_home
+from ordain.store.model import Model
+from ordain.store.runs import Run
+
+
+@dataclass(frozen=True)
+class Known:
+    """A run's rows and how they were split, from its own inputs."""
+
+    run: Run
+    blueprint: Blueprint
+    split: Split
+    split_key: str
+    stages: Stages
+
+    def rows(self, name: str, n_rows: int) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
+        """Return at most `n_rows` rows of a set, drawn evenly, and their places in the table."""
+        ids = np.sort(np.asarray(self.split.rows(name)))
+        ids = ids[sampled(len(ids), (), seed=self.blueprint.document.seed, most=n_rows)]
+        return rows_at(self.blueprint.rows.table, ids), ids
+
+
+def known_of(
+    run: Run, *, home: Path | str | None = None, listeners: tuple[Listener, ...] = ()
+) -> Known:
+    """Return the rows of a run, read again from where it had them.
+
+    Raises:
+        UsageError: they were a data frame.
+        DataError: they are not there any more.
+    """
+    folder = work_folder(home)
+    prepare_home(folder)
+    stages = Stages(Cache(folder / "cache"), Events(*listeners))
+    config, given = original(run)
+    opened = open_config(stages, config, given)
+    blueprint = opened.blueprint
+    split, key = stages.split(
+        opened.rows.table,
+        blueprint.document.preprocessing.split,
+        seed=blueprint.document.seed,
+        required=blueprint.required,
+        sets=opened.rows.sets,
+    )
+    return Known(run, blueprint, split, key, stages)
+
+
+def run_of(model: Model) -> Run | None:
+    """Return the run that a model's bundle still stands in, or None."""
+    if model.path is None or not (model.path.parent / "inputs.json").exists():
+        return None
+    return Run(model.path.parent)
