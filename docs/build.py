@@ -29,6 +29,7 @@ from ordain.data.source import SOURCES
 from ordain.data.splitter import SPLITTERS
 from ordain.evaluation.checks.check import CHECKS
 from ordain.evaluation.metric import METRICS
+from ordain.evaluation.plots.plot import PLOTS
 from ordain.features.feature import FEATURES
 from ordain.models.family import FAMILIES, Backend
 from ordain.models.neural import component as neural
@@ -64,6 +65,7 @@ KINDS = (
     Kind("schedules", neural.SCHEDULES, "How the rate goes: `trainer.learning_rate_scheduler`."),
     Kind("metrics", METRICS, "How a model is judged: `evaluation.metrics`."),
     Kind("checks", CHECKS, "What every training is asked: `evaluation.checks`."),
+    Kind("plots", PLOTS, "What `ordain visualize` draws, with the options of `-o`."),
 )
 """Every kind of component; a test compares it with the registries there are."""
 

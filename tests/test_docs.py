@@ -17,6 +17,7 @@ from ordain.config.codes import CODES
 from ordain.core.component import Registry, Spec
 from ordain.evaluation.checks.check import CHECKS
 from ordain.evaluation.metric import METRICS
+from ordain.evaluation.plots.plot import PLOTS
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -58,7 +59,7 @@ def test_reference_is_in_step_with_the_code() -> None:
 
 def test_every_kind_of_component_has_a_page(build: ModuleType) -> None:
     kinds = {kind.registry.kind for kind in build.KINDS}
-    assert kinds == {*words.registries(), METRICS.kind, CHECKS.kind}
+    assert kinds == {*words.registries(), METRICS.kind, CHECKS.kind, PLOTS.kind}
 
 
 def test_every_component_has_its_heading_and_its_keys(build: ModuleType) -> None:

@@ -24,15 +24,18 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ordain.data import list_datasets
+    from ordain.pipeline.browse_errors import browse_errors
     from ordain.pipeline.check import check, render
     from ordain.pipeline.compare import compare
     from ordain.pipeline.diagnose import diagnose
+    from ordain.pipeline.evaluate import evaluate
     from ordain.pipeline.explain import explain
     from ordain.pipeline.leave_out import leave_one_out
     from ordain.pipeline.patches import apply_patch
     from ordain.pipeline.plan import plan
     from ordain.pipeline.reproduce import reproduce
     from ordain.pipeline.result import Result
+    from ordain.pipeline.score import score
     from ordain.pipeline.trace import preview, trace
     from ordain.pipeline.train import resume, train
     from ordain.pipeline.visualize import visualize
@@ -51,9 +54,11 @@ _HOMES = {
     "TrainingError": "ordain.core.errors",
     "UsageError": "ordain.core.errors",
     "apply_patch": "ordain.pipeline.patches",
+    "browse_errors": "ordain.pipeline.browse_errors",
     "check": "ordain.pipeline.check",
     "compare": "ordain.pipeline.compare",
     "diagnose": "ordain.pipeline.diagnose",
+    "evaluate": "ordain.pipeline.evaluate",
     "explain": "ordain.pipeline.explain",
     "leave_one_out": "ordain.pipeline.leave_out",
     "list_datasets": "ordain.data",
@@ -63,6 +68,7 @@ _HOMES = {
     "render": "ordain.pipeline.check",
     "reproduce": "ordain.pipeline.reproduce",
     "resume": "ordain.pipeline.train",
+    "score": "ordain.pipeline.score",
     "spec": "ordain.config",
     "trace": "ordain.pipeline.trace",
     "train": "ordain.pipeline.train",
@@ -82,9 +88,11 @@ __all__ = [
     "TrainingError",
     "UsageError",
     "apply_patch",
+    "browse_errors",
     "check",
     "compare",
     "diagnose",
+    "evaluate",
     "explain",
     "leave_one_out",
     "list_datasets",
@@ -94,6 +102,7 @@ __all__ = [
     "render",
     "reproduce",
     "resume",
+    "score",
     "spec",
     "trace",
     "train",

@@ -376,7 +376,7 @@ def test_wrong_expression_is_located_in_the_config(
     frame.write_csv("a.csv")
     declare(data={"source": "a.csv", **data})
     for verb in ("check", "train"):
-        assert said(r"E412 c.yaml:\d+:\d+  .*" + expected, command(verb, "c.yaml", code=2))
+        assert said(r"E416 c.yaml:\d+:\d+  .*" + expected, command(verb, "c.yaml", code=2))
 
 
 @pytest.mark.parametrize(

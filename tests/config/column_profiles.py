@@ -25,4 +25,5 @@ def _profile(series):
         n_distinct=present.n_unique(),
         sample=present.head(1000),
         top=tuple((str(label), int(count)) for label, count in counts.head(20).iter_rows()),
+        least=series.min() if series.dtype.is_numeric() else None,
     )

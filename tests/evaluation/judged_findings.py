@@ -130,7 +130,8 @@ def findings_of(*, n_slices=3, n_inputs=3, n_rows=5):
         },
         checks=(
             CheckResult(name="leak", question="Does any input leak the target?", state="failed",
-                        reason=f"`{NASTY}` alone gives 0.99", fix="leave `x` out", output="churn"),
+                        reason=f"`{NASTY}` alone gives 0.99", fix="input_features: {y: number}",
+                        output="churn"),
             CheckResult(name="drift", question="Are sets alike?", state="warned", reason="no"),
             CheckResult(name="size", question="Are there rows?", state="passed", reason="600"),
             CheckResult(name="time", question="Time?", state="does not apply", reason="no dates"),

@@ -1,6 +1,6 @@
 """Discovery: what is planted is found, what is not there is not."""
 
-import datetime
+import datetime as dt
 import os
 import time
 from pathlib import Path
@@ -24,7 +24,7 @@ def planted(seed, *, n_rows=8_000, low=30, high=46):
             "size": random.normal(0, 1, n_rows),
             "plan": pl.Series(["x", "y", None] * n_rows).sample(n_rows, seed=seed),
             "joined": [
-                datetime.date(2020, 1, 1) + datetime.timedelta(int(day))
+                dt.date(2020, 1, 1) + dt.timedelta(int(day))
                 for day in random.integers(0, 900, n_rows)
             ],
         }

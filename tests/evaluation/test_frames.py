@@ -77,7 +77,7 @@ def test_notebook_shows_verdict_table_and_what_failed(full):
 
 def test_next_steps_begin_with_failed_checks_and_missed_gates(full):
     steps = next_steps(full)
-    assert steps[0].endswith("Leave `x` out.")
+    assert steps[0].startswith("Try `input_features: {y: number}`:")
     assert "0.04 outside the bound" in steps[1]
     assert any("Look at the 40 rows where" in step for step in steps)
 
@@ -86,3 +86,25 @@ def test_nothing_is_advised_that_no_finding_speaks_for(summary):
     churn = summary.outputs["churn"].model_copy(update={"differences": {}})
     churn = churn.model_copy(update={"sets": {"test": churn.sets["test"]}})
     assert next_steps(summary.model_copy(update={"outputs": {"churn": churn}})) == []
+
+
+def test_baseline_that_a_check_speaks_of_is_not_said_twice(full):
+    worse = (
+        full.outputs["churn"]
+        .differences["test"][0]
+        .model_copy(update={"verdict": "worse", "gain": -0.1})
+    )
+    churn = full.outputs["churn"].model_copy(update={"differences": {"test": (worse,)}})
+    run = full.model_copy(update={"outputs": {"churn": churn}})
+    assert any(step.startswith(f"Use `{worse.against}`") for step in next_steps(run))
+    check = full.findings.checks[0].model_copy(update={"name": "simpler_model"})
+    findings = full.findings.model_copy(update={"checks": (check,)})
+    steps = next_steps(run.model_copy(update={"findings": findings}))
+    assert not any(step.startswith(f"Use `{worse.against}`") for step in steps)
+
+
+def test_long_fix_is_left_to_the_check(full):
+    check = full.findings.checks[0].model_copy(update={"fix": "input_features: " + "x" * 200})
+    findings = full.findings.model_copy(update={"checks": (check,)})
+    steps = next_steps(full.model_copy(update={"findings": findings}))
+    assert steps[0].endswith("What to change stands beside the check.")

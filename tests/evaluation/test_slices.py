@@ -1,6 +1,6 @@
 """Slices: which rows a declared one holds, and when it is called worse."""
 
-import datetime
+import datetime as dt
 
 import duckdb
 import numpy as np
@@ -21,7 +21,7 @@ ROWS = pl.DataFrame(
         "charge": [0.1 + 0.2, 0.3, 1e-9, np.nan, 2.5, 1e20, -3.25, 7.0, 8.0, 9.0],
         "contract": ["a", "b", "it's", None, "a", "a", "b", "", "a", "b"],
         "is_paid": [True, False, None, True, True, False, True, True, True, False],
-        "since": [datetime.date(2020, 1, day) for day in range(1, 11)],
+        "since": [dt.date(2020, 1, day) for day in range(1, 11)],
         "order": range(10),
         "Monthly charges": range(10),
     }

@@ -83,4 +83,6 @@ def test_a_number_filled_from_another_column_tells_the_guess():
 
 def test_a_date_is_told_as_an_instant():
     feature, encoding = fitted("date")
-    assert feature.steps("2024-02-01", encoding, {})[0].value == dt.datetime.fromisoformat("2024-02-01")
+    assert feature.steps("2024-02-01", encoding, {})[0].value == dt.datetime.fromisoformat(
+        "2024-02-01"
+    )

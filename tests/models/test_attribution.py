@@ -129,3 +129,28 @@ def test_naive_bayes_shares_are_those_of_its_tables(flowers, tmp_path):
     if "same" in found.inputs:
         assert np.abs(found.values[:, found.inputs.index("same")]).max() < 1e-9
     assert found.method == "exact"
+
+
+@pytest.mark.slow
+def test_integrated_gradients_are_the_integral(tumours, tmp_path):
+    """Against the mean gradient at 2,000 points of the same path."""
+    import torch
+
+    from ordain.models.neural import attribution
+
+    model = trained("neural", tumours, {"kind": "binary"}, tmp_path)
+    subject, found = explained(model, tumours.head(12), "kind")
+    network = model.fitted.network
+    start = torch.cat(attribution._parts(model.fitted, subject.background), dim=1)
+    start = start.mean(dim=0, keepdim=True)
+    way = torch.cat(attribution._parts(model.fitted, subject.encoded), dim=1) - start
+    widths = [part.shape[1] for part in attribution._parts(model.fitted, subject.background)]
+    total = torch.zeros_like(way)
+    for step in range(2000):
+        at = (start + (step + 0.5) / 2000 * way).requires_grad_(True)
+        raw = network.heads[0](network.combiner(list(torch.split(at, widths, dim=1))))
+        total += torch.autograd.grad(raw.sum(), at)[0] / 2000
+    added = (total * way / model.fitted.temperatures.get("kind", 1.0)).detach().numpy()
+    owners = attribution._owners(model.fitted, subject.encoded, subject.background)
+    wanted = np.stack([added[:, owners == i].sum(axis=1) for i in range(8)], axis=1)
+    np.testing.assert_allclose(found.values, wanted, atol=5e-3)

@@ -166,3 +166,19 @@ def test_three_runs_are_corrected_for_their_number(config: dict[str, Any], data:
     assert pair.p_value is not None
     assert p_values[0] is not None
     assert p_values[0] >= pair.p_value
+
+
+def test_derived_columns_and_conditions_of_both_runs_hold(
+    config: dict[str, Any], data: Path
+) -> None:
+    derived = {
+        "data": {"where": "charges > 40", "columns": {"monthly": "charges / (tenure + 1)"}},
+        "input_features": {"monthly": "number", "contract": "category"},
+    }
+    first, second = trained({**config, **derived}, data), trained(config, data)
+    rows = pl.read_csv(data).head(400)
+    found = ordain.compare(second, first, data=rows)
+    assert found.n_rows == rows.filter(pl.col("charges") > 40).height
+    assert "a run's `where` excludes them" in found.notes[-1]
+    own = ordain.compare(first, second)
+    assert 10 <= own.n_rows < 300

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import ordain
 from ordain.core.errors import UsageError
 from ordain.core.events import Event
-from ordain.pipeline.diagnose import Diagnosis
+from ordain.pipeline.diagnosis import Diagnosis
 from ordain.store.home import home
 from ordain.store.runs import Runs
 
@@ -60,6 +61,7 @@ def test_a_run_is_diagnosed_with_patches_that_apply(tmp_path: Path, data: Path) 
     assert any(effect is not None for effect in effects)
     kept = Diagnosis.model_validate_json((run.folder / "diagnosis.json").read_text())
     assert kept == found
+    assert found.frame["gain"].is_not_null().any()
     before = len(Runs(home()).all())
     assert before == 1
 
@@ -135,7 +137,9 @@ def test_no_time_leaves_out_what_learns_and_says_so(config: dict[str, Any], data
     run = ordain.train({**config, "model_type": "linear", "trainer": {}}, data).run
     found = ordain.diagnose(run.reference, budget=0.001)
     assert found.outputs["churn"].split.gaps
-    assert found.outputs["churn"].growth is None
+    growth = found.outputs["churn"].growth
+    assert growth is not None
+    assert len(growth.points) == 1
     assert any(line.startswith("learning curve") for line in found.left_out)
 
 
@@ -153,3 +157,37 @@ def test_what_cannot_be_diagnosed_is_refused(
     run.update(state="failed")
     with pytest.raises(UsageError, match=r"has no bundle: it is failed\n  Fix: train it again"):
         ordain.diagnose(run.reference)
+
+
+def test_each_of_two_outputs_has_its_own_findings_and_patches(tmp_path: Path, data: Path) -> None:
+    rows = pl.read_csv(data).with_columns(rare=pl.col("charges") > 95)
+    path = tmp_path / "two.csv"
+    rows.write_csv(path)
+    config: dict[str, Any] = {
+        "name": "two",
+        "input_features": {"tenure": "number", "contract": "category"},
+        "output_features": {"churn": "binary", "rare": "binary"},
+        "model_type": "linear",
+        "evaluation": {"baselines": False},
+    }
+    found = ordain.diagnose(ordain.train(config, path).run.reference, budget=30)
+    assert set(found.outputs) == {"churn", "rare"}
+    rare = next(one for one in found.findings if one.name == "rare-classes")
+    assert rare.output == "rare"
+    assert {patch.name for patch in rare.patches} >= {"rare-threshold-for-f1"}
+    assert Path(found.patches["rare-threshold-for-f1"]).exists()
+
+
+def test_an_interrupt_keeps_what_is_done(config: dict[str, Any], data: Path) -> None:
+    run = ordain.train({**config, "model_type": "linear", "trainer": {}}, data).run
+
+    def press(event: Event) -> None:
+        if event.data.get("task") == "growth" and event.data["done"] == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    found = ordain.diagnose(run.reference, listeners=(press,), handle_interrupt=True)
+    growth = found.outputs["churn"].growth
+    assert growth is not None
+    assert len(growth.points) == 3
+    assert any(line.startswith("learning curve") for line in found.left_out)
+    assert (run.folder / "diagnosis.json").exists()

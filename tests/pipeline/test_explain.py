@@ -195,3 +195,39 @@ def test_a_wanted_answer_needs_one_output(work_folder, config, frame):
         ordain.explain(model, frame, row=0, wanted="Yes")
     found = ordain.explain(model, frame, row=0, output="charges", at_least=60, at_most=70)
     assert all(60 <= one.after <= 70 for one in found.rows[0].counterfactuals)
+
+
+def test_rows_are_explained_without_their_targets_of_any_type(work_folder, config, frame):
+    config["output_features"] = [
+        {"name": "churn", "type": "binary"},
+        {
+            "name": "contract",
+            "type": "category",
+            "preprocessing": {"missing_value_strategy": "error"},
+        },
+        {"name": "charges", "type": "number"},
+    ]
+    config["input_features"] = {"tenure": "number"}
+    model = ordain.train(config, frame).model()
+    found = ordain.explain(model, frame.select("tenure"), row=0)
+    assert [one.output for one in found.rows] == ["churn", "contract", "charges"]
+    assert all(one.truth is None for item in found.rows for one in item.neighbours)
+
+
+def test_a_cell_filled_from_its_neighbour_is_explained_as_it_is_predicted(
+    work_folder, config, frame
+):
+    config["input_features"] = [
+        {
+            "name": "charges",
+            "type": "number",
+            "preprocessing": {"missing_value_strategy": "ffill"},
+        },
+        "tenure",
+    ]
+    model = ordain.train(config, frame).model()
+    row = int(frame["charges"].is_null().arg_max() or 0)
+    found = ordain.explain(model, frame, row=row, n_neighbours=0).rows[0]
+    assert found.probability == pytest.approx(model.predict(frame)["churn_probability"][row])
+    last = ordain.trace(model, frame, row).outputs[0].steps[-1].value
+    assert last["churn_probability"] == pytest.approx(found.probability)

@@ -55,3 +55,15 @@ def test_rows_that_were_a_frame_are_asked_for(work_folder, config, frame):
     run = ordain.train(config, frame)
     with pytest.raises(UsageError, match="was given a data frame, which is not kept"):
         ordain.leave_one_out(run.run.reference)
+
+
+def test_an_input_that_the_trainer_names_is_left_out_there_too(
+    work_folder, config, large, tmp_path
+):
+    path = tmp_path / "rows.csv"
+    large.write_csv(path)
+    config["data"] = {"source": str(path)}
+    config["trainer"]["interaction_constraints"] = [["tenure", "contract"], ["charges"]]
+    found = ordain.leave_one_out(ordain.train(config).run.reference)
+    assert len(found.items) == 3
+    assert not any(item.note for item in found.items)

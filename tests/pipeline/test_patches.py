@@ -141,7 +141,7 @@ def test_a_patch_that_makes_the_config_wrong_leaves_the_file(tmp_path: Path) -> 
 
 
 def test_a_missing_or_foreign_patch_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no patch 'none.yaml'"):
+    with pytest.raises(UsageError, match=r"there is no patch 'none.yaml'"):
         read_patch("none.yaml")
     (tmp_path / "p.yaml").write_text("name: x\nother: 1\n")
     with pytest.raises(UsageError, match=r"p.yaml is no patch"):

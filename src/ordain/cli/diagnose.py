@@ -11,7 +11,7 @@ from ordain.cli.options import Home, Json
 from ordain.cli.progress import progress
 
 if TYPE_CHECKING:
-    from ordain.pipeline.diagnose import Diagnosis, OutputDiagnosis
+    from ordain.pipeline.diagnosis import Diagnosis, OutputDiagnosis
 
 N_DAMAGES = 6
 N_INPUTS = 12

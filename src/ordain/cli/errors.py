@@ -97,12 +97,14 @@ def _show_tags(book: ErrorBook) -> None:
         typer.echo(f"No row is tagged yet: ordain errors {book.run} --tag ROW=TAG")
         return
     judged = {one.name: one for one in book.slices}
-    metric = next(iter(book.slices[0].metrics))
+    names = list(book.slices[0].metrics)
+    told = (n for n in names if any(one.metrics.get(n) is not None for one in book.slices))
+    metric = next(told, names[0])
     print_table(
         ["tag", "rows", "wrong", "share of the loss", metric, "interval", "against the rest"],
         [
             [one.tag, one.n_rows, one.n_wrong, one.share, judged[one.tag].metrics.get(metric),
-             between(judged[one.tag].interval), judged[one.tag].verdict]
+             between(judged[one.tag].intervals.get(metric)), judged[one.tag].verdict]
             for one in book.shares
         ],
         title="tags",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ordain.cli.console import print_json
-from ordain.cli.options import Json
+from ordain.cli.options import Json, Junit, Markdown
 
 
 def evaluate(
@@ -19,16 +19,20 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option("--report", help="Write the report as HTML.", metavar="FILE")
     ] = None,
+    junit: Junit = None,
+    markdown: Markdown = None,
     *,
     json: Json = False,
 ) -> None:
     """Judge a trained model on new rows that hold the targets; exit code 3 if a gate fails."""
-    from ordain.cli.judged import GATE_EXIT, gate_lines, show_findings, show_gates
+    from ordain.cli.judged import GATE_EXIT, gate_lines, show_findings, show_gates, write_summaries
     from ordain.pipeline.evaluate import evaluate as run_evaluate
 
     judged = run_evaluate(bundle, dataset)
     if report is not None:
         judged.write_report(report)
+    if judged.summary is not None:
+        write_summaries(judged.summary, junit=junit, markdown=markdown)
     if json:
         print_json(judged.to_json())
     else:

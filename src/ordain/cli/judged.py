@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ordain.cli.console import number, print_table
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from ordain.evaluation.findings import Findings
     from ordain.evaluation.gates import GateResult
     from ordain.evaluation.judgement import Interval, Judgement
+    from ordain.evaluation.summary import RunSummary
 
 GATE_EXIT = 3
 """Exit code where a gate is not met."""
@@ -37,6 +39,22 @@ def show_gates(gates: Sequence[GateResult], *, title: str = "gates") -> None:
     ]
     if rows:
         print_table(["", "condition", "value", "interval", "margin"], rows, title=title)
+
+
+def write_summaries(summary: RunSummary, *, junit: Path | None, markdown: Path | None) -> None:
+    """Write a judgement for CI and for a pull request, where files are named.
+
+    Raises:
+        StoreError: a file cannot be written.
+    """
+    from ordain.core.files import write_text
+    from ordain.evaluation.junit import junit_xml
+    from ordain.evaluation.pull_request import markdown_summary
+
+    if junit is not None:
+        write_text(junit, junit_xml(summary, summary.findings))
+    if markdown is not None:
+        write_text(markdown, markdown_summary(summary, summary.findings))
 
 
 def gate_lines(gates: Sequence[GateResult]) -> list[str]:

@@ -30,6 +30,7 @@ from ordain.cli import (
     reproduce,
     runs,
     schema,
+    score,
     synthesize,
     trace,
     train,
@@ -56,6 +57,7 @@ app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("score")(score.score)
 app.command("errors")(errors.errors)
 app.command("visualize")(visualize.visualize)
 app.command("predict")(predict.predict)

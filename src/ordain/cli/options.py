@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,4 +46,12 @@ Home = Annotated[
     typer.Option(
         "--home", help="The work folder; ORDAIN_HOME or .ordain by default.", metavar="FOLDER"
     ),
+]
+Junit = Annotated[
+    Path | None,
+    typer.Option("--junit", help="Write gates and checks as JUnit XML, for CI.", metavar="FILE"),
+]
+Markdown = Annotated[
+    Path | None,
+    typer.Option("--markdown", help="Write a summary for a pull request.", metavar="FILE"),
 ]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ordain.cli.console import print_json, print_table
-from ordain.cli.judged import show_gates
+from ordain.cli.judged import show_gates, write_summaries
 from ordain.cli.options import (
     Dataset,
     Environment,
     Home,
     Json,
+    Junit,
+    Markdown,
     Overrides,
     TestSet,
     TrainingSet,
@@ -42,6 +44,8 @@ def train(
     ] = None,
     env: Environment = None,
     home: Home = None,
+    junit: Junit = None,
+    markdown: Markdown = None,
     *,
     force: Annotated[
         bool, typer.Option("--force", help="Train again even if nothing has changed.")
@@ -74,6 +78,10 @@ def train(
                     work_folder(home), force=force, listeners=(listener,), handle_interrupt=True
                 ),
             )
+    if junit is not None or markdown is not None:
+        from ordain.store.run_summary import read_summary
+
+        write_summaries(read_summary(result.run), junit=junit, markdown=markdown)
     if json:
         print_json(result.to_json())
     else:

@@ -1,4 +1,4 @@
-"""What a document asks of its model family, against what the family can do (`E315` to `E318`)."""
+"""What a document asks of its model family, against what that can do (`E315`-`E318`, `E327`)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from ordain.config.codes import fault
 from ordain.config.document import AUTO, InputFeature, OutputFeature, TypeDefaults
 from ordain.config.located import Node, Path
 from ordain.core.component import Component, Spec
-from ordain.core.diagnostics import Diagnostic
+from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.features.feature import FEATURES
 from ordain.models.family import FAMILIES, Family
 
 _ORDERED = frozenset({"number", "binary"})
+_SHOWN = 20
 _FREE = frozenset({"type", "weight"})
 _RENEWED = frozenset({"mean_absolute_error", "mean_absolute_percentage_error", "quantile"})
 """Losses whose leaves LightGBM answers anew by a median, which keeps no order."""
@@ -46,6 +47,31 @@ def check_abilities(asked: Asked) -> Iterator[Diagnostic]:
         elif FEATURES.get(output.type).is_output:
             yield _not_predicted(asked, output)
     yield from _monotone_is_kept(asked)
+
+
+def check_constraints(tree: Node, trainer: Spec, names: Sequence[str]) -> Iterator[Diagnostic]:
+    """Yield a fault for every name in `interaction_constraints` that is no input.
+
+    Args:
+        tree: of the document.
+        trainer: of the family.
+        names: of all inputs.
+    """
+    groups = getattr(trainer, "interaction_constraints", None) or ()
+    for at, group in enumerate(groups):
+        for position, name in enumerate(group):
+            if name not in names:
+                path = ("trainer", "interaction_constraints", at, position)
+                close = nearest(name, names)
+                shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+                yield fault(
+                    "E327",
+                    f"`interaction_constraints` names '{name}', which is no input",
+                    path,
+                    tree.mark_of(path),
+                    allowed=f"Inputs: {shown}.",
+                    fix=close,
+                )
 
 
 def _not_predicted(asked: Asked, output: OutputFeature) -> Diagnostic:

@@ -225,6 +225,34 @@ def _target(config: Config, output: OutputFeature, profile: ColumnProfile) -> It
         )
     if output.type in CLASS_TYPES:
         yield from _classes(config, output, profile, path)
+    yield from _outside_of_loss(config, output, profile, path)
+
+
+def _outside_of_loss(
+    config: Config, output: OutputFeature, profile: ColumnProfile, path: Path
+) -> Iterator[Diagnostic]:
+    """Compare the lowest value with what the loss can judge; text is left to the training rows."""
+    domain = getattr(output.loss, "domain", "any")
+    options: Any = output.preprocessing
+    is_changed = getattr(options, "outlier_strategy", None) is not None
+    if output.loss is None or domain == "any" or profile.least is None or is_changed:
+        return
+    if profile.least > 0 or (profile.least == 0 and domain == "not_negative"):
+        return
+    asked = "0 or more" if domain == "not_negative" else "above 0"
+    sign = ">=" if domain == "not_negative" else ">"
+    place: Path = (*path, "loss")
+    mark = config.tree.mark_of((*place, "type")) or config.tree.mark_of(place)
+    yield fault(
+        "E415",
+        f"`{output.column}` goes down to {profile.least:g}, which the loss "
+        f"'{output.loss.type}' cannot judge",
+        place,
+        mark or config.tree.mark_of((*path, "name")),
+        allowed=f"It judges targets of {asked}.",
+        fix=f"loss: mean_squared_error, or leave those rows out with "
+        f"`data.where: {output.column} {sign} 0`",
+    )
 
 
 def _classes(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
 from ordain.config import against_data, columns
-from ordain.config.abilities import Asked, check_abilities
+from ordain.config.abilities import Asked, check_abilities, check_constraints
 from ordain.config.codes import fault
 from ordain.config.config import Config, in_order
 from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, TypeDefaults
@@ -199,6 +199,9 @@ def _bind(
     filled = document.model_copy(update=update)
     faults += check_inferred_targets(config.tree, document.output_features, filled.output_features)
     faults += check_abilities(_inferred(config, filled))
+    if isinstance(document.input_features, str):
+        names = [column.name for column in filled.inputs]
+        faults += check_constraints(config.tree, filled.trainer, names)
     settled = settle(filled)[0]
     faults += against_data.check_values(config, settled, profiles, doubts)
     faults += check_judging_data(config, settled, profiles, doubts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ordain.config.abilities import Asked, check_abilities
+from ordain.config.abilities import Asked, check_abilities, check_constraints
 from ordain.config.checks import check_checks
 from ordain.config.codes import fault
 from ordain.config.document import AUTO, Evaluation, OutputFeature, Preprocessing
@@ -156,6 +156,10 @@ def _family_is_able(draft: Draft) -> Iterator[Diagnostic]:
         draft.blocks.get("defaults") or {},
     )
     yield from check_abilities(asked)
+    inputs = draft.root.get("input_features")
+    if inputs is not None and inputs.is_list:
+        names = [name for _, name, _ in _paths(draft, "input_features")]
+        yield from check_constraints(draft.root, asked.trainer, names)
 
 
 def _shares_add_up(draft: Draft) -> Iterator[Diagnostic]:
@@ -269,6 +273,26 @@ def _targets_are_truths(draft: Draft) -> Iterator[Diagnostic]:
             )
 
 
+def _targets_have_no_input_options(draft: Draft) -> Iterator[Diagnostic]:
+    outputs = {output.name: output for output in draft.outputs or []}
+    for path, name, _ in _paths(draft, "output_features"):
+        output = outputs.get(name)
+        if output is None or output.type == AUTO:
+            continue
+        options: Any = output.preprocessing
+        for key in sorted(options.input_options & options.model_fields_set):
+            place = (*path, "preprocessing", key)
+            if getattr(options, key) is not None and draft.root.at(place) is not None:
+                yield fault(
+                    "E326",
+                    f"`{key}` of `{name}` has no meaning for an output",
+                    place,
+                    draft.root.mark_of_key(place),
+                    allowed=f"It may stand on an input of type '{output.type}'.",
+                    fix=f"remove `{key}`",
+                )
+
+
 def check_inferred_targets(
     tree: Node, written: Sequence[OutputFeature], bound: Sequence[OutputFeature]
 ) -> list[Diagnostic]:
@@ -378,6 +402,7 @@ _RULES: tuple[Rule, ...] = (
     _balancing_is_one_way,
     _weights_need_classes,
     _targets_are_truths,
+    _targets_have_no_input_options,
     _repeats_need_folds,
     _metrics_fit,
     _judging_fits,

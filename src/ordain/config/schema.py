@@ -75,6 +75,8 @@ BEYOND: dict[str, str] = {
     "E323": "a baseline that a gate names will be there",
     "E324": "scenarios are declared where a gate asks for them",
     "E325": "thresholds, abstention and calibration need an output that can have them",
+    "E326": "options that only an input follows stand on no output",
+    "E327": "`interaction_constraints` names inputs",
     "E4xx": "the data",
     "older forms": "a document without `version` may use the older forms that `migrate` lists",
     "options of a source": "which options `data.source` takes beside it depends on the file's name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class ColumnProfile:
         top: up to 20 most frequent present values (as text) with their counts, most frequent
             first; ties in the order of the text. Counted over some 130,000 rows spread evenly,
             and scaled, where a larger table has more than 10,000 distinct values.
+        least: the lowest finite value of a numeric column; None for any other type, or no value.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ColumnProfile:
     n_distinct: int
     sample: pl.Series
     top: tuple[tuple[str, int], ...]
+    least: float | None = None
 
 
 def profile_table(table: Table, columns: Sequence[str] | None = None) -> dict[str, ColumnProfile]:
@@ -95,6 +98,7 @@ def _profile_frame(frame: pl.DataFrame, table: Table) -> dict[str, ColumnProfile
             n_distinct=n_distinct,
             sample=sample.cast(pl.String) if sample.dtype == pl.Categorical else sample,
             top=top,
+            least=_least(column),
         )
     return profiles
 
@@ -140,6 +144,15 @@ def _most_frequent(
     best = sorted(texts, key=lambda one: (-one[1], one[0]))[:_TOP]
     top = tuple((str(value), round(count * factor)) for value, count in best)
     return None if is_large else counted.height, top
+
+
+def _least(column: pl.Series) -> float | None:
+    if not column.dtype.is_numeric():
+        return None
+    lowest = column.min()
+    if lowest is not None and math.isinf(float(lowest)):  # type: ignore[arg-type]
+        lowest = column.filter(column.is_finite()).min()
+    return None if lowest is None else float(lowest)  # type: ignore[arg-type]
 
 
 def _sample(column: pl.Series, n_missing: int) -> pl.Series:

@@ -13,6 +13,9 @@ from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.verdict import format_value
 
 MAX_STEPS = 7
+MAX_FIX = 120
+SIMPLER = "simpler_model"
+"""The check that compares with baselines; where it speaks nothing is said twice."""
 SUSPECT_SHARE = 0.01
 OVERLAP = 0.3
 GAP = 3.0
@@ -22,7 +25,7 @@ GAP = 3.0
 def next_steps(summary: RunSummary) -> list[str]:
     """Return at most seven sentences; words between back-quotes are names or code."""
     found: list[str] = []
-    for steps in (_checks, _conditions, _baselines, _memory, _slices, _labels, _coverage, _pairs):
+    for steps in STEPS:
         found += [text for text in steps(summary) if text not in found]
     return found[:MAX_STEPS]
 
@@ -30,8 +33,17 @@ def next_steps(summary: RunSummary) -> list[str]:
 def _checks(summary: RunSummary) -> Iterator[str]:
     ranked = sorted(summary.findings.checks, key=lambda one: one.state != "failed")
     for check in ranked:
-        if check.state in {"failed", "warned"} and check.fix:
-            yield f"{_sentence(check.reason)} {_sentence(check.fix)}"
+        if check.state not in {"failed", "warned"}:
+            continue
+        # What comes after the first clause says why it matters, which the check itself tells.
+        reason = check.reason.split("; ")[0]
+        if not check.fix:
+            if check.state == "failed":
+                yield f"{_sentence(reason)} See the checks."
+        elif len(check.fix) > MAX_FIX or "`" in check.fix:
+            yield f"{_sentence(reason)} What to change stands beside the check."
+        else:
+            yield f"Try `{check.fix}`: {reason}."
 
 
 def _conditions(summary: RunSummary) -> Iterator[str]:
@@ -41,15 +53,21 @@ def _conditions(summary: RunSummary) -> Iterator[str]:
 
 
 def _baselines(summary: RunSummary) -> Iterator[str]:
+    said = {one.output for one in summary.findings.checks
+            if one.name == SIMPLER and one.state in {"failed", "warned"}}  # fmt: skip
     for name, output in summary.outputs.items():
-        for one in output.differences.get(deciding_set(output.sets), ()):
-            if one.verdict == "worse":
-                yield f"Use `{one.against}` for `{name}`: it is better by `{one.metric}`."
-            elif one.verdict == "cannot tell" and one.against not in {"prior", "previous"}:
-                yield (
-                    f"`{one.against}` may do as well for `{name}`: more test rows would tell, "
-                    "or take the simpler one."
-                )
+        known = [one for one in output.differences.get(deciding_set(output.sets), ())
+                 if one.gain is not None]  # fmt: skip
+        if not known or name in said or (said == {""}):
+            continue
+        best = min(known, key=lambda one: one.gain or 0.0)
+        if best.verdict == "worse":
+            yield f"Use `{best.against}` for `{name}`: it is better by `{best.metric}`."
+        elif best.verdict == "cannot tell":
+            yield (
+                f"`{best.against}` may do as well for `{name}`: more test rows would tell, "
+                "or take the simpler one."
+            )
 
 
 def _memory(summary: RunSummary) -> Iterator[str]:
@@ -121,6 +139,41 @@ def _pairs(summary: RunSummary) -> Iterator[str]:
             )
 
 
+def _scenarios(summary: RunSummary) -> Iterator[str]:
+    report = summary.findings.scenarios
+    failed = [one.name for one in report.results if not one.passed] if report else []
+    if report and failed:
+        count = f"{len(failed)} of {report.n_rows} scenarios"
+        yield f"Look at what must hold and does not: {count}, `{failed[0]}` first."
+
+
+def _gaps(summary: RunSummary) -> Iterator[str]:
+    for name, figures in summary.findings.fairness.items():
+        marked = [one for one in figures if one.is_marked and one.gap is not None]
+        if marked:
+            widest = max(marked, key=lambda one: one.gap or 0.0)
+            yield (
+                f"Judge whether the gaps of `{name}` between groups of `{widest.column}` can be "
+                f"borne: the {widest.figure.replace('_', ' ')} differs by "
+                f"{format_value(widest.gap)} from `{widest.least}` to `{widest.greatest}`."
+            )
+
+
 def _sentence(text: str) -> str:
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", ":")) else ".")
+
+
+STEPS = (
+    _checks,
+    _conditions,
+    _scenarios,
+    _baselines,
+    _memory,
+    _slices,
+    _gaps,
+    _labels,
+    _coverage,
+    _pairs,
+)
+"""What may ask for something, the most pressing first."""

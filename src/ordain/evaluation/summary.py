@@ -17,7 +17,7 @@ from ordain.evaluation.judgement import Judgement, OutputSummary, Record
 class RunSummary(Record):
     """One run, judged.
 
-    Nothing here but `run`, `seconds` and `lock` may differ between equal runs.
+    Nothing here but `run`, `seconds`, `account` and `lock` may differ between equal runs.
     """
 
     name: str
@@ -55,6 +55,8 @@ class RunSummary(Record):
     """What reproduces the run: fingerprints, seed, versions, machine."""
     seconds: dict[str, float] = Field(default_factory=dict)
     """Wall time by stage."""
+    account: dict[str, float] = Field(default_factory=dict)
+    """What the run came to so far: `seconds`; `cost` and `energy_joules` where they are known."""
     bottleneck: str = ""
     """One sentence on what took longest."""
     cross_validation: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)

@@ -101,6 +101,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
 
     Fitted = CategoryEncoding
     is_output = True
+    input_options = frozenset({"hash_buckets"})
 
     @model_validator(mode="after")
     def _check(self) -> Self:

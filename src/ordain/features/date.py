@@ -28,6 +28,7 @@ import polars as pl
 from pydantic import field_validator, model_validator
 
 from ordain.core.errors import UsageError
+from ordain.features.date_formats import check_format, with_iso
 from ordain.features.date_parts import (
     DAY,
     DAY_UNITS,
@@ -57,13 +58,7 @@ from ordain.features.holiday_calendar import (
     without_holidays,
 )
 from ordain.features.instant_formats import infer_formats
-from ordain.features.instants import (
-    check_format,
-    instant_reader,
-    microseconds,
-    read_instants,
-    with_iso,
-)
+from ordain.features.instants import instant_reader, microseconds, read_instants
 from ordain.features.numerals import is_nothing
 from ordain.features.scaling import Method, fit_scaling
 from ordain.features.step import Step, filled, parsed

@@ -92,11 +92,13 @@ class Feature(Component, Generic[E]):
         Fitted: the class of its encoding, for loading.
         is_output: whether the type may be predicted.
         forms: which forms an input of the type can take.
+        input_options: keys that only an input follows; on an output they are refused.
     """
 
     Fitted: ClassVar[type[Encoding]]
     is_output: ClassVar[bool] = False
     forms: ClassVar[frozenset[Form]] = frozenset(Form)
+    input_options: ClassVar[frozenset[str]] = frozenset()
 
     _is_predicted: bool = PrivateAttr(default=False)
 

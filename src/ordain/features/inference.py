@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 
 from ordain.data.profile import ColumnProfile
+from ordain.features.date_formats import EPOCH_FACTORS
 from ordain.features.instant_formats import infer_formats
-from ordain.features.instants import EPOCH_FACTORS, read_instants
+from ordain.features.instants import read_instants
 from ordain.features.labels import read_labels
 from ordain.features.numerals import infer_style, is_nothing, read_numbers
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ordain.features.instants import EPOCH_FACTORS, instant_reader, read_instants
+from ordain.features.date_formats import EPOCH_FACTORS
+from ordain.features.instants import instant_reader, read_instants
 
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S.%f")
 _ISO_TIMES = (

@@ -138,6 +138,7 @@ class NumberFeature(Feature[NumberEncoding]):
 
     Fitted = NumberEncoding
     is_output = True
+    input_options = frozenset({"bins", "spline_knots"})
     version = 2
 
     @model_validator(mode="after")
@@ -305,8 +306,8 @@ class NumberFeature(Feature[NumberEncoding]):
             return f"as it is{tail}"
         if scaling.knots or (scaling.factor == scaling.power == 1.0 and scaling.center == 0.0):
             return f"{scaling.method}{tail}"
-        bounded = ", smoothly bounded" if scaling.method == "robust" else ""
-        return f"{scaling.method}: less {scaling.center:.6g}, times {scaling.factor:.6g}{bounded}{tail}"
+        tail = f", smoothly bounded{tail}" if scaling.method == "robust" else tail
+        return f"{scaling.method}: less {scaling.center:.6g}, times {scaling.factor:.6g}{tail}"
 
     @property
     def drop_needs_fit(self) -> bool:

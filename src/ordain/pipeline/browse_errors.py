@@ -236,7 +236,7 @@ def _run(reference: str | Path | Run | Result, home: Path | str | None) -> Run:
 def _output(wanted: str | None, known: Sequence[str]) -> str:
     if wanted is None and known:
         return known[0]
-    if wanted not in known:
+    if wanted is None or wanted not in known:
         close = nearest(wanted or "", known)
         hint = f"; nearest: '{close}'" if close else ""
         raise UsageError(

@@ -13,7 +13,7 @@ from ordain.core.events import Events
 from ordain.data.problems import describe_problem, is_expected
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.data.table import ReadReport
-from ordain.evaluation.judgement import OutputSummary
+from ordain.evaluation.checks.check import CheckResult
 from ordain.models.family import FittedModel
 from ordain.pipeline.variant import Prepared
 
@@ -24,8 +24,6 @@ LEAKING_ROWS, LEAKING_SHARE = 5, 0.01
 """Rows of a set that stand in training too, and their share of it, from which on they count."""
 NATURALLY_EQUAL = 0.5
 """Share of distinct training rows below which equal rows are the nature of the data, not a leak."""
-TOO_GOOD = 0.995
-"""Headline metric of a single column from which on it is suspected of knowing the answer."""
 
 
 def in_one_line(warning: Diagnostic) -> str:
@@ -168,26 +166,11 @@ def _unlike(name: str, worst: Sequence[Mapping[str, Any]], n_over: int, n_column
     )
 
 
-def warn_of_leaks(
-    judged: Mapping[str, OutputSummary], rule: FittedModel | None, events: Events
-) -> None:
-    """Warn of each output that one input column alone predicts all but perfectly.
+def warn_of_checks(checks: Sequence[CheckResult], events: Events) -> None:
+    """Warn of each sanity check that failed; those that only warn stand in the report."""
+    for check in checks:
+        if check.state == "failed":
+            about = f" of `{check.output}`" if check.output else ""
+            fix = f". Fix: {check.fix}" if check.fix else ""
+            events.warn("W606", f"check `{check.name}`{about} failed: {check.reason}{fix}")
 
-    Args:
-        judged: by output, with the baseline `per_group` beside the model.
-        rule: that baseline's model, which says which column it used; None where it was not fitted.
-        events: hear of it.
-    """
-    if rule is None:
-        return
-    for name, output in judged.items():
-        sets = output.baselines.get("per_group", {})
-        value = next((j.metrics.get(output.headline) for j in sets.values()), None)
-        column = rule.facts.get("outputs", {}).get(name, {}).get("column")
-        if column is not None and value is not None and value >= TOO_GOOD:
-            events.warn(
-                "W606",
-                f"`{column}` alone predicts `{name}` with {output.headline} {value:.4f}: if it is "
-                f"known only together with the answer, it is a leak. Fix: take `{column}` out of "
-                "`input_features`",
-            )

@@ -43,7 +43,7 @@ from ordain.store.judge import scored_values, true_values
 from ordain.store.lock import lock_differences
 from ordain.store.model import Model, load
 from ordain.store.problem import labels_of
-from ordain.store.runs import Run
+from ordain.store.runs import FINISHED, Run
 
 N_EXAMPLES = 5
 N_TIMED = 200
@@ -89,8 +89,17 @@ def compare(
         outputs=compared,
         facts=tuple(_facts(run, model, shared) for run, model in zip(found, models, strict=True)),
         diffs=tuple(difference(found[0], other) for other in found[1:]),
-        notes=shared.notes,
+        notes=(*_unfinished(found), *shared.notes),
     )
+
+
+def _unfinished(runs: Sequence[Run]) -> list[str]:
+    states = {run.reference: run.status["state"] for run in runs}
+    return [
+        f"{name} is {state}: its model is the best so far"
+        for name, state in states.items()
+        if state != FINISHED
+    ]
 
 
 def difference(before: Run, after: Run) -> RunDiff:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from ordain.evaluation.diagnosis.advice import advise
 from ordain.evaluation.diagnosis.gaps import Ceiling, ErrorSplit, split_error
 from ordain.evaluation.diagnosis.growth import Growth
 from ordain.evaluation.diagnosis.noise import LabelNoise, Twins, label_noise, twins
-from ordain.evaluation.diagnosis.patch import Finding
+from ordain.evaluation.diagnosis.patch import Finding, Patch
 from ordain.evaluation.diagnosis.remedies import Known
 from ordain.evaluation.diagnosis.robustness import Robustness, try_damages
 from ordain.evaluation.diagnosis.staleness import Staleness
@@ -77,6 +78,31 @@ class Diagnosis(Record):
         """Of all outputs."""
         return tuple(finding for one in self.outputs.values() for finding in one.findings)
 
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row for each finding and patch: what was found, what to try, what it brought."""
+        rows: list[dict[str, Any]] = []
+        for finding in self.findings:
+            told = {"output": finding.output, "finding": finding.name, "text": finding.text,
+                    "is_problem": finding.is_problem}  # fmt: skip
+            patches: tuple[Patch | None, ...] = finding.patches or (None,)
+            for patch in patches:
+                effect = patch.effect if patch else None
+                rows.append(
+                    {
+                        **told,
+                        "patch": patch.name if patch else None,
+                        "expected": patch.expected if patch else None,
+                        "gain": effect.gain if effect else None,
+                        "low": effect.low if effect else None,
+                        "high": effect.high if effect else None,
+                    }
+                )
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def _repr_html_(self) -> str:
+        return str(self.frame._repr_html_())
+
 
 @dataclass
 class Work:
@@ -118,18 +144,34 @@ def looked_at(work: Work) -> dict[str, OutputDiagnosis]:
         if held_out.type != "number":
             noise = label_noise(held_out.truth, held_out.scores)
         same = _twins(work, name, keys)
-        split = split_error(name, metric, judged, ceiling=_ceiling(work, metric, noise))
+        ceiling = _ceiling(work, metric, noise, on_train=judged.get(TRAIN))
+        split = split_error(name, metric, judged, ceiling=ceiling)
+        damages = try_damages(sets[work.judging], name, metric=metric)
         found[name] = OutputDiagnosis(
             output=name,
             metric=metric.label,
             split=split,
             noise=noise,
             twins=same,
-            robustness=try_damages(sets[work.judging], name, metric=metric),
-            upkeep=upkeep[name][0] if name in upkeep else (),
+            robustness=damages,
+            upkeep=_needed(upkeep[name][0] if name in upkeep else (), damages),
         )
         work.tell("look", number + 1, len(work.metrics))
     return {name: advised(work, one, sets) for name, one in found.items()}
+
+
+def _needed(upkeep: tuple[Upkeep, ...], damages: Robustness) -> tuple[Upkeep, ...]:
+    """Return the upkeep without calling useless what the model misses when it is not there."""
+    missed = {
+        name
+        for damage in damages.damages
+        if damage.kind == "missing column" and damage.verdict == "worse"
+        for name in damage.columns
+    }
+    return tuple(
+        one.model_copy(update={"is_useless": one.is_useless and one.input not in missed})
+        for one in upkeep
+    )
 
 
 def judged_on(target: Target, metric: Metric[Any]) -> Judgement:
@@ -153,14 +195,23 @@ def deciding_metric(model: Model, output: str, type_name: str) -> Metric[Any]:
     return find_metric(headline or HEADLINE[type_name][0], metrics)
 
 
-def _ceiling(work: Work, metric: Metric[Any], noise: LabelNoise | None) -> Ceiling | None:
-    """Return what can be expected at best, where somebody says so."""
+def _ceiling(
+    work: Work, metric: Metric[Any], noise: LabelNoise | None, *, on_train: Judgement | None
+) -> Ceiling | None:
+    """Return what can be expected at best, where somebody says so.
+
+    The noise in the labels is an upper bound, so that a model which has passed what it leaves shows
+    that it left more.
+    """
     declared = work.model.document.evaluation.human.get(metric.label)
     if declared is not None:
         return Ceiling(value=declared, source="people")
-    if noise is not None and metric.label in ACCURACIES:
-        return Ceiling(value=1 - noise.share, source="labels with such noise")
-    return None
+    if noise is None or metric.label not in ACCURACIES or on_train is None:
+        return None
+    value = on_train.metrics.get(metric.label)
+    if value is None or value > 1 - noise.share:
+        return None
+    return Ceiling(value=1 - noise.share, source="labels with such noise")
 
 
 def _input_keys(work: Work) -> npt.NDArray[np.uint64]:
@@ -205,7 +256,19 @@ def advised(
         facts=facts,
         date_column=date_column(work),
     )
-    return one.model_copy(update={"findings": advise(known)})
+    findings = advise(known)
+    if len(work.metrics) > 1:
+        findings = tuple(_named_for(finding) for finding in findings)
+    return one.model_copy(update={"findings": findings})
+
+
+def _named_for(finding: Finding) -> Finding:
+    """Return a finding whose patches are named for its output: those of others are not the same."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", finding.output)
+    patches = tuple(
+        patch.model_copy(update={"name": f"{stem}-{patch.name}"}) for patch in finding.patches
+    )
+    return finding.model_copy(update={"patches": patches})
 
 
 def _class_facts(target: Target) -> tuple[dict[str, float], dict[str, float]]:

@@ -175,6 +175,7 @@ def _findings(
             decided={name: Decided(decision=made) for name, made in model.decisions.items()},
             raw=_raw(model, subject),
             predict=model.predict,
+            inputs=model.input_columns,
             scenarios=scenario_rows(declared.scenarios, Path()),
         )
         figures = {}

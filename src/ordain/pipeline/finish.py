@@ -22,7 +22,8 @@ from ordain.evaluation.summary import RunSummary, metrics_json
 from ordain.features.store import save_encodings
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
-from ordain.pipeline.cautions import warn_of_leaks
+from ordain.pipeline.cautions import warn_of_checks
+from ordain.pipeline.checking import check_training
 from ordain.pipeline.clock import Energy, account, bottleneck
 from ordain.pipeline.fold_summary import CrossValidation
 from ordain.pipeline.judging import figures_of, judge_training, study_training
@@ -64,7 +65,6 @@ def finish(
     judged = _with_folds(judgement.outputs, folds)
     for note in judgement.notes:
         stages.events.warn("W613", note)
-    warn_of_leaks(judged, fitted.get("per_group"), stages.events)
     reasons = {**blueprint.reasons, **main.reasons}
     golden = _golden_rows(blueprint, main)
     model = Model(
@@ -76,9 +76,25 @@ def finish(
         },
         decisions=judgement.decisions,
     )
+    with stages.timed("checks"):
+        checks = check_training(
+            blueprint,
+            prepared,
+            fitted,
+            judged=judged,
+            encodings=judgement.encodings,
+            decisions=judgement.decisions,
+        )
+    warn_of_checks(checks, stages.events)
     with stages.timed("study"):
         findings = study_training(
-            blueprint, prepared, judgement, model=model, golden=golden, folder=run.folder
+            blueprint,
+            prepared,
+            judgement,
+            model=model,
+            golden=golden,
+            checks=checks,
+            folder=run.folder,
         )
     facts = fitted[MODEL].facts
     rate = _rows_per_second(main, fitted[MODEL], stages.learning.get(MODEL, 0.0))
@@ -115,9 +131,10 @@ def finish(
         _write_bundle(run.bundle, model, summary, machine_form, golden=golden)
     model.path = run.bundle
     findings = conclude(findings, declared, judged, figures=figures_of(model, golden))
-    summary = summary.model_copy(update={"findings": findings})
+    cost = main.document.budget.cost_of(stages.clock.elapsed)
+    so_far = account(stages.clock.elapsed, cost=cost, joules=energy.joules())
+    summary = summary.model_copy(update={"findings": findings, "account": so_far})
     write_json(run.folder / "findings.json", findings.to_json())
-    write_json(run.folder / "history.json", list(summary.history))
     with stages.timed("report"):
         write_summary(run, summary)
         write_report(summary, run.folder / "report.html")

@@ -92,7 +92,7 @@ def misworded(config: Config, error: ExpressionError) -> Diagnostic:
     """Return the fault of an expression, where it stands in the config."""
     path = ("data", *error.key.split(".", 1))
     mark = config.tree.mark_of(path)
-    return Diagnostic("E412", error.message, mark.place() if mark else None, path)
+    return Diagnostic("E416", error.message, mark.place() if mark else None, path)
 
 
 def open_sources(config: Config, given: Given) -> dict[str, Source]:

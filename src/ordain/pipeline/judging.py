@@ -23,6 +23,7 @@ from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.findings import Findings, Study, study
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.metric import find_metric
+from ordain.evaluation.sample import THRESHOLD
 from ordain.evaluation.subject import Target
 from ordain.features.feature import Encoding, Scores
 from ordain.models.family import FittedModel
@@ -154,6 +155,7 @@ def study_training(
             and model.decisions[feature.name].calibration is not None
         },
         predict=model.predict,
+        inputs=model.input_columns,
         scenarios=scenario_rows(document.evaluation.scenarios, blueprint.config.folder),
         checks=checks,
     )
@@ -229,6 +231,7 @@ def _decide(
                 labels=labels_of(encoding),
                 truth=true_values(feature, encoding, truth[feature.name]),
                 scores=scored_values(feature, encoding, scores[feature.name]),
+                threshold=getattr(encoding, "threshold", THRESHOLD),
             )
         found[feature.name] = decide(
             declared,

@@ -162,9 +162,7 @@ def _without(
     scores: Any,
     outputs: Sequence[str],
 ) -> list[LeftOut]:
-    document = known.blueprint.document
-    kept = tuple(feature for feature in document.inputs if feature.name != left)
-    document = document.model_copy(update={"input_features": kept})
+    document = _document_without(known.blueprint.document, left)
     known.stages.scope = scope_of(document.name, f"without {left}")
     try:
         prepared = _prepared(known, document)
@@ -194,6 +192,18 @@ def _without(
                 output=feature.name, input=left, difference=_difference(target, left, document)
             ))  # fmt: skip
     return found
+
+
+def _document_without(document: Document, left: str) -> Document:
+    """Return a document without an input, also where the trainer names it among others."""
+    kept = tuple(feature for feature in document.inputs if feature.name != left)
+    update: dict[str, Any] = {"input_features": kept}
+    groups = getattr(document.trainer, "interaction_constraints", None)
+    if groups:
+        fewer = (tuple(name for name in group if name != left) for group in groups)
+        constraints = {"interaction_constraints": tuple(group for group in fewer if group)}
+        update["trainer"] = document.trainer.model_copy(update=constraints)
+    return document.model_copy(update=update)
 
 
 def _difference(target: Target, left: str, document: Document) -> Difference:

@@ -22,6 +22,7 @@ from ordain.evaluation.evaluate import evaluate_output
 from ordain.evaluation.metric import Metric
 from ordain.evaluation.subject import Target
 from ordain.models.family import FittedModel
+from ordain.pipeline.blueprint import MODEL
 from ordain.pipeline.diagnosis import (
     ROWS_LOOKED_AT,
     OutputDiagnosis,
@@ -42,7 +43,9 @@ from ordain.pipeline.reopen import (
 )
 from ordain.pipeline.variant import Prepared
 
-SHARES = (0.125, 0.25, 0.5, 1.0)
+SHARES = (0.125, 0.25, 0.5)
+RESERVED = 0.4
+"""Of the time that is left, what the learning curve leaves to what comes after it."""
 N_SEEDS = 3
 MIN_LEARNED = 20
 
@@ -67,15 +70,24 @@ def _grown(work: Work) -> dict[str, Growth]:
     """Return the metric over the number of training rows, by output."""
     n_rows = work.again.split.sizes[TRAIN]
     seed = work.prepared.document.seed
-    jobs = [(share, one) for share in SHARES for one in range(N_SEEDS if share < 1 else 1)]
+    # A whole curve of one seed comes before the next; the run's own model is there already.
+    jobs = [(1.0, 0)]
+    jobs += [(share, one) for one in range(N_SEEDS) for share in SHARES]
     jobs = [(share, one) for share, one in jobs if round(n_rows * share) >= MIN_LEARNED]
+    reserve = RESERVED * max(0.0, work.stages.clock.left or 0.0)
     points: dict[str, list[Grown]] = {name: [] for name in work.metrics}
     for number, (share, one) in enumerate(jobs):
         size = round(n_rows * share)
-        random = generator(seed, "diagnosis", "growth", f"{size}", str(one))
-        rows = np.sort(random.choice(n_rows, size, replace=False))
-        part = part_of(work.prepared, rows) if share < 1 else work.prepared
-        fitted = learn_again(work.stages, part, pace=work.pace, seed=seed + one)
+        part, fitted = work.prepared, None
+        if share == 1:
+            fitted = _own(work)
+        else:
+            random = generator(seed, "diagnosis", "growth", f"{size}", str(one))
+            rows = np.sort(random.choice(n_rows, size, replace=False))
+            part = part_of(work.prepared, rows)
+            fitted = learn_again(
+                work.stages, part, pace=work.pace, seed=seed + one, reserve=reserve
+            )
         if fitted is None:
             work.left_out.append(f"learning curve: {share:g} of the rows, seed {seed + one}")
             continue
@@ -93,6 +105,16 @@ def _grown(work: Work) -> dict[str, Growth]:
         for name, found in points.items()
         if found
     }
+
+
+def _own(work: Work) -> FittedModel | None:
+    """Return the run's own model, from the cache if it can be."""
+    stages = work.stages
+    request = work.again.blueprint.fit[MODEL]
+    is_over = stages.clock.left is not None and stages.clock.left <= 0
+    if stages.cache.find(request) is None and (is_over or stages.stop.is_set()):
+        return None
+    return fitted_of(work.again, work.prepared, stages)
 
 
 def _values(work: Work, part: Prepared, fitted: FittedModel) -> dict[str, float]:
@@ -224,8 +246,7 @@ def _tried(work: Work, outputs: dict[str, OutputDiagnosis]) -> dict[str, OutputD
     for number, (name, patch) in enumerate(wanted.items()):
         if not _changes_learning(patch):
             continue
-        if base is None:
-            base = fitted_of(work.again, work.prepared, work.stages)
+        base = _own(work) if base is None else base
         if base is None:
             work.left_out.append(f"effect of the patch '{name}'")
             continue
@@ -322,4 +343,6 @@ def _is_harmful(patch: Patch, finding: Finding) -> bool:
     if effect is None:
         return False
     is_worse = effect.high is not None and effect.high < 0
+    if finding.name == "robustness-unseen" and effect.gain == 0.0:
+        return True  # no label is rare, so that nothing can teach what an unseen one means
     return is_worse or (effect.gain < 0 and not finding.is_problem)

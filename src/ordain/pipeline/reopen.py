@@ -47,17 +47,19 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass
 class Pace:
-    """How long learning takes, from what has been learned: seconds a row."""
+    """How long learning takes, from what has been learned: rows and seconds of each model."""
 
-    known: list[float] = field(default_factory=list)
+    known: list[tuple[int, float]] = field(default_factory=list)
 
     def add(self, seconds: float, n_rows: int) -> None:
         """Take note of one model."""
-        self.known.append(seconds / max(1, n_rows))
+        self.known.append((n_rows, seconds))
 
     def seconds(self, n_rows: int) -> float:
-        """Return what a model of so many rows will take; 0 where nothing is known."""
-        return max(self.known[-3:], default=0.0) * n_rows
+        """Return the least that a model of so many rows will take; 0 where nothing is known."""
+        # Not in proportion: what a family takes may hang on its weights rather than on the rows.
+        fitting = [seconds for rows, seconds in self.known if rows <= n_rows]
+        return sum(fitting[-3:]) / len(fitting[-3:]) if fitting else 0.0
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,12 @@ def part_of(prepared: Prepared, train: Rows, validation: Rows | None = None) -> 
 
 
 def learn_again(
-    stages: Stages, prepared: Prepared, *, pace: Pace, seed: int | None = None
+    stages: Stages,
+    prepared: Prepared,
+    *,
+    pace: Pace,
+    seed: int | None = None,
+    reserve: float = 0.0,
 ) -> FittedModel | None:
     """Return a model of a variant, which is kept nowhere; None where there was no time for it.
 
@@ -234,10 +241,11 @@ def learn_again(
         prepared: the rows.
         pace: what is known of how long learning takes.
         seed: of this model; by default the document's.
+        reserve: seconds of the budget that are left for others.
     """
     n_rows = prepared.split.sizes[TRAIN]
     left = stages.clock.left
-    if stages.stop.is_set() or (left is not None and left < pace.seconds(n_rows)):
+    if stages.stop.is_set() or (left is not None and left - reserve < pace.seconds(n_rows)):
         return None
     if seed is not None:
         prepared = replace(prepared, document=prepared.document.model_copy(update={"seed": seed}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,10 @@ def reproduce(
     with tempfile.TemporaryDirectory(prefix="ordain-reproduce-") as folder:
         options = Options(home=Path(folder), force=True, listeners=listeners)
         again = execute(config, given, options).run
-        return compare(run, again)
+        verdict = compare(run, again)
+    when = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    run.update(reproduced={"same": verdict.is_same, "when": when})
+    return verdict
 
 
 def compare(before: Run, after: Run) -> Verdict:

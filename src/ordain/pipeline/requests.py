@@ -22,7 +22,7 @@ DROPPING_KEYS = frozenset(
 FOLDING_KEYS = frozenset({"k_fold", "repeats"})
 """Options of a splitter that only folds depend on."""
 READ_VERSION = 1
-PROFILE_VERSION = 2
+PROFILE_VERSION = 3
 SPLIT_VERSION = 2
 SPLIT_REPORT_VERSION = 2
 ENCODE_VERSION = 1

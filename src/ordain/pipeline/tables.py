@@ -73,6 +73,7 @@ def keep_profiles(table: Table, columns: Sequence[str], folder: Path) -> None:
             "n_missing": profile.n_missing,
             "n_distinct": profile.n_distinct,
             "n_sample": profile.sample.len(),
+            "least": profile.least,
             "top": profile.top,
         }
         for name, profile in profiles.items()
@@ -94,6 +95,7 @@ def open_profiles(folder: Path) -> dict[str, ColumnProfile]:
             n_distinct=facts["n_distinct"],
             sample=sample,
             top=tuple((value, count) for value, count in facts["top"]),
+            least=facts["least"],
         )
     return profiles
 

@@ -16,13 +16,14 @@ from pydantic import ValidationError
 
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import StoreError, UsageError
-from ordain.core.files import atomic_file, read_json, write_text
+from ordain.core.files import atomic_file, write_text
 from ordain.evaluation.drawing import Figure
 from ordain.evaluation.plots.plot import PLOTS, Judged, Plot, Shown
 from ordain.evaluation.subject import Target
 from ordain.pipeline.result import Result
 from ordain.store.home import home as work_folder
 from ordain.store.predictions import Predictions, read_predictions
+from ordain.store.run_summary import read_summary
 from ordain.store.runs import Run, Runs
 
 if TYPE_CHECKING:
@@ -219,9 +220,7 @@ def _shown(
             )
             for name, target in targets.items()
         }
-        history = run.folder / "history.json"
-        learned = read_json(history) if history.exists() else ()
-        found.append(Shown(title, outputs, tuple(learned), set=one.set))
+        found.append(Shown(title, outputs, read_summary(run).history, set=one.set))
     return found
 
 

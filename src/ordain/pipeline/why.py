@@ -191,7 +191,7 @@ def why(
         before: a run.
         after: another run that predicts the same.
         budget: seconds to train in; what does not fit is left out, and told.
-        n_seeds: models of the second run, its own included, that say what chance changes.
+        n_seeds: models of each run, its own included, that say what chance changes.
         home: the work folder.
         listeners: told of every event.
         handle_interrupt: end with what is done at Ctrl-C.
@@ -231,14 +231,14 @@ def _train(bench: _Bench, causes: Sequence[Cause], *, n_seeds: int, cannot: list
     left_out = []
     everything = frozenset[str](causes)
     middle = [one for one in combinations_of(causes) if one not in (NOTHING, everything)]
-    own = bench.second.again.config.document.seed
     jobs: list[tuple[str, Causes, int | None]] = [
         ("the first run again", NOTHING, None),
         ("the second run again", everything, None),
     ]
-    jobs += [
-        (f"the second run with seed {own + n}", everything, own + n) for n in range(1, n_seeds)
-    ]
+    seeds = [side.again.config.document.seed for side in (bench.first, bench.second)]
+    for more in range(1, n_seeds):
+        for told, one, own in (("second", everything, seeds[1]), ("first", NOTHING, seeds[0])):
+            jobs.append((f"the {told} run with seed {own + more}", one, own + more))
     jobs += [(f"the first run with the {' and '.join(sorted(one))} of the second", one, None)
              for one in middle]  # fmt: skip
     for told, one, seed in dict.fromkeys(jobs):
@@ -312,18 +312,22 @@ def _rest(change: float | None, again: float) -> float | None:
 
 
 def _noise(bench: _Bench, everything: Causes, output: str, metric: str) -> Interval | None:
-    """Return the range of changes that other seeds alone bring."""
-    values = [
-        bench.value(one, output, metric, seed=seed)
-        for one, seed in bench.measured
-        if one == everything
-    ]
-    values = [value for value in values if math.isfinite(value)]
-    if len(values) < 2:  # noqa: PLR2004 - a spread takes two
+    """Return the range of changes that other seeds alone bring, from the spread around each end."""
+    squares, freedom = 0.0, 0
+    for end in {NOTHING, everything}:
+        values = [
+            bench.value(one, output, metric, seed=seed)
+            for one, seed in bench.measured
+            if one == end
+        ]
+        values = [value for value in values if math.isfinite(value)]
+        if values:
+            mean = sum(values) / len(values)
+            squares += sum((value - mean) ** 2 for value in values)
+            freedom += len(values) - 1
+    if not freedom:
         return None
-    mean = sum(values) / len(values)
-    spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    half = quantile(LEVEL, len(values) - 1) * spread * math.sqrt(2)
+    half = quantile(LEVEL, freedom) * math.sqrt(2 * squares / freedom)
     return Interval(low=-half, high=half, level=LEVEL, method="seeds")
 
 

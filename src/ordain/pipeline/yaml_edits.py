@@ -29,7 +29,8 @@ def set_value(text: str, path: Keys, value: Any) -> str:
     node, key_node, depth = _deepest(composed(text), path)
     rest = path[depth:]
     if not rest:
-        if isinstance(node, pyyaml.ScalarNode) and _end(node, text) > _start(node):
+        is_block = isinstance(value, dict) and bool(value)
+        if isinstance(node, pyyaml.ScalarNode) and not _is_empty(node) and not is_block:
             return _spliced(text, _start(node), _end(node, text), _flow(value))
         return _after_key(text, key_node, node, value)
     nested: Any = value

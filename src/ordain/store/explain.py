@@ -17,6 +17,7 @@ from ordain.evaluation.explain.explanation import (
     explain_output,
     explain_row,
     require_outputs,
+    weights_of,
 )
 from ordain.evaluation.sample import Array
 from ordain.evaluation.subject import Subject
@@ -80,8 +81,17 @@ def explain_subject(
             f"  Fix: say which: --output {outputs[0]}"
         )
     assert subject.row_ids is not None, "rows that are given are counted"
+    known = subject if reference is None else reference
+    weights = {name: weights_of(known, name) for name in outputs if asked.n_neighbours}
     rows = tuple(
-        explain_row(subject, name, int(place), asked=asked, reference=reference)
+        explain_row(
+            subject,
+            name,
+            int(place),
+            asked=asked,
+            reference=reference,
+            weights=weights.get(name),
+        )
         for place in np.searchsorted(subject.row_ids, places)
         for name in outputs
     )

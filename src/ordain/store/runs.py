@@ -11,7 +11,6 @@ runs/<name>/<id>/
     findings.json    slices, importance, errors, checks, gates
     summary.json     all that the report says; `ordain report` draws it again
     findings.json    slices, checks, errors, gates and all else beside the metrics
-    history.json     what each epoch or round measured
     predictions.parquet  truth and scores of the rows that judged, at most 50,000
     report.html      the same for people
     checkpoints/     while training

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ordain.config.document import Document
+from ordain.config.document import Document, OutputFeature
 from ordain.evaluation.decision.decision import Decision
 from ordain.evaluation.sample import THRESHOLD, Array
+from ordain.evaluation.scores import MISSING
 from ordain.evaluation.subject import Column, Encoded, Subject, Target
 from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Encoding, Scores
@@ -166,7 +167,7 @@ def make_subject(
             column=feature.column,
             type=feature.type,
             labels=labels_of(encodings[feature.name]),
-            truth=true_values(feature, encodings[feature.name], frame[feature.column]),
+            truth=_truth(feature, encodings[feature.name], frame[feature.column]),
             scores=own[feature.name],
             threshold=getattr(encodings[feature.name], "threshold", THRESHOLD),
             baselines={
@@ -209,3 +210,10 @@ def in_units(found: Attribution, scaling: Scaling) -> Attribution:
         base=found.base * slope + scaling.center,
         margin=found.margin * slope + scaling.center,
     )
+
+
+def _truth(feature: OutputFeature, encoding: Encoding, column: pl.Series) -> Array:
+    if len(column) and column.null_count() == len(column):
+        # A target that is not given: what its missing cells do in training is of no concern.
+        return np.full(len(column), np.nan if feature.type == "number" else MISSING)
+    return true_values(feature, encoding, column)

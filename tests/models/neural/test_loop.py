@@ -144,6 +144,15 @@ def test_infinite_number_is_named_with_its_remedy(fit, table):
         fit(train=Dataset(inputs, data.outputs, 300), epochs=2)
 
 
+def test_missing_number_that_is_kept_is_named_with_what_fills_it(fit, table):
+    data = table()
+    values = data.inputs["x1"].values.copy()
+    values[:] = np.nan
+    inputs = {**data.inputs, "x1": EncodedColumn(Kind.SCALAR, values)}
+    with pytest.raises(TrainingError, match=r"(?s)`x1` holds .*Fix: .*missing_value_strategy: f"):
+        fit(train=Dataset(inputs, data.outputs, 300), epochs=2)
+
+
 def test_rate_too_high_is_named_with_a_lower_one(fit, table):
     with pytest.raises(TrainingError, match=r"(?s)learning rate of 1e\+30 is the likely .*1e\+29"):
         fit(table.problem("amount"), epochs=5, learning_rate=1e30, optimizer="sgd")

@@ -4,11 +4,11 @@
 
 Fitted on validation rows, which training did not learn from. `auto` compares the ways by their
 log loss on five folds of these rows and takes one only where it is better than none by more than
-a standard error, the simplest of those that are as good.
+a standard error; a way with more freedom must be better than a simpler one by two.
 
 Sources: temperature, Guo et al. 2017; Platt 1999 (for several classes one scale and one shift a
 class: vector scaling, Guo et al. 2017); isotonic, Zadrozny and Elkan 2002 (each class against the
-rest, then scaled to add up to 1).
+rest, then scaled to add up to 1), centred, so that no two rows come to stand level.
 """
 
 from __future__ import annotations
@@ -37,8 +37,15 @@ MIN_ROWS_ISOTONIC = 1_000
 MAX_ROWS = 20_000
 """Rows that calibration is fitted on at most; more change nothing that shows."""
 N_FOLDS = 5
+HELPFUL, CLEARLY = 1.0, 2.0
+"""Standard errors by which a way must be better than none, and than a simpler one."""
 N_KNOTS = 200
+SLOPE = 0.01
+"""Share by which a probability falls towards 0 and rises towards 1 beyond the last stretches."""
 SHRINKAGE = 1e-3
+RIDGE = 1e-12
+MAX_SCALE = 100.0
+MAX_STEPS, MIN_STEP, TOLERANCE = 100, 1e-6, 1e-12
 """Weight of the squares of classes' shifts in the loss: keeps those of rare classes in hand."""
 
 
@@ -162,12 +169,14 @@ def _best(candidates: Sequence[Method], truth: Array, scores: Array) -> Choice:
             fitted = fit_calibration(method, truth[kept], scores[kept])
             found[out] = log_losses(truth[out], fitted.apply(scores[out]))
         means[method], losses[method] = float(found.mean()), found
-    helpful = [m for m in candidates if _is_lower(losses[m], plain)]
+    helpful = [m for m in candidates if _is_lower(losses[m], plain, HELPFUL)]
     if not helpful:
         reason = "no way makes the log loss of validation rows better by more than chance"
         return Choice(calibration=None, reason=reason, log_loss=means, n_rows=len(truth))
     best = min(helpful, key=lambda m: means[m])
-    chosen = next(m for m in helpful if m == best or not _is_lower(losses[best], losses[m]))
+    chosen = next(
+        m for m in helpful if m == best or not _is_lower(losses[best], losses[m], CLEARLY)
+    )
     reason = (
         f"log loss of validation rows {means['none']:.4f} becomes {means[chosen]:.4f}, "
         "measured on folds"
@@ -176,10 +185,10 @@ def _best(candidates: Sequence[Method], truth: Array, scores: Array) -> Choice:
     return Choice(calibration=fitted, reason=reason, log_loss=means, n_rows=len(truth))
 
 
-def _is_lower(ours: Floats, theirs: Floats) -> bool:
-    """Return whether the first losses are lower by more than a standard error of the gain."""
+def _is_lower(ours: Floats, theirs: Floats, errors: float) -> bool:
+    """Return whether the first losses are lower by more than so many standard errors."""
     gain = theirs - ours
-    return float(gain.mean()) > float(gain.std(ddof=1)) / math.sqrt(len(gain))
+    return float(gain.mean()) > errors * float(gain.std(ddof=1)) / math.sqrt(len(gain))
 
 
 def _is_enough(truth: Array, n_classes: int) -> bool:
@@ -188,36 +197,60 @@ def _is_enough(truth: Array, n_classes: int) -> bool:
 
 
 def _fit_logistic(truth: Array, logits: Floats, n_shifts: int) -> tuple[float, tuple[float, ...]]:
-    """Return the scale (above zero) and the shifts with the least log loss."""
-    from scipy.optimize import minimize
+    """Return the scale (above zero) and the shifts with the least log loss.
 
-    is_binary = logits.ndim == 1
-    rows = np.arange(len(truth))
+    By Newton's method: the loss is convex in both. Importing an optimiser would take longer than
+    most fits of a model.
+    """
+    bend = _bend_of_two if logits.ndim == 1 else _bend_of_many
+    at = np.concatenate([[1.0], np.zeros(n_shifts)])
+    value, slope, curve = bend(truth, logits, at)
+    for _ in range(MAX_STEPS):
+        step = np.linalg.solve(curve + RIDGE * np.eye(len(at)), slope)
+        size = 1.0
+        while True:
+            tried = at - size * step
+            tried[0] = min(max(tried[0], 1 / MAX_SCALE), MAX_SCALE)
+            found = bend(truth, logits, tried)
+            if found[0] <= value or size < MIN_STEP:
+                break
+            size /= 2
+        gained = value - found[0]
+        if gained < 0:
+            break
+        at, (value, slope, curve) = tried, found
+        if gained < TOLERANCE:
+            break
+    return float(at[0]), tuple(float(shift) for shift in at[1:])
 
-    def loss(parameters: Floats) -> tuple[float, Floats]:
-        scale, shift = math.exp(float(parameters[0])), parameters[1:]
-        if is_binary:
-            z = scale * logits + (shift[0] if n_shifts else 0.0)
-            error = _expit(z) - truth
-            value = float(np.mean(np.logaddexp(0.0, z) - truth * z))
-            slopes = [np.mean(error * logits) * scale]
-            slopes += [np.mean(error)] if n_shifts else []
-        else:
-            z = scale * logits + (shift if n_shifts else 0.0)
-            probability = _softmax(z)
-            value = float(-np.mean(np.log(np.maximum(probability[rows, truth], FLOOR))))
-            probability[rows, truth] -= 1.0
-            slopes = [np.mean((probability * logits).sum(axis=1)) * scale]
-            slopes += list(probability.mean(axis=0)) if n_shifts else []
-        value += SHRINKAGE * float(np.sum(np.square(shift))) if n_shifts > 1 else 0.0
-        slope = np.asarray(slopes)
-        if n_shifts > 1:
-            slope[1:] += 2 * SHRINKAGE * shift
-        return value, slope
 
-    bounds = [(-5.0, 5.0)] + [(-20.0, 20.0)] * n_shifts
-    found = minimize(loss, np.zeros(1 + n_shifts), jac=True, method="L-BFGS-B", bounds=bounds)
-    return math.exp(float(found.x[0])), tuple(float(value) for value in found.x[1:])
+def _bend_of_two(truth: Array, logits: Floats, at: Floats) -> tuple[float, Floats, Floats]:
+    """Return the mean log loss of two classes, its slope and its curvature."""
+    terms = np.stack([logits, np.ones(len(logits))], axis=1)[:, : len(at)]
+    z = terms @ at
+    p = _expit(z)
+    value = float(np.mean(np.logaddexp(0.0, z) - truth * z))
+    slope = terms.T @ (p - truth) / len(truth)
+    curve = (terms * (p * (1 - p))[:, None]).T @ terms / len(truth)
+    return value, slope, curve
+
+
+def _bend_of_many(truth: Array, logits: Floats, at: Floats) -> tuple[float, Floats, Floats]:
+    """Return the same of many classes; shifts are held back, rare classes' most."""
+    shift, rows, n_rows = at[1:], np.arange(len(truth)), len(truth)
+    p = _softmax(at[0] * logits + (shift if len(shift) else 0.0))
+    value = float(-np.mean(np.log(np.maximum(p[rows, truth], FLOOR))))
+    mean = (p * logits).sum(axis=1)
+    slope, curve = np.empty(len(at)), np.empty((len(at), len(at)))
+    slope[0] = np.mean(mean - logits[rows, truth])
+    curve[0, 0] = np.mean((p * np.square(logits)).sum(axis=1) - np.square(mean))
+    if len(shift):
+        value += SHRINKAGE * float(np.sum(np.square(shift)))
+        share = np.bincount(truth, minlength=len(shift)) / n_rows
+        slope[1:] = p.mean(axis=0) - share + 2 * SHRINKAGE * shift
+        curve[0, 1:] = curve[1:, 0] = (p * (logits - mean[:, None])).mean(axis=0)
+        curve[1:, 1:] = np.diag(p.mean(axis=0) + 2 * SHRINKAGE) - p.T @ p / n_rows
+    return value, slope, curve
 
 
 def _isotonic(
@@ -229,21 +262,44 @@ def _isotonic(
 
 
 def _steps(scores: Array, is_true: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    from scipy.optimize import isotonic_regression
-
     x, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     shares = np.bincount(place, weights=is_true) / counts
-    y = isotonic_regression(shares, weights=counts).x
+    y = _rising(shares, counts)
+    # Each flat stretch becomes one point, its mean (Oron and Flournoy 2017): rows in it keep their
+    # order, which flat stretches would take from them.
+    stretch = np.cumsum(np.append(True, y[1:] != y[:-1])) - 1
+    weight = np.bincount(stretch, counts)
+    x = np.bincount(stretch, counts * x) / weight
+    y = np.bincount(stretch, counts * y) / weight
     # No class is ruled out or certain because a few hundred rows did not show the other.
     least = 1.0 / (len(scores) + 2)
     y = np.clip(y, least, 1.0 - least)
-    # Only the ends of each flat stretch are needed.
-    is_end = np.append(True, y[1:] != y[:-1]) | np.append(y[1:] != y[:-1], True)
-    x, y = x[is_end], y[is_end]
     if len(x) > N_KNOTS:
         places = np.unique(np.linspace(0, len(x) - 1, N_KNOTS).astype(int))
         x, y = x[places], y[places]
+    if x[0] > 0:
+        x, y = np.append(0.0, x), np.append(y[0] * (1.0 - SLOPE), y)
+    if x[-1] < 1:
+        x, y = np.append(x, 1.0), np.append(y, 1.0 - (1.0 - y[-1]) * (1.0 - SLOPE))
     return tuple(map(float, x)), tuple(map(float, y))
+
+
+def _rising(values: Floats, weights: Array) -> Floats:
+    """Return the nearest values that never fall, by weighted squares (pool adjacent violators)."""
+    levels: list[float] = []
+    sizes: list[float] = []
+    counts: list[int] = []
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        level, size, count = value, float(weight), 1
+        while levels and levels[-1] >= level:
+            level = (levels[-1] * sizes[-1] + level * size) / (sizes[-1] + size)
+            size += sizes.pop()
+            count += counts.pop()
+            levels.pop()
+        levels.append(level)
+        sizes.append(size)
+        counts.append(count)
+    return np.repeat(levels, counts)
 
 
 def _logit(p: Array) -> Floats:

@@ -113,7 +113,7 @@ def _bias(known: Known) -> Iterator[Finding]:
 
 def _shift(known: Known) -> Iterator[Finding]:
     for part in ("shift", "overfitted validation"):
-        gap = known.split.gap(part)  # type: ignore[arg-type]
+        gap = known.split.gap(part)
         if gap is None:
             continue
         text = (
@@ -259,12 +259,13 @@ def _damages(known: Known) -> Iterator[Finding]:
         if one.verdict == "worse" and one.drop is not None and one.drop > SHARE_TO_TELL * scale
     ]
     for one in worst[:CLIFF]:
+        patches = tuple(sturdier(known, one.kind))
         yield Finding(
             name=f"robustness-{one.kind.replace(' ', '-')}",
             output=known.output,
             text=f"{one.name}: {tried.metric} falls by {one.drop:.4g}{_between(one.interval)}",
-            is_problem=one.kind in {"typos", "unseen"},
-            patches=tuple(sturdier(known, one.kind)),
+            is_problem=bool(patches),
+            patches=patches,
         )
 
 

@@ -33,8 +33,11 @@ class Effect(Record):
     @property
     def sentence(self) -> str:
         """The effect in words."""
-        between = "" if self.low is None else f" ({self.low:+.4g} to {self.high:+.4g})"
-        return f"measured on {self.set} rows: {self.gain:+.4g} {self.metric}{between}"
+        told = f"measured on {self.set} rows: {self.gain:+.4g} {self.metric}"
+        if self.low is None or self.high is None:
+            return told
+        doubt = ", which may be chance" if self.low <= 0 <= self.high else ""
+        return f"{told} ({self.low:+.4g} to {self.high:+.4g}){doubt}"
 
 
 class Patch(Record):

@@ -132,7 +132,7 @@ def larger(known: Known) -> list[Patch]:
                     "wider-network",
                     f"layers of {2 * width}",
                     "a wider network fits more; slower",
-                    {("combiner", "output_size"): 2 * width},
+                    _combiner(known, "output_size", 2 * width),
                 )
             )
         found.append(_other_family(known, "gbm"))
@@ -145,27 +145,29 @@ def larger(known: Known) -> list[Patch]:
 def sturdier(known: Known, kind: str) -> list[Patch]:
     """Return what makes labels that are spelled otherwise, or new, cost less."""
     labels = [one for one in known.document.inputs if one.type == "category"]
+    value: Any
     if kind == "typos":
-        settings = {
-            ("input_features", one.name, "preprocessing", "unseen"): "nearest"
+        key, value, title = "unseen", "nearest", "misspelled labels are read as the nearest one"
+        named = [
+            one.name
             for one in labels
             if getattr(one.preprocessing, "unseen", "") == "bucket"
             and not getattr(one.preprocessing, "hash_buckets", None)
-        }
-        title = "misspelled labels are read as the nearest one"
+        ]
     elif kind == "unseen":
-        settings = {
-            ("input_features", one.name, "preprocessing", "min_count"): 5
-            for one in labels
-            if getattr(one.preprocessing, "min_count", 5) == 1
-        }
-        title = "rare labels teach what an unseen one means"
+        key, value, title = "min_count", 5, "rare labels teach what an unseen one means"
+        named = [one.name for one in labels if getattr(one.preprocessing, "min_count", 5) == 1]
     else:
         return []
-    if not settings or known.inputs:
+    has_labels = any(one.type == "category" for one in known.document.output_features)
+    if not named or (known.inputs and has_labels):
         return []
+    # Inputs that nobody has listed are told by what their type has in common.
+    paths: list[Path] = [("input_features", name, "preprocessing", key) for name in named]
+    if known.inputs:
+        paths = [("defaults", "category", "preprocessing", key)]
     expected = "damaged labels cost less; on clean rows next to nothing changes"
-    return [patch_of(f"sturdier-{kind}", title, expected, settings)]
+    return [patch_of(f"sturdier-{kind}", title, expected, dict.fromkeys(paths, value))]
 
 
 def more_rows(known: Known) -> list[Patch]:
@@ -182,6 +184,7 @@ def more_rows(known: Known) -> list[Patch]:
 
 
 def split_in_time(known: Known) -> list[Patch]:
+    """Return the split by which the future judges, where a column says when rows are from."""
     if known.date_column is None or known.document.preprocessing.split.type == "datetime":
         return []
     return [
@@ -210,7 +213,7 @@ def _simpler_network(known: Known) -> list[Patch]:
                 "more-dropout",
                 f"dropout of {value:g}",
                 "a network that cannot lean on single numbers overfits later",
-                {("combiner", "dropout"): round(value, 2)},
+                _combiner(known, "dropout", round(value, 2)),
             )
         )
     own = float(getattr(known.document.trainer, "regularization_lambda", 0.0) or 0.0)
@@ -223,6 +226,13 @@ def _simpler_network(known: Known) -> list[Patch]:
         )
     )
     return patches
+
+
+def _combiner(known: Known, key: str, value: Any) -> dict[Path, Any]:
+    """Return the setting of a key of the combiner, named where nobody has."""
+    if known.written.get("combiner") is not None:
+        return {("combiner", key): value}
+    return {("combiner",): {"type": "concat", key: value}}
 
 
 def _other_family(known: Known, name: str) -> Patch:

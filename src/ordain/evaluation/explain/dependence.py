@@ -138,7 +138,7 @@ def grid_of(column: pl.Series, type_name: str, n_points: int, n_words: int) -> p
     """
     known = column.drop_nulls()
     if column.dtype.is_float():
-        known = known.filter(known.is_not_nan())
+        known = known.filter(known.is_finite())
     if not len(known) or type_name == "text":
         return None
     is_date = type_name == "date" and known.dtype == pl.String  # in the form of ISO 8601, mostly
@@ -205,7 +205,7 @@ def _joint(
 def _shares(column: pl.Series, values: pl.Series) -> tuple[float, ...]:
     known = column.drop_nulls()
     if known.dtype.is_float():
-        known = known.filter(known.is_not_nan())
+        known = known.filter(known.is_finite())
     if not len(known):
         return tuple(0.0 for _ in range(len(values)))
     if _is_ordered(values.dtype):

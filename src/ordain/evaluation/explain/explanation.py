@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -287,6 +287,7 @@ def explain_row(
     *,
     asked: Asked,
     reference: Subject | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> RowExplanation:
     """Return why a row of a subject got its answer.
 
@@ -296,6 +297,7 @@ def explain_row(
         place: of the row in the subject.
         asked: what is wanted.
         reference: known rows that neighbours are looked for in; by default the subject's others.
+        weights: of the inputs, for neighbours; see `weights_of`.
 
     Raises:
         UsageError: as `counterfactuals`.
@@ -325,7 +327,9 @@ def explain_row(
         pieces=_pieces(alone, output, found, label=label, given=given),
         counterfactuals=_flips(subject, output, place, asked),
         has_sought=_is_sought(subject, output, asked),
-        neighbours=_neighbours(subject, output, place, asked=asked, reference=reference),
+        neighbours=_neighbours(
+            subject, output, place, n_rows=asked.n_neighbours, reference=reference, weights=weights
+        ),
     )
 
 
@@ -365,28 +369,29 @@ def _is_sought(subject: Subject, output: str, asked: Asked) -> bool:
     return asked.n_counterfactuals > 0 and not is_open
 
 
-def _neighbours(
-    subject: Subject, output: str, place: int, *, asked: Asked, reference: Subject | None
-) -> tuple[Neighbour, ...]:
-    if not asked.n_neighbours:
-        return ()
-    known = reference
-    if known is None:
-        known = subject.take(np.flatnonzero(np.arange(len(subject)) != place))
-    if not len(known):
-        return ()
-    return nearest_rows(
-        known, subject, place, output=output, n_rows=asked.n_neighbours,
-        weights=_weights(known, output),
-    )  # fmt: skip
-
-
-def _weights(known: Subject, output: str) -> dict[str, float] | None:
+def weights_of(known: Subject, output: str) -> dict[str, float] | None:
     """Return the importance of inputs, or None where nothing is known to matter."""
     table = permutation_importance(known, n_rows=N_WEIGHING_ROWS, n_repeats=1).get(output)
     if table is None or not any(one.share for one in table.inputs):
         return None
     return {one.input: one.share for one in table.inputs}
+
+
+def _neighbours(
+    subject: Subject,
+    output: str,
+    place: int,
+    *,
+    n_rows: int,
+    reference: Subject | None,
+    weights: Mapping[str, float] | None,
+) -> tuple[Neighbour, ...]:
+    known = reference
+    if known is None:
+        known = subject.take(np.flatnonzero(np.arange(len(subject)) != place))
+    if not (n_rows and len(known)):
+        return ()
+    return nearest_rows(known, subject, place, output=output, n_rows=n_rows, weights=weights)
 
 
 def _pieces(

@@ -25,6 +25,7 @@ from ordain.evaluation.plots.plot import (
     figure,
     line,
     panels,
+    short,
 )
 
 
@@ -180,7 +181,7 @@ class CompareClassifiersPredictions(Plot):
             for place, (what, count) in enumerate(found.items()):
                 share = count / max(1, total)
                 bar = bars(["rows"], [share], name=what, place=place)
-                hover = f"{what}: %{{customdata:,}} rows<extra></extra>"
+                hover = f"{short(what)}: %{{customdata:,}} rows<extra></extra>"
                 bar |= {"orientation": "h", "x": [share], "y": ["rows"], "customdata": [count],
                         "hovertemplate": hover}  # fmt: skip
                 if share > 0.06:  # noqa: PLR2004 - what a number needs

@@ -145,7 +145,8 @@ PLOTS: Registry[Plot] = Registry("plot", Plot, package="ordain.evaluation.plots"
 
 def figure(data: Sequence[Figure], *, x: str, y: str, is_unit: bool = False) -> Figure:
     """Return a figure; `is_unit` runs both axes from 0 to 1."""
-    axes: dict[str, Figure] = {"xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}}
+    titles = {"xaxis": short(x, limit=60), "yaxis": short(y, limit=60)}
+    axes: dict[str, Figure] = {axis: {"title": {"text": title}} for axis, title in titles.items()}
     if is_unit:
         for axis in axes.values():
             axis["range"] = [-0.01, 1.02]

@@ -23,6 +23,7 @@ from ordain.evaluation.plots.plot import (
     line,
     panels,
     plain,
+    short,
     thin,
 )
 
@@ -189,11 +190,16 @@ class ConfidenceThresholding2Thresholds3d(_TwoThresholds):
             )
         ]  # fmt: skip
         scene = {
-            "xaxis": {"title": {"text": f"confidence of {outputs[1]}"}},
-            "yaxis": {"title": {"text": f"confidence of {outputs[0]}"}},
+            "xaxis": {"title": {"text": f"confidence of {short(outputs[1])}"}},
+            "yaxis": {"title": {"text": f"confidence of {short(outputs[0])}"}},
             "zaxis": {"title": {"text": "share"}, "range": [0, 1]},
         }
-        layout = {"scene": scene, "width": 900, "height": 760, "title": {"text": runs[0].name}}
+        layout = {
+            "scene": scene,
+            "width": 900,
+            "height": 760,
+            "title": {"text": short(runs[0].name)},
+        }
         return {"data": surfaces, "layout": layout}
 
 

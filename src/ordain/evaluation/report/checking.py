@@ -39,7 +39,7 @@ def _checks(checks: tuple[CheckResult, ...]) -> Html:
             tag("td", code_words(one.question), title=one.name, data_value=one.question),
             cell(one.output) if has_output else None,
             tag("td", code_words(one.reason), data_value=one.reason),
-            tag("td", code_words(one.fix), data_value=one.fix),
+            tag("td", tag("code", one.fix) if one.fix else None, data_value=one.fix),
         )
         for one in ordered
     )

@@ -8,6 +8,7 @@ from typing import Any
 from ordain.evaluation.report.html import Html, code_words, join, tag
 from ordain.evaluation.report.tables import cell, facts, header, sortable, words
 from ordain.evaluation.summary import RunSummary
+from ordain.evaluation.verdict import format_value
 
 
 def feature_facts(summary: RunSummary) -> Html | None:
@@ -42,6 +43,7 @@ def how_it_was_made(summary: RunSummary) -> Html:
         [
             _seconds(summary.seconds),
             tag("p", code_words(summary.bottleneck), class_="hint") if summary.bottleneck else None,
+            _account(summary.account),
             _reasons(summary.reasons),
             _details("The filled config, every default written out", tag("pre", summary.config))
             if summary.config
@@ -94,6 +96,21 @@ def _seconds(seconds: Mapping[str, float]) -> Html | None:
     head = tag("tr", header("stage"), header("seconds", is_number=True), tag("th"))
     return tag("div", tag("h3", "Seconds by stage"),
                tag("table", tag("thead", head), tag("tbody", *rows)), class_="card")  # fmt: skip
+
+
+def _account(account: Mapping[str, float]) -> Html | None:
+    """Return what the run came to, earlier stretches of it included."""
+    parts = []
+    if "cost" in account:
+        parts.append(f"{format_value(account['cost'])} at the price declared")
+    if "energy_joules" in account:
+        parts.append(
+            f"{account['energy_joules']:,.0f} J of the processor packages, whoever used them"
+        )
+    if not parts:
+        return None
+    words = f"The run came to {account['seconds']:,.1f} s, {' and '.join(parts)}."
+    return tag("p", words, class_="hint")
 
 
 def _reasons(reasons: Mapping[str, str]) -> Html | None:

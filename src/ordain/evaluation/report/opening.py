@@ -19,6 +19,8 @@ OUTCOMES = {
     "cannot tell": ("unsure", "Not shown to be better than a baseline"),
 }
 
+GAIN = " The interval says how far the gain may move on other rows of the same kind."
+
 
 def verdict_card(summary: RunSummary, output_name: str) -> Html:
     """Return the verdict on one output, beside the baselines and people."""
@@ -32,8 +34,8 @@ def verdict_card(summary: RunSummary, output_name: str) -> Html:
         tag(
             "p",
             code_words(
-                f"Judged by `{output.headline}`, since {output.headline_reason}. The interval says "
-                "how far the gain may move on other rows of the same kind."
+                f"Judged by `{output.headline}`, since {output.headline_reason}."
+                + (GAIN if output.differences.get(set_name) else "")
             ),
             class_="hint",
         ),

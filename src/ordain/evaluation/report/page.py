@@ -97,7 +97,13 @@ def _body(summary: RunSummary, plots: Plots) -> Html:
     return join(
         [
             tag("header", tag("div", *_heading(summary)), class_="top"),
-            tag("nav", tag("div", tag("a", "Verdict", href="#verdict"), *links)),
+            tag(
+                "nav",
+                tag(
+                    "div", tag("div", tag("a", "Verdict", href="#verdict"), *links, class_="links")
+                ),
+                aria_label="Sections",
+            ),
             tag(
                 "main",
                 tag(

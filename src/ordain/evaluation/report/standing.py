@@ -71,10 +71,16 @@ def standing(summary: RunSummary) -> Html:
     right = [card for card in (_worst_slices(summary),) if card]
     todo = _next(summary)
     if todo:
-        (right if len(right) < len(left) else left).append(todo)
+        # Rows and points are a fair measure of how tall a card is.
+        is_left_taller = _height(left) > _height(right)
+        (right if is_left_taller else left).append(todo)
     sides = (left, right)
     columns = (tag("div", *side, class_="side") for side in sides if side)
     return tag("div", *columns, class_="two standing")
+
+
+def _height(cards: Sequence[Html]) -> int:
+    return sum(2 + card.count("<tr") + 4 * card.count("<li") for card in cards)
 
 
 def conditions_table(results: Sequence[GateResult]) -> Html:
@@ -150,7 +156,9 @@ def _told(check: CheckResult) -> Html:
         badge(check.state),
         " ",
         code_words(check.reason),
-        tag("div", code_words(check.fix), class_="hint") if check.fix else None,
+        tag("div", "Try ", tag("code", check.fix, class_="clip"), class_="hint fix")
+        if check.fix
+        else None,
     )
 
 

@@ -4,7 +4,7 @@ The path goes from the mean representation of a few background rows to that of t
 representation is what the encoders give (so that words and categories have a straight line to walk
 too); the gradient along it times the way walked is what each number of the representation adds,
 and each number belongs to one input. Source: Sundararajan, Taly and Yan 2017; the integral is taken
-at the points of a Gauss-Legendre rule, more of them until the sum fits the score.
+at the points of a Gauss-Legendre rule, more of them for rows whose sum does not fit the score yet.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ordain.models.neural.packing import Columns, pack
 if TYPE_CHECKING:
     from ordain.models.neural.fitted import NeuralModel
 
-POINTS = (16, 48)
+POINTS = (16, 48, 160)
 TOLERANCE = 1e-3
 BLOCK_ROWS = 256
 Floats = npt.NDArray[np.float64]
@@ -97,11 +97,15 @@ def _integral(
     with torch.no_grad():
         margin = margin_of(joined)
         gained = margin - margin_of(start)
+    added = torch.zeros(*way.shape, gained.shape[1])
+    tolerance = TOLERANCE * gained.abs().amax(dim=1).clamp_min(1.0)
+    left = torch.arange(len(way))
     for n_points in POINTS:
-        mean = _mean_gradient(margin_of, start, way, n_points)
-        added = mean * way.unsqueeze(2)
-        gap = (added.sum(dim=1) - gained).abs().max().item()
-        if gap <= TOLERANCE * max(1.0, gained.abs().max().item()):
+        found = _mean_gradient(margin_of, start, way[left], n_points) * way[left].unsqueeze(2)
+        added[left] = found
+        gap = (found.sum(dim=1) - gained[left]).abs().amax(dim=1)
+        left = left[gap > tolerance[left]]
+        if not len(left):
             break
     # What is left of the integral's error goes to the numbers by their size, so that sums are
     # exact; it is under the tolerance unless the last rule was not enough.

@@ -48,9 +48,10 @@ def _suspect_column(job: Job) -> str | None:
     for column in job.rows.layout.inputs(Kind.SCALAR):
         values = batch.numbers[:, start : start + column.shape.width]
         start += column.shape.width
-        found.append(
-            _worst(values, f"input `{column.name}`", "preprocessing.normalization: robust")
-        )
+        # What is missing stays so only where it was declared to: everything else is filled.
+        is_kept = bool(torch.isnan(values).any())
+        remedy = "missing_value_strategy: fill_with_mean" if is_kept else "normalization: robust"
+        found.append(_worst(values, f"input `{column.name}`", f"preprocessing.{remedy}"))
     for output, truth in zip(job.rows.layout.outputs, batch.truths, strict=True):
         remedy = "a loss such as huber, or preprocessing.normalization"
         found.append(_worst(truth, f"output `{output.name}`", remedy))
