@@ -127,7 +127,7 @@ def reopen(run: Run, stages: Stages, data: object = None) -> Reopened:
     try:
         config, given = original(run, data)
         again = reopen_config(run, stages, config, given)
-        if again.is_same or kept is None:
+        if again.is_same or kept is None or data is not None:
             return again
     except DataError:
         if kept is None:
@@ -294,11 +294,6 @@ def subject_on(again: Reopened, model: Model, name: str, *, n_rows: int) -> Subj
         background=background_of(model),
         row_ids=rows,
     )
-
-
-def has_rows(again: Reopened, name: str) -> bool:
-    """Return whether a set has rows."""
-    return again.split.sizes.get(name, 0) > 0
 
 
 def _is_cut_short(fitted: FittedModel, stages: Stages) -> bool:

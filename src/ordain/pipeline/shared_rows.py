@@ -74,10 +74,11 @@ def shared_rows(
     if not is_same:
         learned = [_learned(first, other, rows) for other in opened[1:]]
         keep = ~np.logical_or.reduce(learned)
-        notes.append(
-            f"{int(keep.sum()):,} of {len(rows):,} test rows of {runs[0].reference} are compared: "
-            "another run has learned from the others"
-        )
+        if not keep.all():
+            notes.append(
+                f"{int(keep.sum()):,} of {len(rows):,} test rows of {runs[0].reference} are "
+                "compared: another run has learned from the others"
+            )
         if keep.sum() < MIN_ROWS:
             raise UsageError(
                 f"{int(keep.sum())} of {len(rows):,} test rows of {runs[0].reference} are not "

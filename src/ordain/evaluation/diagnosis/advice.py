@@ -94,7 +94,9 @@ def _bias(known: Known) -> Iterator[Finding]:
     better = better_baselines(known)
     ceiling = known.split.ceiling
     if ceiling is None:
-        text = f"bias: the training rows are {_worse(gap.size)} than perfect in {gap_metric(known)}"
+        text = (
+            f"bias: the training rows are {_worse(gap.size)} than perfect in {known.split.metric}"
+        )
         text += "; how much of that can be avoided is not known (declare `evaluation.human`)"
     else:
         text = (
@@ -267,11 +269,6 @@ def _damages(known: Known) -> Iterator[Finding]:
             is_problem=bool(patches),
             patches=patches,
         )
-
-
-def gap_metric(known: Known) -> str:
-    """Return the name of the metric that the gaps are in."""
-    return known.split.metric
 
 
 def _worse(size: float) -> str:
