@@ -152,7 +152,8 @@ def test_first_screen_has_what_is_not_met_what_is_bad_and_what_to_do(text):
     words = section(text, "verdict")
     for expected in (
         "people", "Not met: 1 of 1 gates", "-0.0400", "1 of 4 sanity checks failed",
-        "input_features: {y: number}", "Where it does worst", "a >= 2 and b = 'x'", "What to do next",
+        "input_features: {y: number}", "Where it does worst", "a >= 2 and b = 'x'",
+        "What to do next",
     ):  # fmt: skip
         assert expected in words
 

@@ -205,7 +205,7 @@ def test_exact_copy_of_the_target_is_warned_of(config: Config, frame: pl.DataFra
     keys = {**config, "evaluation": {"baselines": True}}
     keys["input_features"] = {**config["input_features"], "left": "category"}
     result = ordain.train(keys, frame.with_columns(pl.col("churn").alias("left")))
-    assert any("`left` alone predicts `churn`" in warning for warning in result.warnings)
+    assert any("`leak` of `churn` failed: `left` alone" in warning for warning in result.warnings)
 
 
 def test_folds_leave_a_given_test_file_alone(config: Config, frame: pl.DataFrame) -> None:

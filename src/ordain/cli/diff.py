@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -40,7 +41,7 @@ def diff(
     from ordain.config.diff import diff as compare
     from ordain.config.diff import reruns
 
-    environments = env or [None]
+    environments: Sequence[str | None] = env or [None]
     if len(environments) > 2:  # noqa: PLR2004
         raise UsageError("`--env` may be given once or twice: there are two configs")
     if after is None and len(environments) == 1 and not override:

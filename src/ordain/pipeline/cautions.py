@@ -173,4 +173,3 @@ def warn_of_checks(checks: Sequence[CheckResult], events: Events) -> None:
             about = f" of `{check.output}`" if check.output else ""
             fix = f". Fix: {check.fix}" if check.fix else ""
             events.warn("W606", f"check `{check.name}`{about} failed: {check.reason}{fix}")
-

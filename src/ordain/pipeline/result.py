@@ -21,7 +21,7 @@ from ordain.store.runs import Run
 
 
 def gates_of(run: Run) -> tuple[GateResult, ...]:
-    """Return the gates of a finished run, as it judged them; none of a run that kept no findings."""
+    """Return the gates of a finished run, as it judged them."""
     path = run.folder / "findings.json"
     found = read_json(path)["gates"] if path.exists() else ()
     return tuple(GateResult.model_validate(gate) for gate in found)

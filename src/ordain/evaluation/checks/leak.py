@@ -65,10 +65,10 @@ class Leak(Check):
                 output=output,
             )
         name, column, power = suspects[0]
-        told = [f"`{other}` {_shown(one)}" for other, _, one in suspects[:3]]
+        told = [f"`{other}` alone has {_shown(one)}" for other, _, one in suspects[:3]]
         kinship = _kinship(training, column, test)
         reason = (
-            f"alone, {', '.join(told)} on {power.n_rows:,} rows{kinship}: if it is known only "
+            f"{', '.join(told)} on {power.n_rows:,} rows{kinship}: if it is known only "
             f"together with `{output}`, the model is of no use where the answer is not known yet"
         )
         is_certain = bool(kinship) or power.value >= self.certain_at_least

@@ -160,6 +160,7 @@ class Gbm(Family):
     """Gradient-boosted trees by LightGBM."""
 
     type: Literal["gbm"] = "gbm"
+    version: ClassVar[int] = 2
     aliases: ClassVar[tuple[str, ...]] = ("lightgbm",)
     Trainer = GbmTrainer
     has_monotone = True
@@ -306,7 +307,12 @@ class _Job:
             del params["pos_bagging_fraction"], params["neg_bagging_fraction"]
         cells = task.n_rows * self.layout.n_columns
         n_threads = bound_threads(self.n_threads, n_cells=cells)
-        aim = objective(output.loss, task.n_classes, watched=self.trainer.validation_metric)
+        aim = objective(
+            output.loss,
+            task.n_classes,
+            watched=self.trainer.validation_metric,
+            is_category=output.type == "category",
+        )
         return params | self.bounds | aim | {
             "categorical_feature": ",".join(map(str, self.layout.categorical)),
             "is_provide_training_metric": True,

@@ -27,12 +27,15 @@ NUMBER_LOSSES: dict[str, tuple[str, dict[str, str]]] = {
 """Loss of a number: LightGBM's name of it, its metric's too, and of its keys."""
 
 
-def objective(loss: Component | None, n_classes: int, *, watched: str) -> Params:
+def objective(
+    loss: Component | None, n_classes: int, *, watched: str, is_category: bool = False
+) -> Params:
     """Return objective and metric of an output.
 
     Args:
         loss: as written; None for squared error.
         n_classes: 0 for a number, 2 for binary.
+        is_category: whether a score a class is wanted, be they two.
         watched: `validation_metric`; an output that lacks it is judged by its loss.
     """
     if n_classes == 0:
@@ -40,7 +43,7 @@ def objective(loss: Component | None, n_classes: int, *, watched: str) -> Params
         chosen: Params = {theirs: getattr(loss, ours) for ours, theirs in keys.items()}
         metric = _METRICS["number"].get(watched, name)
         return chosen | {"objective": "regression" if name == "l2" else name, "metric": metric}
-    kind = "binary" if n_classes == _TWO else "category"
+    kind = "binary" if n_classes == _TWO and not is_category else "category"
     metrics = _METRICS[kind]
     chosen = {"metric": metrics.get(watched, metrics["loss"])}
     if kind == "category":
