@@ -60,7 +60,7 @@ class Limit(Spec):
 
 
 class Slice(Spec):
-    """Rows to judge by themselves: each value of a column, or the rows an expression holds for."""
+    """Rows to judge by themselves: of each value of a column, of a condition, of each tag."""
 
     name: str = ""
     """What tables call it; by default the column or the expression."""
@@ -68,12 +68,19 @@ class Slice(Spec):
     """A column: each of its values (numbers: each of its quarters) becomes a slice."""
     where: str | None = None
     """SQL condition (DuckDB's dialect) over the columns of the data."""
+    tags: str | None = None
+    """File with a column `tag` and columns of the data that tell the rows: each tag is a slice."""
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
-        if (self.column is None) == (self.where is None):
-            raise ValueError("it needs either `column` or `where`")
+        if sum(kind is not None for kind in (self.column, self.where, self.tags)) != 1:
+            raise ValueError("it needs one of `column`, `where` and `tags`")
         return self
+
+    @property
+    def group(self) -> str:
+        """What its slices are called together."""
+        return self.name or self.column or self.where or "tag"
 
 
 class Threshold(Spec):

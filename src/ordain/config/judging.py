@@ -60,7 +60,7 @@ def _outputs(draft: Draft, block: Evaluation) -> Iterator[Diagnostic]:
 
 def _gates(draft: Draft, block: Evaluation) -> Iterator[Diagnostic]:
     slices = [one for one in block.slices if isinstance(one, Slice)]
-    names = list(dict.fromkeys(one.name or one.column or one.where or "" for one in slices))
+    names = list(dict.fromkeys(one.group for one in slices))
     baselines = _baselines(draft)
     for index, gate in enumerate(block.gates):
         path = (*HOME, "gates", index)
@@ -83,10 +83,10 @@ def _gates(draft: Draft, block: Evaluation) -> Iterator[Diagnostic]:
 def _is_declared(name: str, slices: Sequence[Slice]) -> bool:
     """Return whether a gate's slice is a declared one, or a value of a declared column."""
     for one in slices:
-        if name in {one.name, one.column, one.where} - {""}:
+        if name in {one.group, one.name, one.column, one.where} - {""}:
             return True
-        group = one.name or one.column
-        if one.column is not None and re.match(rf"{re.escape(group or '')} (=|>=|<|missing)", name):
+        group = one.group
+        if one.where is None and re.match(rf"{re.escape(group)} (=|>=|<|missing)", name):
             return True
     return False
 

@@ -31,6 +31,7 @@ from ordain.evaluation.slices.cuts import Cut, cut_rows
 from ordain.evaluation.slices.discovery import Discovery, SliceFinder
 from ordain.evaluation.slices.fairness import FairnessFigure, judge_fairness
 from ordain.evaluation.slices.judged import SliceJudgement, judge_slices
+from ordain.evaluation.slices.tags import cut_tags
 from ordain.evaluation.subject import Subject, Target
 
 R = TypeVar("R")
@@ -102,6 +103,7 @@ class Study:
         inputs: the columns `predict` reads; by default those of the subject's inputs, which is
             right where no column is derived.
         scenarios: rows of the scenario file, or None.
+        tags: rows of the files that slices name, by file; slices of others are left out.
         checks: results of sanity checks.
     """
 
@@ -112,6 +114,7 @@ class Study:
     predict: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     inputs: Sequence[str] = ()
     scenarios: pl.DataFrame | None = None
+    tags: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
 
 
@@ -199,8 +202,17 @@ def conclude(
 
 def _slices(subject: Subject, given: Study) -> dict[str, tuple[SliceJudgement, ...]]:
     declared = [one for one in given.declared.slices if isinstance(one, Slice)]
-    cuts = cut_rows(subject.frame, declared)
+    cuts = [cut for one in declared for cut in _cuts(subject, one, given)]
     return {name: _judged_cuts(subject, name, cuts, given) for name in subject.targets}
+
+
+def _cuts(subject: Subject, declared: Slice, given: Study) -> list[Cut]:
+    if declared.tags is None:
+        return cut_rows(subject.frame, [declared])
+    if declared.tags not in given.tags:
+        return []
+    tags = given.tags[declared.tags]
+    return cut_tags(subject.frame, tags, file=declared.tags, group=declared.group)
 
 
 def _discovered(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ordain.config.evaluation import Evaluation
+from ordain.config.evaluation import Evaluation, Slice
 from ordain.config.render import render_document
 from ordain.core.component import sealed
 from ordain.core.files import read_json
@@ -25,7 +25,7 @@ from ordain.evaluation.subject import Subject
 from ordain.evaluation.summary import RunSummary
 from ordain.pipeline.cautions import reading_warnings
 from ordain.pipeline.inputs import as_rows, expressions_of
-from ordain.pipeline.judging import ROWS_STUDIED, figures_of, scenario_rows
+from ordain.pipeline.judging import ROWS_STUDIED, figures_of, rows_of, tag_rows
 from ordain.pipeline.requests import read_request
 from ordain.store.bundle import GOLDEN
 from ordain.store.judge import judge_frame, scored_values
@@ -149,6 +149,12 @@ def _judgeable(declared: Evaluation) -> tuple[Evaluation, list[str]]:
     if scenarios is not None and "://" not in scenarios and not Path(scenarios).exists():
         notes.append(f"scenarios are not judged: {scenarios} is not there from this folder")
         scenarios = None
+    absent = [
+        one for one in declared.slices
+        if isinstance(one, Slice) and one.tags is not None and not Path(one.tags).exists()
+    ]  # fmt: skip
+    notes += [f"tags are not judged: {one.tags} is not there from this folder" for one in absent]
+    slices = tuple(one for one in declared.slices if one not in absent)
     kept: dict[str, list[Any]] = {"gates": [], "satisfy": []}
     for kind, found in kept.items():
         for one in getattr(declared, kind):
@@ -160,7 +166,7 @@ def _judgeable(declared: Evaluation) -> tuple[Evaluation, list[str]]:
             elif not (getattr(one, "scenarios", False) and scenarios != declared.scenarios):
                 found.append(one.model_copy(update={"set": None}))
     changes: dict[str, Any] = {name: tuple(found) for name, found in kept.items()}
-    return declared.model_copy(update={**changes, "scenarios": scenarios}), notes
+    return declared.model_copy(update={**changes, "scenarios": scenarios, "slices": slices}), notes
 
 
 def _findings(
@@ -176,7 +182,8 @@ def _findings(
             raw=_raw(model, subject),
             predict=model.predict,
             inputs=model.input_columns,
-            scenarios=scenario_rows(declared.scenarios, Path()),
+            scenarios=rows_of(declared.scenarios, Path(), key="scenarios"),
+            tags=tag_rows(declared, Path()),
         )
         figures = {}
         if model.path is not None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ordain.config.evaluation import Evaluation, Slice
 from ordain.core.errors import DataError
 from ordain.core.randomness import generator
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
@@ -156,7 +157,8 @@ def study_training(
         },
         predict=model.predict,
         inputs=model.input_columns,
-        scenarios=scenario_rows(document.evaluation.scenarios, blueprint.config.folder),
+        scenarios=rows_of(document.evaluation.scenarios, blueprint.config.folder, key="scenarios"),
+        tags=tag_rows(document.evaluation, blueprint.config.folder),
         checks=checks,
     )
     return study(subject, given)
@@ -184,8 +186,19 @@ def latency_ms(model: Model, rows: pl.DataFrame) -> float:
     return 1_000 * statistics.median(seconds)
 
 
-def scenario_rows(reference: str | None, folder: Path) -> pl.DataFrame | None:
-    """Return the rows of a scenario file, or None where none is declared.
+def tag_rows(declared: Evaluation, folder: Path) -> dict[str, pl.DataFrame]:
+    """Return the rows of every file of tags that slices name, by file.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    files = [one.tags for one in declared.slices if isinstance(one, Slice) and one.tags]
+    found = {file: rows_of(file, folder, key="slices") for file in files}
+    return {file: rows for file, rows in found.items() if rows is not None}
+
+
+def rows_of(reference: str | None, folder: Path, *, key: str) -> pl.DataFrame | None:
+    """Return the rows of a file that `evaluation` names, or None where none is declared.
 
     Raises:
         DataError: the file cannot be read.
@@ -199,7 +212,7 @@ def scenario_rows(reference: str | None, folder: Path) -> pl.DataFrame | None:
         table = read_table(open_source(str(path if path.is_absolute() else folder / path)))
         return table.select(table.schema.names())
     except DataError as error:
-        raise DataError(f"`evaluation.scenarios`: {error.message}") from error
+        raise DataError(f"`evaluation.{key}`: {error.message}") from error
 
 
 def groups_of(
