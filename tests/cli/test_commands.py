@@ -194,3 +194,63 @@ def test_search_without_a_data_set_says_so_with_near_names() -> None:
     near = run("datasets", "irris").stdout
     assert "Near names: " in near
     assert "iris" in near
+
+
+def test_a_call_that_is_not_understood_is_told_in_json_too() -> None:
+    report = json.loads(run("check", "--json", code=2).stdout)
+    assert report["error"]["type"] == "UsageError"
+    assert "CONFIG" in report["error"]["message"]
+    report = json.loads(run("check", "x.yaml", "--json", "--jsn", code=2).stdout)
+    assert "--jsn" in report["error"]["message"]
+
+
+def test_training_names_the_line_of_a_source_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "lost.yaml"
+    path.write_text(
+        "data: {source: none.csv}\ninput_features: {a: number}\noutput_features: {y: number}\n"
+    )
+    checked = json.loads(run("check", str(path), "--json", code=1).stdout)["diagnostics"]
+    trained = json.loads(run("train", str(path), "--json", code=1).stdout)["error"]
+    assert trained["diagnostics"] == checked
+    assert "lost.yaml:1:16" in trained["message"]
+
+
+def test_text_declared_as_another_type_is_mended_with_what_fits(tmp_path: Path) -> None:
+    rows = "\n".join(f"{word},{'yes' if i % 2 else 'no'}" for i, word in enumerate("abcd" * 9))
+    (tmp_path / "rows.csv").write_text(f"w,y\n{rows}\n")
+    path = tmp_path / "typed.yaml"
+    path.write_text(
+        "data: {source: rows.csv}\ninput_features: {w: date}\noutput_features: {y: number}\n"
+    )
+    found = json.loads(run("check", str(path), "--json", code=2).stdout)["diagnostics"]
+    assert [one["code"] for one in found] == ["E402", "E402"]
+    assert "`type: category` or `type: text`" in found[0]["fix"]
+    assert "`type: binary` or `type: category`, or set" in found[1]["fix"]
+
+
+def test_all_commands_that_write_answer_in_json(written: Path, tmp_path: Path) -> None:
+    made, rows = tmp_path / "made.yaml", tmp_path / "made.csv"
+    data = written.with_suffix(".csv")
+    begun = run("init", str(data), "-t", "churn", "--output", str(made), "--json")
+    assert json.loads(begun.stdout)["config"] == str(made)
+    drawn = run("synthesize", str(written), "-n", "3", "--json")
+    assert len(json.loads(drawn.stdout)["rows"]) == 3
+    drawn = run("synthesize", str(written), "-n", "3", "--output", str(rows), "--json")
+    assert json.loads(drawn.stdout) == {"rows": 3, "output": str(rows)}
+
+
+def test_other_home_and_named_sets_are_reached(written: Path, tmp_path: Path) -> None:
+    home = str(tmp_path / "elsewhere")
+    sets = "preprocessing.split={type: random, sets: {train: 0.5, test: 0.2, gold: 0.3}}"
+    done = run(
+        "train", str(written), "-o", "model_type=linear", "-o", sets, "--home", home, "--quiet"
+    )
+    assert "churn on the other sets" in done.stdout
+    assert "\n gold " in done.stdout
+    data = str(written.with_suffix(".csv"))
+    run("predict", "latest", "-d", data, "--output", str(tmp_path / "p.csv"), "--home", home)
+    run("evaluate", "latest", "-d", data, "--home", home)
+    tagged = run("runs", "tag", "latest", "good", "--home", home, "--json")
+    assert json.loads(tagged.stdout)["tags"] == ["good"]
+    noted = run("runs", "note", "latest", "as before", "--home", home, "--json")
+    assert json.loads(noted.stdout)["note"] == "as before"

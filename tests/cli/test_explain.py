@@ -46,8 +46,12 @@ def test_a_row_is_told_with_ways_and_neighbours(trained):
 def test_json_is_one_object(trained):
     whole = json.loads(told("explain", "latest", "--json").stdout)
     assert whole["outputs"]["churn"]["importance"]["inputs"][0]["input"] == "tenure"
-    row = json.loads(told("explain", "latest", "--row", "0", "--row", "1", "--json").stdout)
-    assert [one["row"] for one in row["rows"]] == [0, 1]
+    book = json.loads(told("errors", "latest", "--json").stdout)
+    worst = [str(one["row"]) for one in book["worst"][:2]]
+    row = json.loads(
+        told("explain", "latest", "--row", worst[0], "--row", worst[1], "--json").stdout
+    )
+    assert [str(one["row"]) for one in row["rows"]] == worst
     trace = json.loads(told("trace", "latest", "-d", "rows.csv", "--row", "2", "--json").stdout)
     assert trace["inputs"]["tenure"]["steps"][0]["step"] == "read"
     preview = json.loads(told("preview", "churn.yaml", "--rows", "2", "--json").stdout)
@@ -90,7 +94,7 @@ def test_a_trace_and_a_preview_are_tables(trained):
     [
         (["explain", "latest", "--wanted", "Yes"], "Fix: name it with --row N"),
         (["explain", "latest", "--leave-one-out", "--row", "1"], "Fix: leave out --dataset"),
-        (["explain", "latest", "--row", "400000"], "there is no row 400000"),
+        (["explain", "latest", "--row", "400000"], "row 400000 is none of the"),
         (["trace", "latest", "-d", "rows.csv", "--row", "-2"], "there is no row -2"),
         (["preview", "churn.yaml", "--rows", "0"], "0 rows cannot be shown"),
     ],

@@ -471,9 +471,6 @@ def _missing_keys() -> Iterator[Broken]:
     text = NEURAL.replace("    type: adamw\n", "")
     line = text.splitlines().index("  optimizer:") + 1
     yield Broken("an optimizer without a type", text, ("E209",), line, 3, suggestion="type")
-    text = NEURAL.replace("  type: concat\n", "")
-    line = text.splitlines().index("combiner:") + 1
-    yield Broken("a combiner without a type", text, ("E209",), line, 1, suggestion="type")
 
 
 def _crossed() -> Iterator[Broken]:

@@ -104,3 +104,69 @@ def test_a_missing_target_may_not_become_what_is_no_target(type_name, options):
 def test_a_missing_target_may_become_a_target(type_name, options):
     feature = f"{{type: {type_name}, preprocessing: {{{options}}}}}"
     assert not check(f"input_features: [a]\noutput_features: {{y: {feature}}}\n", env={})
+
+
+@pytest.mark.parametrize("version", ["", "version: 1\n"])
+def test_an_older_name_of_a_type_is_mended_with_todays(version):
+    text = version + "input_features: {a: {type: numericl}}\noutput_features: {y: number}\n"
+    assert only(text).fix == "type: number"
+    if version:
+        assert only(text.replace("numericl", "numerical")).fix == "type: number"
+
+
+@pytest.mark.parametrize(("given", "fix"), [("0", "threads: 1"), ("100000", "threads: 256")])
+def test_threads_have_bounds(given, fix):
+    found = only(BASE, f"backend.threads={given}")
+    assert (found.code, found.fix) == ("E206", fix)
+
+
+def test_a_form_is_told_by_examples():
+    found = only(BASE, "preprocessing.split={type: datetime, column: a, gap: soon}")
+    assert found.message == "`gap` is soon, which is not of the form it must have"
+    assert found.allowed == "It must be text (such as 7d, 12h, 1mo) or null."
+
+
+@pytest.mark.parametrize(("given", "count"), [("[0.7, 0.3]", 2), ("[1]", 1)])
+def test_too_few_shares_are_counted_and_named(given, count):
+    found = only(BASE, f"preprocessing.split.probabilities={given}")
+    assert found.message == (
+        f"`preprocessing.split.probabilities` needs 3 values (train, validation, test), "
+        f"and has {count}"
+    )
+    assert found.path == ("preprocessing", "split", "probabilities")
+
+
+def test_a_combiner_without_type_is_the_one_there_is():
+    text = BASE + "model_type: neural\ncombiner: {num_fc_layers: 2}\n"
+    config = Config.load(text, env={})
+    assert config.document.combiner.type == "concat"
+    jsonschema.validate({**config.to_dict(filled=False), "combiner": {}}, json_schema())
+
+
+def test_a_key_of_another_encoder_names_it():
+    text = BASE.replace("[a]", "{a: number}") + "model_type: neural\n"
+    found = only(text, "input_features.a.encoder.num_fc_layers=1")
+    assert (found.code, found.allowed) == ("E202", "It is a key of the encoder `dense`.")
+    assert found.fix == "encoder:\n  type: dense\n  num_fc_layers: 1"
+
+
+@pytest.mark.parametrize("value", ["%Y/%m/%d", "a: b: c", "@home"])
+def test_a_value_that_is_no_yaml_is_text(value):
+    assert Config.load(BASE, overrides=[f"name={value}"], env={}).document.name == (value)
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ("input_features: [a, b", "input_features: [a, b]"),
+        ("input_features: {a: number", "input_features: {a: number}"),
+        ("input_features: [{a: b}", None),
+    ],
+)
+def test_an_open_bracket_is_closed_in_the_fix(line, fix):
+    found = only(f"{line}\noutput_features: {{y: number}}\n")
+    assert (found.code, found.fix) == ("E101", fix)
+
+
+def test_no_message_of_the_yaml_reader_is_passed_on_raw():
+    assert "a value is missing here" in only("a: ]\n").message

@@ -395,3 +395,31 @@ def test_missing_file_names_the_nearest(tmp_path):
         open_source("telko.csv", root=tmp_path)
     with pytest.raises(DataError, match=r"no file matches '\*.tsv'"):
         open_source("*.tsv", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a;b;t\n1,5;1,25;nein\n2,5;2,25;ja\n3,5;3,25;ja\n", "a;b;t\n" + "0.034,00;0,5;nein\n" * 30],
+)
+def test_decimal_commas_do_not_hide_the_semicolon(tmp_path, text):
+    read = table(tmp_path, text, decimal=",")
+    assert read.report.details["separator"] == ";"
+    assert read.schema.names() == ["a", "b", "t"]
+
+
+def test_wrong_separator_is_told_the_one_that_fits(tmp_path):
+    with pytest.raises(DataError, match=r'Fix: write `separator: ";"`, which gives every line'):
+        rows(tmp_path, "a;b;t\n1,5;1,25;nein\n2,5;2,25;ja\n", separator=",")
+
+
+def test_binary_file_is_said_to_be_no_text(tmp_path):
+    with pytest.raises(DataError, match=r"'a\.csv' is no text"):
+        rows(tmp_path, bytes(range(256)) * 8)
+
+
+def test_folder_of_several_formats_is_said_to_mix_them(tmp_path):
+    frame = pl.DataFrame({"x": [1, 2]})
+    frame.write_csv(tmp_path / "a.csv")
+    frame.write_ipc(tmp_path / "b.arrow")
+    with pytest.raises(DataError, match=r"mixes files of 2 formats .*\n  Fix: .*\*.csv'"):
+        open_source(str(tmp_path))

@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from ordain.core.errors import DataError, MissingExtraError
+from ordain.core.errors import DataError, MissingExtraError, UsageError
 from ordain.data import open_source, read_table
 
 ROWS = [(1, 2.5, "a"), (2, None, "b"), (3, 0.5, None)]
@@ -76,3 +76,48 @@ def test_faults_say_why(folder: Path, url: str, options: dict[str, str], message
 def test_missing_adbc_driver_is_named(folder: Path) -> None:
     with pytest.raises(MissingExtraError, match="`adbc-driver-nosuch`, which is not installed"):
         read("adbc+nosuch://h/db", folder, table="t")
+
+
+def test_table_stands_behind_two_colons(folder: Path) -> None:
+    assert read("sqlite:///shop.db::orders", folder).height == 3
+    assert read("duckdb:///shop.duckdb::old.orders", folder).height == 1
+
+
+def test_database_without_a_table_tells_which_there_are(folder: Path) -> None:
+    for url in ("sqlite:///shop.db", "duckdb:///shop.duckdb"):
+        with pytest.raises(UsageError, match=rf"(?s)Tables: .*orders.*Fix: {url}::"):
+            open_source(url, root=folder)
+
+
+def test_duckdb_file_without_its_scheme_is_known(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"Fix: source: duckdb:///shop\.duckdb"):
+        open_source("shop.duckdb", root=folder)
+
+
+def test_misspelled_scheme_tells_the_nearest(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"'mysqll' is not.*Did you mean 'mysql'"):
+        open_source("mysqll://host/shop", root=folder)
+    pytest.importorskip("sqlalchemy")
+    with pytest.raises(DataError, match=r"(?s)'mysqll' is not.*'mysql'.*Possible: sqlite.*Fix:"):
+        read("mysqll://host/shop", folder, table="orders")
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "fix"),
+    [
+        ("sqlite:///shop.db", {"query": "selec 1"}, "Fix: mend the `query`"),
+        ("sqlite:///shop.db", {"table": "customers"}, "Tables: orders.\n  Fix: table: orders"),
+        ("sqlite:///notes.duckdb", {"table": "orders"}, "Fix: name a file that is a database"),
+        ("duckdb:///notes.duckdb", {"table": "orders"}, "Fix: name a file that is a database"),
+    ],
+)
+def test_failure_of_a_database_has_a_fix(folder: Path, url: str, options, fix: str) -> None:
+    with pytest.raises(DataError, match=fix):
+        read(url, folder, **options)
+
+
+def test_refused_server_has_a_fix(folder: Path) -> None:
+    pytest.importorskip("sqlalchemy")
+    pytest.importorskip("psycopg")
+    with pytest.raises(DataError, match="Fix: check host and port"):
+        read("postgresql://me:word@127.0.0.1:1/shop", folder, table="orders")

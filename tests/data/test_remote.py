@@ -390,3 +390,9 @@ def test_options_are_the_same_under_the_names_of_other_tools(
 def test_options_in_the_words_of_polars(url: str, options: Any, expected: Any) -> None:
     found = polars_options(url, options)
     assert found == (None if expected is None else {**expected, "max_retries": 3})
+
+
+def test_host_that_no_server_knows_is_no_fault_of_the_cache(tmp_path):
+    pytest.importorskip("fsspec")
+    with pytest.raises(DataError, match=r"the host 'nowhere.invalid' of ftp://nowhere.invalid"):
+        read_table(open_source("ftp://nowhere.invalid/a.csv", root=tmp_path))

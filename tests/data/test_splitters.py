@@ -395,7 +395,7 @@ def test_split_report_finds_shared_groups_and_duplicates():
     assert report["shares"] == {"train": 0.5, "test": 0.5}
     assert report["balance"]["train"] == {"p": 0.5, "q": 0.5}
     assert report["shared_groups"] == {"count": 1, "examples": ["a"]}
-    example = {"row": 3, "training_row": 1}
+    example = {"row": 2, "training_row": 0}
     assert report["duplicates"] == {
         "sets": {
             "test": {
@@ -586,3 +586,10 @@ def test_folds_in_time_need_moments_enough():
         SPLITTERS.build(spec).assign_folds(table(t=[1, 2, 3] * 9), seed=0)
     with pytest.raises(DataError, match="too many rows of `t` share one moment for 6 blocks"):
         SPLITTERS.build(spec).assign_folds(table(t=[1] * 90 + list(range(2, 12))), seed=0)
+
+
+def test_fixed_split_names_all_unknown_sets_at_once(tmp_path):
+    (tmp_path / "a.csv").write_text("x,split\n1,train\n2,north\n3,south\n")
+    table = read_table(open_source("a.csv", root=tmp_path))
+    with pytest.raises(DataError, match=r"(?s)'north', 'south', which name .*sets: \[north, sou"):
+        SPLITTERS.build("fixed").assign(table, seed=1)

@@ -153,3 +153,18 @@ def test_the_same_seed_gives_the_same_choice(odds, truth):
     assert choose("auto", truth, expit(2 * odds), seed=3) == choose(
         "auto", truth, expit(2 * odds), seed=3
     )
+
+
+def test_auto_changes_no_answer_of_a_category():
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (3_000, 3))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = (random.random((3_000, 1)) > shares.cumsum(axis=1)).sum(axis=1)
+    # One class is claimed too often: only a shift of its own would mend that.
+    claimed = shares**3 * [6.0, 1.0, 1.0]
+    claimed /= claimed.sum(axis=1, keepdims=True)
+    chosen = choose("auto", truth, claimed, seed=0).calibration
+    assert chosen.method == "temperature"
+    assert (chosen.apply(claimed).argmax(axis=1) == claimed.argmax(axis=1)).all()
+    named = choose("platt", truth, claimed, seed=0).calibration
+    assert (named.apply(claimed).argmax(axis=1) != claimed.argmax(axis=1)).any()

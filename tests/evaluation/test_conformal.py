@@ -138,3 +138,24 @@ def test_wilson_is_scipy_s():
 
     wanted = binomtest(7, 50).proportion_ci(method="wilson")
     assert wilson(7, 50) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_the_range_to_expect_allows_for_the_rows_it_was_fitted_on():
+    for level, n_fitted, n_rows in ((0.9, 60, 500), (0.8, 400, 50), (0.95, 2_000, 2_000)):
+        n_out = int((n_fitted + 1) * (1 - level) + 1e-9)
+        spread = stats.betabinom(n_rows, n_fitted + 1 - n_out, n_out)
+        low, high = expected(level, n_fitted, n_rows)
+        assert (low * n_rows, high * n_rows) == pytest.approx(
+            (spread.ppf(0.025), spread.ppf(0.975)), abs=1
+        )
+    assert expected(0.9, 0, 500) == (None, None)
+
+
+def test_intervals_of_few_validation_rows_raise_no_more_alarms_than_chance():
+    alarms = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        coverage = fit_intervals(random.normal(size=60), np.zeros(60), level=0.9)
+        covered = measure(coverage, random.normal(size=5_000), np.zeros(5_000))
+        alarms += covered.is_short
+    assert alarms <= 12

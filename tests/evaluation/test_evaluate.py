@@ -315,8 +315,26 @@ def test_verdict_admits_where_a_baseline_is_ahead():
     outlier = truth.copy()
     outlier[0] += 1000  # exact but for one row: far better by the median, far worse by r2
     found = judge_output("number", {"test": SetScores(truth, scores, {"rule": outlier})})
-    expected = "But `rule` is ahead by mae, median_absolute_error and mape."
-    assert found.verdict.endswith(expected)
+    # By mae and mape too, yet one row decides these: that is not sure.
+    assert found.verdict.endswith("But `rule` is ahead by median_absolute_error.")
+
+
+def test_a_lead_that_is_chance_is_not_told():
+    random = np.random.default_rng(0)
+    truth = (random.random(200) < 0.3).astype(int)
+    scores = np.clip(truth * 0.2 + random.random(200) * 0.8, 0.01, 0.99)
+    twins = {f"twin {n}": np.clip(scores + random.normal(0, 0.02, 200), 0, 1) for n in range(4)}
+    found = judge_output("binary", {"test": SetScores(truth, scores, twins)})
+    values = [found.baselines[name]["test"].metrics["log_loss"] for name in twins]
+    assert min(values) < found.sets["test"].metrics["log_loss"]
+    assert "But" not in found.verdict
+
+
+def test_a_lead_by_a_declared_metric_is_told():
+    truth, good, _ = binary_scores(1_500)
+    sets = {"test": SetScores(truth, good**6, {"rule": good})}
+    found = judge_output("binary", sets, metrics=["roc_auc", "brier"])
+    assert found.verdict.endswith("But `rule` is ahead by brier.")
 
 
 def test_model_that_is_worse_names_where_it_leads():
@@ -324,15 +342,11 @@ def test_model_that_is_worse_names_where_it_leads():
     outlier = truth.copy()
     outlier[0] += 1000
     found = judge_output("number", {"test": SetScores(truth, outlier, {"rule": scores})})
-    difference = found.differences["test"][0].model_copy(update={"verdict": "worse"})
-    said = reservation(
-        found.sets["test"],
-        {"rule": found.baselines["rule"]["test"]},
-        differences=[difference],
-        metrics=["mae", "r2"],
-        is_higher_better={"mae": False, "r2": True},
-    )
-    assert said == "But this model leads by mae."
+    (difference,) = found.differences["test"]
+    worse = difference.model_copy(update={"verdict": "worse"})
+    better = difference.model_copy(update={"metric": "mae", "verdict": "better"})
+    unsure = difference.model_copy(update={"metric": "rmse", "verdict": "cannot tell"})
+    assert reservation([worse], [better, unsure]) == "But this model leads by mae."
 
 
 def test_judgements_on_no_row_at_all_are_refused():

@@ -208,10 +208,36 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest(measured, keys, messa
         (Threshold, {}, "it needs either `maximize` or `minimize`"),
         (Threshold, {"maximize": "f1", "minimize": "f1"}, "it needs either"),
         (Evaluation, {"intervals": 0.4}, "greater than 0.5"),
-        (Evaluation, {"slices": [{"name": "a"}]}, "it needs either `column` or `where`"),
+        (Evaluation, {"slices": [{"name": "a"}]}, "it needs one of `column`, `where` and `tags`"),
         (Evaluation, {"abstain": {}}, "it needs either `confidence_below` or"),
     ],
 )
 def test_a_condition_that_says_nothing_or_too_much_is_refused(spec, keys, message):
     with pytest.raises(ValidationError, match=message):
         spec.model_validate(keys)
+
+
+def test_a_bound_that_few_rows_cannot_tell_of_says_so(measured):
+    gate = {"slice": "new", "metric": "recall", "at_least": 0.5, "output": "churn"}
+    (one,) = judge(measured, **gate)
+    assert (one.n_rows, one.is_sure) == (3, False)
+    assert one.passed == (one.value >= 0.5)
+    assert " 3 rows" in one.reason
+    assert one.reason.endswith("; cannot tell: too few rows")
+
+
+def test_rows_that_a_metric_rests_on_are_told(measured):
+    (one,) = judge(measured, metric="recall", at_least=0.1)
+    n_positive = sum(row["rows"] for row in measured.outputs["churn"].sets["test"].per_class[1:])
+    assert (one.n_rows, one.n_effective, one.is_sure) == (1_500, n_positive, True)
+    assert f"1,500 rows of which {n_positive:,} count)" in one.reason
+
+
+def test_few_positive_rows_cannot_tell_whatever_the_rows():
+    truth, good, _ = binary_scores(400)
+    rows = np.concatenate([np.flatnonzero(truth == 1)[:3], np.flatnonzero(truth == 0)])
+    churn = judge_output("binary", {"test": SetScores(truth[rows], good[rows])})
+    (one,) = judge(Measured({"churn": churn}), metric="recall", at_least=0.6)
+    assert (one.n_effective, one.is_sure) == (3, False)
+    (other,) = judge(Measured({"churn": churn}), metric="accuracy", at_least=0.01)
+    assert other.is_sure

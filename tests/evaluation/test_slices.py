@@ -232,3 +232,24 @@ def test_holm_is_stepwise_and_never_falls():
     assert holm([0.01, 0.04, None, 0.03]) == [0.03, 0.06, None, 0.06]
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_a_slice_with_one_positive_row_raises_no_alarm():
+    """Its one positive is ranked low; the pulls of 21 rows then hardly vary."""
+    frame, target = judged(2_000)
+    truth, scores = target.truth.copy(), target.scores.copy()
+    truth[:21], scores[:21] = 0, np.linspace(0.3, 0.9, 21)
+    truth[0] = 1
+    cuts = cut_rows(frame.with_row_index(), [Slice(where="index < 21")])
+    for metric in ("roc_auc", "recall", "average_precision"):
+        (found,) = judge_slices(binary_target(truth, scores), cuts, metrics=[metric])
+        assert (found.n_rows, found.verdict, found.p_value) == (21, "cannot tell", None), metric
+
+
+def test_a_slice_is_called_worse_only_where_its_interval_leaves_the_rest_out():
+    for seed in range(20):
+        frame, target = judged(400, seed=seed)
+        cuts = cut_rows(frame, [Slice(where="is_bad")])
+        (found,) = judge_slices(target, cuts)
+        holds = found.interval.low <= found.rest <= found.interval.high
+        assert not (holds and found.verdict != "cannot tell")

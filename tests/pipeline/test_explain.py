@@ -8,6 +8,7 @@ import pytest
 
 import ordain
 from ordain.core.errors import DataError, UsageError
+from ordain.pipeline.known import known_of
 from ordain.store.explain import MAX_ROWS
 
 
@@ -185,6 +186,19 @@ def test_a_bundle_apart_from_its_run_needs_rows(run, tmp_path):
     saved = run.save(tmp_path / "alone")
     with pytest.raises(UsageError, match="no rows are given, and the bundle does not stand in"):
         ordain.explain(saved)
+
+
+def test_a_row_of_the_run_has_the_number_the_errors_give_it(run, frame):
+    worst = run.findings.errors["churn"].worst[0].row
+    item = ordain.explain(run.run.reference, row=worst, n_neighbours=0).rows[0]
+    assert item.row == worst
+    same = ordain.explain(run.bundle, frame, row=worst, n_neighbours=0).rows[0]
+    assert (item.answer, item.margin) == (same.answer, pytest.approx(same.margin))
+    assert ordain.trace(run.run.reference, row=worst).row == worst
+    outside = min(set(known_of(run.run).split.rows("train").tolist()))
+    for look in (ordain.explain, ordain.trace):
+        with pytest.raises(UsageError, match=f"row {outside} is none of the .* test rows of run"):
+            look(run.run.reference, row=outside)
 
 
 def test_a_wanted_answer_needs_one_output(work_folder, config, frame):

@@ -216,3 +216,18 @@ def test_worse_than_a_baseline_in_every_fold_is_said() -> None:
     verdict = summarize(folds, n_folds=3).verdict["y"]
     assert "ahead of `prior` in 0 of 3" in verdict
     assert verdict.endswith("): worse.")
+
+
+def test_folds_settle_what_the_config_declares(
+    config: Plain, frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    found = {}
+    for threshold in (None, {"maximize": "f1"}):
+        keys = _with_folds(config)
+        keys["evaluation"] |= {"metrics": ["roc_auc", "f1"], "threshold": threshold}
+        opened, stages = _opened(keys, frame, tmp_path / str(len(found)))
+        judged = cross_validate(opened.blueprint, stages, checkpoints=tmp_path / "c", n_workers=1)
+        assert judged is not None
+        found[len(found)] = judged.metrics["churn"]
+    assert found[0]["roc_auc"] == found[1]["roc_auc"]
+    assert found[0]["f1"] != found[1]["f1"]

@@ -115,3 +115,16 @@ def test_an_output_whose_type_is_inferred_is_checked_too(
 def test_derived_columns_are_no_columns_of_a_scenario(tmp_path: Path, rows: pl.DataFrame) -> None:
     with pytest.raises(ConfigError, match=r"E414 .*column `dear` is neither an input"):
         ordain.train(config(tmp_path, "dear,expect:churn\n1,Yes\n"), rows)
+
+
+def test_a_baseline_is_judged_at_a_threshold_of_its_own(tmp_path: Path, rows: pl.DataFrame) -> None:
+    """Beside another model it has the decision, and the metrics, that it has by itself."""
+    keys = config(tmp_path, slices=[], gates=[], satisfy=[], scenarios=None, abstain=None)
+    keys["evaluation"] |= {"calibration": "platt", "protected": []}
+    beside = ordain.train(keys, rows).summary.outputs["churn"]
+    keys |= {"model_type": "linear", "trainer": {}}
+    alone = ordain.train(keys, rows).summary.outputs["churn"].sets["test"]
+    baseline = beside.baselines["linear"]["test"]
+    assert baseline.threshold == pytest.approx(alone.threshold)
+    assert baseline.metrics == pytest.approx(alone.metrics)
+    assert beside.sets["test"].threshold != baseline.threshold

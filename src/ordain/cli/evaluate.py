@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ordain.cli.console import print_json
-from ordain.cli.options import Json, Junit, Markdown
+from ordain.cli.options import Home, Json, Junit, Markdown
 
 
 def evaluate(
@@ -21,14 +21,16 @@ def evaluate(
     ] = None,
     junit: Junit = None,
     markdown: Markdown = None,
+    home: Home = None,
     *,
     json: Json = False,
 ) -> None:
     """Judge a trained model on new rows that hold the targets; exit code 3 if a gate fails."""
     from ordain.cli.judged import GATE_EXIT, gate_lines, show_findings, show_gates, write_summaries
     from ordain.pipeline.evaluate import evaluate as run_evaluate
+    from ordain.store.find import bundle_folder
 
-    judged = run_evaluate(bundle, dataset)
+    judged = run_evaluate(bundle_folder(bundle, home), dataset)
     if report is not None:
         judged.write_report(report)
     if judged.summary is not None:

@@ -34,7 +34,11 @@ def explain(
     ] = None,
     row: Annotated[
         list[int] | None,
-        typer.Option("--row", help="Explain this row, counted from 0; may be given again."),
+        typer.Option(
+            "--row",
+            help="Explain this row, counted from 0: of --dataset, else of the table the run read, "
+            "as `errors` and the report number it; may be given again.",
+        ),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", help="Only this output of the model.")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ordain.cli.console import print_json
+from ordain.cli.options import Json
 from ordain.core.errors import UsageError
 
 
@@ -24,6 +26,7 @@ def init(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file if it is there.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Write a commented config: types inferred from the data, each inference explained."""
     from json import dumps
@@ -36,7 +39,10 @@ def init(
     name, text = draft_config(data, target)
     path = output or Path(f"{name}.yaml")
     if str(path) == "-":
-        typer.echo(text, nl=False)
+        if json:
+            print_json({"name": name, "text": text})
+        else:
+            typer.echo(text, nl=False)
         return
     if path.exists() and not force:
         raise UsageError(
@@ -45,6 +51,9 @@ def init(
     write_text(path, text)
     schema_file = path.parent / SCHEMA_FILE
     write_text(schema_file, dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+    if json:
+        print_json({"name": name, "config": str(path), "schema": str(schema_file)})
+        return
     typer.echo(
         f"wrote {path}, and {schema_file} for completion in editors\n\n"
         f"Next:\n  ordain check {path}\n  ordain train {path}"

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from ordain.evaluation.findings import Findings
     from ordain.evaluation.gates import GateResult
     from ordain.evaluation.judgement import Interval, Judgement
+    from ordain.evaluation.scenarios import ScenarioReport
     from ordain.evaluation.summary import RunSummary
 
 GATE_EXIT = 3
 """Exit code where a gate is not met."""
 Table = tuple[str, list[str], list[list[Any]]]
 N_METRICS = 4
+N_SCENARIOS = 10
+"""Scenarios that do not hold, of which so many are shown."""
 
 
 def show_findings(findings: Findings, judgements: Mapping[str, Judgement]) -> None:
@@ -33,12 +36,26 @@ def show_findings(findings: Findings, judgements: Mapping[str, Judgement]) -> No
 
 def show_gates(gates: Sequence[GateResult], *, title: str = "gates") -> None:
     """Print every gate: met or not, its value with interval, and by how much."""
+    from ordain.evaluation.gate_words import value_in_words
+
     rows = [
-        ["met" if one.passed else "NOT MET", one.name, one.value, between(one.interval), one.margin]
+        ["met" if one.passed else "NOT MET", one.name, value_in_words(one), between(one.interval),
+         one.margin]
         for one in gates
-    ]
+    ]  # fmt: skip
     if rows:
         print_table(["", "condition", "value", "interval", "margin"], rows, title=title)
+
+
+def show_scenarios(report: ScenarioReport | None) -> None:
+    """Print the scenarios that do not hold, with the reason."""
+    failed = [] if report is None else [one for one in report.results if not one.passed]
+    if report is None or not failed:
+        return
+    rows = [[one.name, "; ".join(one.failures)] for one in failed[:N_SCENARIOS]]
+    more = f", the first {N_SCENARIOS}" if len(failed) > N_SCENARIOS else ""
+    title = f"{len(failed)} of {report.n_rows} scenarios of {report.file} do not hold{more}"
+    print_table(["scenario", "what does not hold"], rows, title=title)
 
 
 def write_summaries(summary: RunSummary, *, junit: Path | None, markdown: Path | None) -> None:

@@ -38,8 +38,11 @@ from ordain.cli import (
     why,
 )
 from ordain.cli.deferred import defer
-from ordain.core.errors import OrdainError
+from ordain.core.errors import OrdainError, UsageError
 from ordain.core.files import error_number, store_error
+
+_CALL_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+"""A call that cannot be understood; Typer offers no name of its own for it."""
 
 app = typer.Typer(
     name="ordain",
@@ -93,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     # Most modules only name it: a config without data is checked in three quarters of the time.
     defer("polars")
     try:
-        app(arguments, standalone_mode=True)
+        _run(arguments)
     except OrdainError as error:
         fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
@@ -108,6 +111,21 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(1)
         known = store_error(number, error.filename or "the output")
         fail(known, as_json="--json" in arguments)
+
+
+def _run(arguments: list[str]) -> None:
+    """Run a command; with --json, a call that cannot be understood is told as JSON too."""
+    if "--json" not in arguments:
+        app(arguments, standalone_mode=True)
+        return
+    try:
+        code = app(arguments, standalone_mode=False)
+    except _CALL_ERROR as error:
+        said = error.format_message() if hasattr(error, "format_message") else str(error)
+        fail(UsageError(said), as_json=True)
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def fail(error: OrdainError, *, as_json: bool) -> None:

@@ -28,7 +28,7 @@ Dataset = Annotated[
     typer.Option(
         "--dataset",
         "-d",
-        help="The rows: a file, a glob, a URL, SQL, dataset:NAME.",
+        help="The rows: a file, a glob, a URL, dataset:NAME, a table as in sqlite:///a.db::TABLE.",
         metavar="DATA",
     ),
 ]

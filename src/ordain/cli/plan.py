@@ -90,6 +90,8 @@ def in_short(steps: Sequence[Step]) -> Iterator[tuple[str, str, str, str]]:
 def _estimated(estimate: Estimate) -> str:
     """Return what a training takes in one sentence; only what is known."""
     memory, disk = size(estimate.memory_bytes), size(estimate.disk_bytes)
+    if estimate.memory_without:
+        memory += f" (without {estimate.memory_without})"
     takes = f"{memory} of memory and {disk} of disk for {estimate.rows:,} rows"
     if estimate.seconds is None:
         return f"About {takes}; time is not known ({estimate.basis})."

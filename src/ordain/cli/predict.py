@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ordain.cli.console import print_json, seconds
-from ordain.cli.options import Json
+from ordain.cli.options import Home, Json
 from ordain.core.errors import UsageError
 
 MOST_ROWS_PRINTED = 10_000
@@ -34,12 +34,15 @@ def predict(
         list[str] | None,
         typer.Option("--keep", help="Input column to write beside the predictions; `all` for all."),
     ] = None,
+    home: Home = None,
     *,
     json: Json = False,
 ) -> None:
     """Write one prediction row for each row given, in their order."""
     from ordain.pipeline.predict import predict as run_predict
+    from ordain.store.find import bundle_folder
 
+    bundle = str(bundle_folder(bundle, home))
     if json and output is None:
         print_json(_as_object(bundle, dataset, keep or ()))
         return

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ordain.cli.console import number, seconds
+from ordain.cli.console import number, print_table, seconds
 
 Table = tuple[str, list[str], list[list[Any]], list[int]]
 SHORTEST_SHOWN = 0.005
 """Seconds a stage must have taken to be listed."""
+
+
+def print_scores(
+    metrics: Mapping[str, Any], baselines: Mapping[str, Any], cross_validation: Mapping[str, Any]
+) -> None:
+    """Print a model beside its baselines, its scores on other named sets, and over folds."""
+    for title, columns, rows, best in comparison(metrics, baselines):
+        print_table(columns, rows, title=title, bold=best)
+    for title, columns, rows in (*other_sets(metrics), *folds(cross_validation)):
+        print_table(columns, rows, title=title)
 
 
 def comparison(
@@ -24,20 +34,14 @@ def comparison(
         baselines: the same by name.
         title: what the rows are called; the name of the set where None.
     """
-    from ordain.evaluation.metric import LEAD
-
-    shown = "test" if "test" in metrics else next(iter(metrics), None)
+    shown = _shown(metrics)
     if shown is None:
         return
     for output, values in metrics[shown].items():
-        lead = next(
-            (names for names in LEAD.values() if names[0] in values and names[1] in values),
-            tuple(values),
-        )
         models = {"this model": values}
         for name, judged in baselines.items():
             models[name] = judged.get(shown, {}).get(output, {})
-        columns = [name for name in lead if name in values] or list(values)[:6]
+        columns = _lead(values)
         known = [name for name in columns if any(m.get(name) is not None for m in models.values())]
         columns = known or columns[:1]
         rows = [
@@ -45,6 +49,37 @@ def comparison(
         ]
         where = title or f"the {shown} set"
         yield f"{output} on {where}", ["", *columns], rows, [0]
+
+
+def other_sets(metrics: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
+    """Yield for each output the scores on the named sets that `comparison` does not show."""
+    shown = _shown(metrics)
+    others = [name for name in metrics if name not in {shown, "train", "validation", "test"}]
+    outputs = metrics[shown] if shown is not None and others else {}
+    for output, values in outputs.items():
+        judged = {name: metrics[name].get(output, {}) for name in others}
+        columns = [
+            name
+            for name in _lead(values)
+            if any(found.get(name) is not None for found in judged.values())
+        ]
+        rows = [[name, *(found.get(c) for c in columns)] for name, found in judged.items()]
+        yield f"{output} on the other sets", ["", *columns], rows
+
+
+def _shown(metrics: Mapping[str, Any]) -> str | None:
+    return "test" if "test" in metrics else next(iter(metrics), None)
+
+
+def _lead(values: Mapping[str, Any]) -> list[str]:
+    """Return the metrics that a table has room for."""
+    from ordain.evaluation.metric import LEAD
+
+    lead = next(
+        (names for names in LEAD.values() if names[0] in values and names[1] in values),
+        tuple(values),
+    )
+    return [name for name in lead if name in values] or list(values)[:6]
 
 
 def folds(cross_validation: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[list[Any]]]]:

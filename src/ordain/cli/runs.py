@@ -121,6 +121,8 @@ def tag(
         typer.Option("--remove", help="A tag to take away; may be repeated.", metavar="TAG"),
     ] = None,
     home: Home = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Add tags to a run, or take them away."""
     found = _runs(home).find(run)
@@ -137,16 +139,26 @@ def tag(
         )
     kept = (before | set(tags or ())) - set(remove or ())
     found.update(tags=sorted(kept))
+    if json:
+        print_json({"run": found.reference, "tags": sorted(kept)})
+        return
     typer.echo(f"{found.reference}: {', '.join(sorted(kept)) or 'no tags'}")
 
 
 @app.command()
 def note(
-    run: RunArgument, text: Annotated[str, typer.Argument(help="The note.")], home: Home = None
+    run: RunArgument,
+    text: Annotated[str, typer.Argument(help="The note.")],
+    home: Home = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Keep a note with a run."""
     found = _runs(home).find(run)
     found.update(note=text)
+    if json:
+        print_json({"run": found.reference, "note": text})
+        return
     typer.echo(f"{found.reference}: {text}")
 
 
@@ -182,14 +194,13 @@ def _runs(home: str | None) -> Runs:
 
 
 def _print_metrics(metrics: dict[str, Any]) -> None:
-    from ordain.cli.results import comparison, folds
+    from ordain.cli.results import print_scores
 
-    for title, columns, rows, best in comparison(
-        metrics.get("metrics", {}), metrics.get("baselines", {})
-    ):
-        print_table(columns, rows, title=title, bold=best)
-    for title, columns, rows in folds(metrics.get("cross_validation", {})):
-        print_table(columns, rows, title=title)
+    print_scores(
+        metrics.get("metrics", {}),
+        metrics.get("baselines", {}),
+        metrics.get("cross_validation", {}),
+    )
 
 
 def _print_places(found: Run) -> None:

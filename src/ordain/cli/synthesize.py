@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ordain.cli.options import Config, Dataset, Overrides
+from ordain.cli.console import print_json
+from ordain.cli.options import Config, Dataset, Json, Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,8 @@ def synthesize(
     seed: Annotated[
         int | None, typer.Option("--seed", help="Of the rows; the config's by default.")
     ] = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Make rows that fit a config, for trying it before its data is there.
 
@@ -40,8 +43,13 @@ def synthesize(
 
     loaded = Loaded.load(config, overrides=override or ())
     frame = make(loaded, rows, profiles=_profiles(loaded, dataset), seed=seed)
+    if json and output is None:
+        print_json({"rows": frame.to_dicts()})
+        return
     write_rows(frame, output)
-    if output is not None:
+    if json:
+        print_json({"rows": rows, "output": str(output)})
+    elif output is not None:
         typer.echo(f"wrote {rows} made rows to {output}")
 
 

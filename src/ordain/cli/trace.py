@@ -16,22 +16,35 @@ if TYPE_CHECKING:
 def trace(
     bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
     dataset: Annotated[
-        str,
-        typer.Option("--dataset", "-d", help="Rows; the target need not be there.", metavar="DATA"),
-    ],
-    row: Annotated[int, typer.Option("--row", help="Which row, counted from 0.")] = 0,
+        str | None,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="Rows; the target need not be there. By default the test rows of the run.",
+            metavar="DATA",
+        ),
+    ] = None,
+    row: Annotated[
+        int | None,
+        typer.Option(
+            "--row",
+            help="Which row, counted from 0: of --dataset, else of the table the run read, as "
+            "`errors` and the report number it. By default the first.",
+        ),
+    ] = None,
     *,
+    home: Home = None,
     json: Json = False,
 ) -> None:
     """Follow one row through every step of a model, with the values at each."""
     from ordain.pipeline.trace import trace as run_trace
 
-    found = run_trace(bundle, dataset, row)
+    found = run_trace(bundle, dataset, row, home=home)
     if json:
         print_json(found.to_json())
         return
     rows = [line for cell in found.cells for line in _lines(cell.feature, cell.steps)]
-    print_table(["input", "step", "value", "why"], rows, title=f"row {row}: inputs")
+    print_table(["input", "step", "value", "why"], rows, title=f"row {found.row}: inputs")
     if found.inside:
         inside = [[name, value] for name, value in found.inside.items()]
         print_table(["encoder", "length of what it gives"], inside, title="inside the model")

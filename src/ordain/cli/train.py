@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ordain.cli.console import print_json, print_table
-from ordain.cli.judged import show_gates, write_summaries
+from ordain.cli.console import print_json
+from ordain.cli.judged import show_gates, show_scenarios, write_summaries
 from ordain.cli.options import (
     Dataset,
     Environment,
@@ -25,6 +25,7 @@ from ordain.core.errors import UsageError
 if TYPE_CHECKING:
     from ordain.pipeline.result import Result
 
+FINDINGS = "findings.json"
 INTERRUPTED_EXIT = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -98,21 +99,22 @@ def train(
 
 def show(result: Result) -> None:
     """Print what a person wants to know of a training."""
-    from ordain.cli.results import came_to, comparison, folds, time_spent
+    from ordain.cli.results import came_to, print_scores, time_spent
 
     if result.is_reused:
         typer.echo(
             f"Nothing has changed: run {result.run.reference} is the answer already "
             "(--force trains again)."
         )
-    for title, columns, rows, best in comparison(result.metrics, result.baselines):
-        print_table(columns, rows, title=title, bold=best)
-    for title, columns, rows in folds(result.cross_validation):
-        print_table(columns, rows, title=title)
+    print_scores(result.metrics, result.baselines, result.cross_validation)
     show_gates(result.gates)
+    if (result.run.folder / FINDINGS).exists():
+        findings = result.findings
+        show_gates(findings.limits, title="limits of `satisfy`")
+        show_scenarios(findings.scenarios)
     if result.verdict:
         typer.echo(result.verdict)
-    for warning in result.warnings:
+    for warning in dict.fromkeys(result.warnings):
         typer.echo(f"warning: {warning}", err=True)
     if is_interrupted(result):
         has = "all but the rest of the folds is learned"

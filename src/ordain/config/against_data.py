@@ -15,12 +15,15 @@ from ordain.config.metrics import check_cost_labels
 from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.core.errors import DataError
 from ordain.data.profile import ColumnProfile
+from ordain.features.feature import FEATURES
 
 MIN_ROWS = 3
 MOST_UNREAD = 0.5
 """Share of a column's values that may be unreadable."""
 READ_TYPES = {"number", "date", "binary"}
 """Types whose values can turn out to be something else."""
+_FORMAT_OF = {"number": "number_format", "date": "datetime_format"}
+"""The key that says how text of a type is written."""
 _ROW = re.compile(r" \(row \d+\)")
 CLASS_TYPES = {"binary", "category"}
 Profiles = Mapping[str, ColumnProfile]
@@ -352,6 +355,7 @@ def _readable(
         # Row numbers would be those of the sample.
         message, _, fix = _ROW.sub("", error.message).partition("\n  Fix: ")
         code = "E411" if feature.type == "binary" and profile.n_distinct > len("01") else "E402"
+        fix = _other_type(feature, profile) or fix
         yield fault(code, message.strip(), place, mark, fix=fix or None, notes=notes)
         return
     unparsed = encoding.facts.get("unparsed")
@@ -359,7 +363,6 @@ def _readable(
         share = unparsed["count"] / len(profile.sample)
         shown = ", ".join(dict.fromkeys(f"'{e['value']}'" for e in unparsed["examples"]))
         what = "numbers" if feature.type == "number" else "dates"
-        key = "number_format" if feature.type == "number" else "datetime_format"
         yield fault(
             "E407" if share > MOST_UNREAD else "W507",
             f"{unparsed['count']:,} of {len(profile.sample):,} values of `{feature.column}` are "
@@ -367,9 +370,34 @@ def _readable(
             place,
             mark,
             allowed=f"They count as missing; up to {MOST_UNREAD:.0%} may.",
-            fix=f"set `{key}`, or declare `{feature.name}` as category or text",
+            fix=f"set `{_FORMAT_OF[feature.type]}`, or declare `{feature.name}` as "
+            + _either(_types_of_text(feature, profile)),
             notes=notes,
         )
+
+
+def _other_type(feature: InputFeature | OutputFeature, profile: ColumnProfile) -> str | None:
+    """Return the fix for text declared as numbers or dates; None where a format is declared."""
+    option = _FORMAT_OF.get(feature.type or "")
+    is_text = str(profile.sample.dtype) == "String"
+    if option is None or not is_text or option in feature.preprocessing.model_fields_set:
+        return None
+    names = _types_of_text(feature, profile)
+    return f"declare it {_either([f'`type: {name}`' for name in names])}, or set `{option}`"
+
+
+def _types_of_text(
+    feature: InputFeature | OutputFeature, profile: ColumnProfile
+) -> tuple[str, ...]:
+    """Return the types a column of text may be declared as, the likeliest first."""
+    names = ("category", "text")
+    names = ("binary", *names) if profile.n_distinct == len("01") else names
+    is_input = isinstance(feature, InputFeature)
+    return tuple(name for name in names if is_input or FEATURES.get(name).is_output)
+
+
+def _either(words: Sequence[str]) -> str:
+    return " or ".join([*([", ".join(words[:-1])] if words[:-1] else []), words[-1]])
 
 
 def place_of(config: Config, section: str, name: str) -> Path:

@@ -207,5 +207,5 @@ def _read_as_nearest(
         draft.faults += read_spec(cls, rest, draft.root, path, draft.homes)[1]
 
 
-def _fitting_aliases(registry: Registry[Any], names: tuple[str, ...]) -> list[str]:
-    return [alias for alias, name in registry.aliases().items() if name in names]
+def _fitting_aliases(registry: Registry[Any], names: tuple[str, ...]) -> dict[str, str]:
+    return {alias: name for alias, name in registry.aliases().items() if name in names}

@@ -132,7 +132,7 @@ class _Fault:
         if "extra_forbidden" in types:
             return [self._unknown()]
         if "missing" in types:
-            return [] if self._is_misspelled() else [self._missing()]
+            return [] if self._is_told_already() else [self._missing()]
         if types & _RULE:
             return [self._rule(next(e for e in group if e["type"] in _RULE))]
         return [self._value(types)]
@@ -154,6 +154,8 @@ class _Fault:
         schema = words.schema_at(self.spec, self.path)
         where = dotted(self.full[:-1])
         key = self.full[-1]
+        if isinstance(key, int):
+            return self._too_few()
         return fault(
             "E207",
             f"`{key}` is missing" + (f" in `{where}`" if where else ""),
@@ -163,9 +165,30 @@ class _Fault:
             fix=f"{key}: ...",
         )
 
-    def _is_misspelled(self) -> bool:
-        """Return whether a required key stands there with a slip, which is told already."""
+    def _too_few(self) -> Diagnostic:
+        """Return the fault of a list that has fewer values than its places have names."""
+        place = self.full[:-1]
+        schema = words.schema_at(self.spec, self.path[:-1]) or {}
+        parts: list[words.Schema] = next(
+            (p["prefixItems"] for p in words.branches(schema) if "prefixItems" in p), []
+        )
+        named = [str(part["title"]) for part in parts if "title" in part]
+        node = self.root.at(place)
+        return fault(
+            "E207",
+            f"`{dotted(place)}` needs {len(parts)} values"
+            + (f" ({', '.join(named)})" if named else "")
+            + f", and has {len(node.items) if node else 0}",
+            place,
+            self.root.mark_of(place),
+            allowed=f"It must be {words.phrase(schema)}.",
+        )
+
+    def _is_told_already(self) -> bool:
+        """Return whether a required key stands there with a slip, or places before it lack too."""
         block = self.root.at(self.full[:-1])
+        if isinstance(self.full[-1], int):
+            return block is not None and self.full[-1] > len(block.items)
         return is_misspelled(str(self.full[-1]), block, words.keys_at(self.spec, self.path[:-1]))
 
     def _rule(self, error: Error) -> Diagnostic:
@@ -183,9 +206,11 @@ class _Fault:
         mark = self.root.mark_of(self.full)
         shown = emit.show(self.value)
         if types & _RANGE and not isinstance(self.value, bool):
+            is_form = "string_pattern_mismatch" in types
+            wrong = "is not of the form it must have" if is_form else "is out of range"
             return fault(
                 "E206",
-                f"`{self.name}` is {shown}, which is out of range",
+                f"`{self.name}` is {shown}, which {wrong}",
                 self.full,
                 mark,
                 allowed=f"It must be {words.phrase(schema)}.",
@@ -317,17 +342,22 @@ def unknown_component(
     root: Node,
     names: Sequence[str],
     *,
-    aliases: Iterable[str] = (),
+    aliases: Mapping[str, str] | None = None,
     subject: str = "",
     allowed: str | None = None,
 ) -> Diagnostic:
-    """Return the fault of a type name that no component has; `path` leads to its block."""
+    """Return the fault of a type name that no component has; `path` leads to its block.
+
+    `aliases` leads from another name to the one it stands for, which is what is proposed.
+    """
+    aliases = aliases or {}
     node = root.at(path)
     is_block = node is not None and node.is_mapping
     place = (*path, "type") if is_block else path
     value = root.at(place)
     name = str(value.plain()) if value is not None else ""
     close = nearest(name, [*names, *aliases])
+    close = close if close in names else aliases.get(close or "")
     key = _spoken_key(place, root)
     return fault(
         "E204",

@@ -10,6 +10,7 @@ from typing import Any
 from ordain.config import emit, ludwig
 from ordain.config.codes import fault
 from ordain.config.document import (
+    KINDS_OF_TYPE,
     Budget,
     Data,
     Document,
@@ -120,6 +121,8 @@ class Homes:
     ) -> Diagnostic:
         where = f"in `{_named(path[:-1])}`" if path[:-1] else "at the top"
         right = close or key
+        if home.block == _block(path[:-1]) and (owners := _owners(right, path, root)):
+            return _other_type(path, right, root, owners)
         fix = _nested(home.block, right, _shown(root, path)) if not home.condition else None
         return fault(
             "E202",
@@ -180,6 +183,49 @@ class Homes:
         for part, registry in (*_parts(is_output=False), *_parts(is_output=True)):
             for name in registry.names():
                 yield Home(part, f"of type `{name}`"), _keys(registry.get(name))
+
+
+def _other_type(path: Path, key: str, root: Node, owners: Sequence[str]) -> Diagnostic:
+    """Return the fault of a key that another component of the same block has."""
+    part = str(path[-2])
+    listed = ", ".join(f"`{name}`" for name in owners)
+    return fault(
+        "E202",
+        f"`{path[-1]}` may not stand in `{_named(path[:-1])}`, whose {part} does not have it",
+        path,
+        root.mark_of_key(path),
+        allowed=f"It is a key of the {part}{'s' if len(owners) > 1 else ''} {listed}"
+        + (f", as `{key}`." if key != path[-1] else "."),
+        fix=f"{part}:\n  type: {owners[0]}\n  {key}: {_shown(root, path)}",
+    )
+
+
+def _owners(key: str, path: Path, root: Node) -> list[str]:
+    """Return the components of a feature's part that have a key and fit the column's type."""
+    part = path[-2]
+    section = str(path[0])
+    feature = root.at(path[:-2])
+    type_node = feature.get("type") if feature is not None else None
+    column = str(type_node.value) if type_node is not None else ""
+    registries = dict(_parts(is_output=section == "output_features"))
+    if part not in registries:
+        return []
+    names = fitting(str(part), column)
+    return [name for name in names if key in _keys(registries[str(part)].get(name))]
+
+
+def fitting(part: str, type_name: str) -> tuple[str, ...]:
+    """Return the encoders, decoders or losses that a column type may use."""
+    registry = dict(_parts(is_output=part != "encoder"))[part]
+    kinds = KINDS_OF_TYPE.get(type_name, frozenset())
+
+    def fits(cls: Any) -> bool:
+        if part == "encoder":
+            return not kinds or bool(kinds & cls.kinds)
+        types = getattr(cls, "types", None)
+        return not types or type_name in types
+
+    return tuple(name for name in registry.names() if fits(registry.get(name)))
 
 
 def _parts(*, is_output: bool) -> tuple[tuple[str, Registry[Any]], ...]:

@@ -1,7 +1,8 @@
 """Overrides of the command line: `-o trainer.epochs=3`, laid over the tree.
 
-The value is YAML. A path may name a feature (`input_features.tenure.type`), give a position
-(`output_features[0]`, `preprocessing.split.probabilities.0`), or go into blocks not yet written.
+The value is YAML, and text where it is none. A path may name a feature
+(`input_features.tenure.type`), give a position (`output_features[0]`,
+`preprocessing.split.probabilities.0`), or go into blocks not yet written.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.core.errors import ConfigError
 
 _STEP = re.compile(r"\.?([^.\[\]]+|\[\d+\]|\['[^']*'\])")
+
+_OPENING = "[{'\"|>&*!"
+"""What a value of several parts begins with: such a one is meant as YAML."""
 
 
 def apply_overrides(
@@ -101,7 +105,13 @@ def _value(value: str, text: str, start: int) -> Node:
     whole = Mark(lines, 1, start + 1, len(value))
     if not value.strip():
         return Node(None, whole)
-    parsed = yaml.parse(f"value: {value}", "-o").get("value")
+    try:
+        parsed = yaml.parse(f"value: {value}", "-o").get("value")
+    except ConfigError:
+        if value.lstrip()[0] in _OPENING:
+            raise
+        # What is no YAML, such as a format that begins with '%', can only be meant as text.
+        return Node(value.strip(), whole)
     assert parsed is not None, "the mapping was just written"
     for _, node in parsed.walk():
         node.mark = _moved(node.mark, lines, start)

@@ -189,7 +189,7 @@ def _read_combiner(draft: Draft) -> None:
     node = draft.root.get("combiner")
     if node is None or node.value is None or node.value == AUTO:
         return
-    combiner = read_component(draft, COMBINERS, ("combiner",))
+    combiner = read_component(draft, COMBINERS, ("combiner",), default="concat")
     if combiner is not None:
         draft.blocks["combiner"] = combiner
 

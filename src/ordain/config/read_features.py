@@ -8,7 +8,6 @@ from ordain.config import ludwig, words
 from ordain.config.codes import fault
 from ordain.config.document import (
     AUTO,
-    KINDS_OF_TYPE,
     InputFeature,
     OutputFeature,
     Undecided,
@@ -16,7 +15,7 @@ from ordain.config.document import (
 from ordain.config.draft import Draft, drop_ignored, read_component, read_spec_at
 from ordain.config.explain import is_misspelled, unknown_component
 from ordain.config.grammar import INPUT_KEYS, OUTPUT_KEYS
-from ordain.config.homes import SURE
+from ordain.config.homes import SURE, fitting
 from ordain.config.located import Node, Path
 from ordain.config.migrate import REGISTRIES, default_component
 from ordain.core.component import Component
@@ -187,7 +186,8 @@ def _unknown_type(draft: Draft, place: Path, of: str, value: object) -> Diagnost
         what = ludwig.UNSUPPORTED_TYPES[value]
         said = f"the type '{value}'{of} is not there yet: {what}"
         return fault("E208", said, place, mark, allowed=allowed)
-    aliases = [*FEATURES.aliases(), *ludwig.TYPE_ALIASES, *ludwig.UNSUPPORTED_TYPES]
+    aliases = {**FEATURES.aliases(), **ludwig.TYPE_ALIASES}
+    aliases |= {other: other for other in ludwig.UNSUPPORTED_TYPES}
     return unknown_component(
         "type", place, draft.root, FEATURES.names(), aliases=aliases, subject=of
     )
@@ -240,20 +240,6 @@ def read_part(draft: Draft, part: str, type_name: str, path: Path) -> Component 
         )
         return None
     return found
-
-
-def fitting(part: str, type_name: str) -> tuple[str, ...]:
-    """Return the encoders, decoders or losses that a column type may use."""
-    registry = REGISTRIES[part]
-    kinds = KINDS_OF_TYPE.get(type_name, frozenset())
-
-    def fits(cls: Any) -> bool:
-        if part == "encoder":
-            return not kinds or bool(kinds & cls.kinds)
-        types = getattr(cls, "types", None)
-        return not types or type_name in types
-
-    return tuple(name for name in registry.names() if fits(registry.get(name)))
 
 
 def _monotone(draft: Draft, path: Path) -> Any:

@@ -162,7 +162,7 @@ class _Builder(Parts):
             "input_features": self.features(is_input=True),
             "output_features": self.features(is_input=False),
             "model_type": self.nullable(self.component(FAMILIES)),
-            "combiner": self.choice(self.component(COMBINERS)),
+            "combiner": self.choice(self.component(COMBINERS, default="concat")),
             "trainer": {},
             "evaluation": self.nullable(self.evaluation()),
             "backend": self.nullable(self.spec(Backend)),

@@ -9,8 +9,8 @@ from typing import Any
 from ordain.config import words
 from ordain.config.document import AUTO
 from ordain.config.dumped import spec_to_plain
+from ordain.config.homes import fitting
 from ordain.config.migrate import REGISTRIES, default_component
-from ordain.config.read_features import fitting
 from ordain.core.component import Component, Registry, Spec
 from ordain.features.feature import FEATURES
 

@@ -1437,13 +1437,14 @@ class _checks(Namespace):
         Args:
             at_most_times: Loss before the first step over that of the best constant answer, at most. Default: 3.0.
         """
-    def leak(self, *, auc_at_least: float = ..., skill_at_least: float = ..., r2_at_least: float = ..., certain_at_least: float = ...) -> Part:
+    def leak(self, *, auc_at_least: float = ..., skill_at_least: float = ..., r2_at_least: float = ..., sum_r2_at_least: float = ..., certain_at_least: float = ...) -> Part:
         """Does no input know the answer?
 
         Args:
             auc_at_least: Area under the ROC curve of one input from which on it is suspected; for binary outputs. Default: 0.98.
             skill_at_least: Share of the rows that guessing the commonest class has wrong and one input has right, from which on it is suspected; for category outputs. Default: 0.98.
             r2_at_least: Share of the variance that one input explains, from which on it is suspected; for numbers. Default: 0.98.
+            sum_r2_at_least: Share of the variance that a weighted sum of number inputs explains, from which on it is suspected to be computed with the answer; for numbers. Default: 0.999.
             certain_at_least: The same measures, from which on the input is taken for the answer itself. Default: 0.999.
         """
     def overfit_batch(self, *, left_at_most: float = ...) -> Part:

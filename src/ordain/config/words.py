@@ -163,7 +163,12 @@ def _one(schema: Schema, root: Schema) -> str:
         "string": "text",
         "boolean": "true or false",
     }
-    return plain.get(str(kind), "a value") + bounds(schema)
+    return plain.get(str(kind), "a value") + bounds(schema) + _form(schema)
+
+
+def _form(schema: Schema) -> str:
+    """Return what text of a pattern looks like, with a space before it, or nothing."""
+    return f" (such as {', '.join(map(str, schema['examples']))})" if "examples" in schema else ""
 
 
 def _list(schema: Schema, root: Schema) -> str:

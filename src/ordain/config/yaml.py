@@ -73,6 +73,10 @@ _PROBLEMS = {
         "a `{` that is opened here is not closed",
         "Separate keys by `,` and close with `}`.",
     ),
+    "did not find expected node content": (
+        "a value is missing here, or a bracket around it is not closed",
+        "Each `[` needs its `]`, each `{` its `}`; items stand between commas.",
+    ),
     "block sequence entries are not allowed in this context": (
         "a list starts here in the middle of a line",
         "Write the first `- ` on the next line.",
@@ -402,11 +406,21 @@ def _syntax_error(error: pyyaml.YAMLError, text: Text) -> ConfigError:
     opened = getattr(error, "context_mark", None)
     if opened is not None and said.endswith("closed"):
         mark = Mark(text, opened.line + 1, opened.column + 1, 1)
-        return _refuse("E101", said, text, mark, allowed=allowed)
+        return _refuse("E101", said, text, mark, allowed=allowed, fix=_closed(mark))
     notes: tuple[str, ...] = ()
     if opened is not None and opened.line != where.line:
         notes = (f"The block around it starts on line {opened.line + 1}.",)
     return _refuse("E101", said, text, _visible(mark), allowed=allowed, notes=notes)
+
+
+def _closed(mark: Mark) -> str | None:
+    """Return the line of a bracket that is open, closed at its end, where nothing else closes."""
+    line = mark.text.lines[mark.line - 1].rstrip()
+    inside = line[mark.column :]
+    close = {"[": "]", "{": "}"}.get(line[mark.column - 1 : mark.column])
+    if close is None or not inside or any(sign in inside for sign in "[]{}#'\""):
+        return None
+    return line.rstrip(",") + close
 
 
 def _visible(mark: Mark) -> Mark:

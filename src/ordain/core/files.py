@@ -187,7 +187,8 @@ def store_error(number: int, place: Path | str) -> StoreError:
 def error_number(error: Exception) -> int | None:
     """Return the number of a failure of the file system, or None for any other error."""
     if isinstance(error, OSError) and error.errno is not None:
-        return error.errno
+        # A name that no server knows is an OSError with a negative number: of the network.
+        return error.errno if error.errno > 0 else None
     if isinstance(error, OSError) and _SHORT_WRITE.search(str(error)):
         return errno.ENOSPC
     found = _RUST_ERROR.search(str(error))

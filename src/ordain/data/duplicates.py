@@ -80,7 +80,7 @@ def find_duplicates(sets: pl.Series, inputs: Hashes, target: Hashes | None) -> d
         if count:
             row = int(twins[np.argmax(codes[twins] == code)])
             twin = int(np.argmax((inputs == inputs[row]) & is_train))
-            report[name]["example"] = {"row": row + 1, "training_row": twin + 1}
+            report[name]["example"] = {"row": row, "training_row": twin}
     return {"sets": report, "distinct_in_train": round(float(distinct), 6)}
 
 

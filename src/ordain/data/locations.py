@@ -145,7 +145,14 @@ def format_of_bytes(head: bytes, path: Path) -> str:
     if head[:15] == b"SQLite format 3":
         raise DataError(
             f"'{path.name}' is an SQLite database.\n"
-            f"  Fix: source: sqlite:///{path.name}, with `table` or `query`"
+            f"  Fix: source: sqlite:///{path.name}, with `table` or `query`; "
+            f"on the command line sqlite:///{path.name}::TABLE"
+        )
+    if head[8:12] == b"DUCK":
+        raise DataError(
+            f"'{path.name}' is a DuckDB database.\n"
+            f"  Fix: source: duckdb:///{path.name}, with `table` or `query`; "
+            f"on the command line duckdb:///{path.name}::TABLE"
         )
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:1] == b"[":

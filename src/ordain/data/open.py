@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob as globbing
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import DataError, UsageError
+from ordain.data.databases import split_table, which_table
 from ordain.data.locations import (
     find_files,
     format_of,
@@ -97,12 +99,47 @@ def _open_text(reference: str, *, root: Path, options: dict[str, Any]) -> Source
         }
         return _build("remote", {**shared, "options": keys}, root=root)
     if scheme_of(reference):
-        return _build("sql", {"url": reference, **options}, root=root)
+        return _open_database(reference, options, root=root)
     files = find_files(reference, root=root)
     kind = declared or format_of(files[0])
+    if declared is None and len(files) > 1:
+        _check_same(files, reference=reference)
     for file in files:
         check_format(file, str(kind), reference=reference)
     return _build(str(kind), {"path": reference, **options}, root=root)
+
+
+def _check_same(files: Sequence[Path], *, reference: str) -> None:
+    """Refuse a folder or glob of files of several formats.
+
+    Raises:
+        DataError: names the formats, and how to choose one.
+    """
+    kinds: dict[str, list[str]] = {}
+    for file in files:
+        kinds.setdefault(format_of(file), []).append(file.name)
+    # Files of texts may lie in one folder; their readers tell whether they go together.
+    if len(kinds) == 1 or kinds.keys() <= TEXTS:
+        return
+    told = "; ".join(
+        f"{WORDS.get(kind, kind)}: {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}"  # noqa: PLR2004
+        for kind, names in kinds.items()
+    )
+    most = max(kinds.values(), key=len)[0]
+    folder = reference.rstrip("/") if not globbing.has_magic(reference) else "FOLDER"
+    raise DataError(
+        f"'{reference}' mixes files of {len(kinds)} formats ({told})\n"
+        f"  Fix: name those of one format, as in '{folder}/*{Path(most).suffix}'"
+    )
+
+
+def _open_database(reference: str, options: dict[str, Any], *, root: Path) -> Source:
+    url, table = split_table(reference)
+    if table is not None and not {"table", "query"} & options.keys():
+        return _build("sql", {"url": url, "table": table, **options}, root=root)
+    if not {"table", "query"} & options.keys():
+        raise UsageError(which_table(reference, root=root))
+    return _build("sql", {"url": reference, **options}, root=root)
 
 
 def check_format(path: Path, kind: str, *, reference: str) -> None:

@@ -41,7 +41,14 @@ def _check_sum(shares: Sequence[float]) -> None:
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Probabilities = Annotated[tuple[Share, Share, Share], AfterValidator(_check_probabilities)]
+Probabilities = Annotated[
+    tuple[
+        Annotated[Share, Field(title=TRAIN)],
+        Annotated[Share, Field(title=VALIDATION)],
+        Annotated[Share, Field(title=TEST)],
+    ],
+    AfterValidator(_check_probabilities),
+]
 """Shares of train, validation and test."""
 Sets = Annotated[dict[str, Share] | None, AfterValidator(_check_sets)]
 """Shares of any named sets, in place of the three."""

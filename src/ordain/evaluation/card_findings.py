@@ -109,7 +109,7 @@ def limits(summary: RunSummary) -> Iterator[str]:
                 f"{discovery.loss} is {one.lift:.1f} times that of the others."
             )
     for name, covered in summary.findings.covered.items():
-        if covered.high < covered.level:
+        if covered.is_short:
             yield (
                 f"What is given with an answer of {code(name)} holds the truth less often than "
                 f"{covered.level:.0%}."

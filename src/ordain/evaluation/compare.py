@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from ordain.evaluation.intervals import LEVEL, gain_interval, gain_of
 from ordain.evaluation.judgement import Difference, Verdict
 from ordain.evaluation.metric import HEADLINE, Metric, MetricChoice, metrics_for, value_of
-from ordain.evaluation.pairs import flips_of, paired_test
+from ordain.evaluation.pairs import flips_of, holm, paired_test
 from ordain.evaluation.sample import THRESHOLD, Array, Sample
 from ordain.evaluation.scores import SetScores, sample_of, usable_rows
 
@@ -98,6 +98,37 @@ def compare_metrics(
     )
 
 
+def sure_differences(
+    pairs: Sequence[tuple[Metric[Any], str]],
+    ours: Sample,
+    others: Mapping[str, Sample],
+    *,
+    n_compared: int,
+    level: float = LEVEL,
+) -> tuple[Difference, ...]:
+    """Return those comparisons that are sure, their probabilities corrected after Holm.
+
+    Args:
+        pairs: metrics and names of other models that are worth a test.
+        ours: this model's rows.
+        others: the same rows of other models, by name.
+        n_compared: how many pairs were looked at before these were picked; the rest counts as
+            comparisons that showed nothing.
+        level: of confidence, 0 to 1.
+    """
+    found = [
+        difference_of(metric, ours, others[name], against=name, level=level)
+        for metric, name in pairs
+    ]
+    tested = [one.p_value for one in found]
+    corrected = holm([*tested, *[1.0] * (n_compared - len(found))])
+    return tuple(
+        one.model_copy(update={"p_value": p_value})
+        for one, p_value in zip(found, corrected, strict=False)
+        if one.verdict != "cannot tell" and p_value is not None and p_value < 1 - level
+    )
+
+
 def difference_of(
     metric: Metric[Any], ours: Sample, theirs: Sample, *, against: str, level: float
 ) -> Difference:
@@ -124,8 +155,9 @@ def difference_of(
         p_value=p_value,
         test=test,
         flips=flips_of(ours, theirs) if len(ours) and ours.is_finite and theirs.is_finite else None,
-        is_small=verdict == "better"
+        is_small=verdict != "worse"
         and gain is not None
+        and gain > 0
         and np.isfinite(left)
         and gain < 0.01 * left,
     )

@@ -47,7 +47,7 @@ class WorstRow(Record):
     probability: float | None = None
     """Given to the true class."""
     is_suspect: bool = False
-    """Whether the label looks wrong rather than the model."""
+    """Whether the label is worth checking."""
     group: int | None = None
     """Index of its group, or None."""
     values: dict[str, Any]

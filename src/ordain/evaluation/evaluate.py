@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from ordain.core.errors import UsageError
-from ordain.evaluation.compare import compare_metrics, compare_scores, difference_of
+from ordain.evaluation.compare import (
+    compare_metrics,
+    compare_scores,
+    difference_of,
+    sure_differences,
+)
 from ordain.evaluation.curves import confusion_of, curves_of, per_class
 from ordain.evaluation.intervals import LEVEL, value_interval
 from ordain.evaluation.judgement import Difference, Interval, Judgement, OutputSummary
@@ -21,6 +26,7 @@ from ordain.evaluation.metric import (
     Metric,
     MetricChoice,
     Undefined,
+    effective_of,
     find_metric,
     metrics_for,
 )
@@ -39,7 +45,7 @@ from ordain.evaluation.scores import (
     sample_of,
     usable_rows,
 )
-from ordain.evaluation.verdict import reservation, verdict_sentence
+from ordain.evaluation.verdict import is_ahead, is_worse, reservation, verdict_sentence
 
 __all__ = [
     "MISSING",
@@ -144,15 +150,17 @@ def judge_output(
     decisive = deciding_set(own)
     headline = own[decisive].headline
     is_higher_better = {metric.label: metric.is_higher_better for metric in chosen}
-    first = judged[decisive]
+    first, lead = judged[decisive], LEAD[type_name]
     sentences = (
         verdict_sentence(first.judgement, first.differences, set_name=decisive),
         reservation(
-            first.judgement,
-            first.baselines,
-            differences=first.differences,
-            metrics=[name for name in LEAD[type_name] if name in is_higher_better],
-            is_higher_better=is_higher_better,
+            first.differences,
+            _against_verdict(
+                first,
+                # What was declared matters to whoever declared it; else the few that lead.
+                [m for m in chosen if m.label != headline and (fitting or m.label in lead)],
+                level=level,
+            ),
         ),
     )
     return OutputSummary(
@@ -198,6 +206,32 @@ class _JudgedSet:
     judgement: Judgement
     baselines: dict[str, Judgement]
     differences: tuple[Difference, ...]
+    ours: Sample
+    others: dict[str, Sample]
+
+
+def _against_verdict(
+    judged: _JudgedSet, metrics: Sequence[Metric[Any]], *, level: float
+) -> tuple[Difference, ...]:
+    """Return the sure differences by other metrics that point the other way than the verdict."""
+    own, turned = judged.judgement, is_worse(judged.differences)
+    pairs = [
+        (metric, name)
+        for name, other in judged.baselines.items()
+        for metric in metrics
+        if is_ahead(
+            *((other, own) if turned else (own, other)),
+            metric.label,
+            is_higher_better=metric.is_higher_better,
+        )
+    ]
+    return sure_differences(
+        pairs,
+        judged.ours,
+        judged.others,
+        n_compared=len(metrics) * len(judged.baselines),
+        level=level,
+    )
 
 
 def _judge_set(
@@ -215,10 +249,14 @@ def _judge_set(
     )
     judgement = _judge(ours, metrics, usable=usable, level=level, has_detail=True)
     headline = _metric_named(metrics, judgement.headline)
-    own = scores.baseline_threshold
-    theirs = replace(scores, threshold=scores.threshold if own is None else own)
     others = {
-        name: sample_of(type_name, theirs, other, usable.rows, labels=labels)
+        name: sample_of(
+            type_name,
+            replace(scores, threshold=scores.threshold_of(name)),
+            other,
+            usable.rows,
+            labels=labels,
+        )
         for name, other in scores.baselines.items()
     }
     return _JudgedSet(
@@ -231,6 +269,8 @@ def _judge_set(
             difference_of(headline, ours, other, against=name, level=level)
             for name, other in others.items()
         ),
+        ours,
+        others,
     )
 
 
@@ -276,6 +316,9 @@ def _judge(
         headline=headline,
         interval=intervals.get(headline),
         intervals=intervals,
+        effective=effective_of(
+            (m for m in metrics if not isinstance(results[m.label], Undefined)), sample
+        ),
         idle=_idle(sample, metrics, results),
         n_groups=None if sample.groups is None else sample.n_groups,
         labels=labels,

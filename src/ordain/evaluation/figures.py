@@ -38,16 +38,22 @@ MOST_EPOCHS_TICKED = 10
 """Epochs up to which each has its tick."""
 
 
-def learning_curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, Figure]]:
+def learning_curves(
+    history: Sequence[Mapping[str, Any]], *, axis: str = ""
+) -> list[tuple[str, Figure]]:
     """Return a title and figure for each quantity of the history, with a line for each set.
 
     What is read of a history stands in `history.py`; None where there is nothing to draw.
+
+    Args:
+        history: of learning.
+        axis: what the x axis counts; by default as the history calls it.
     """
     found = []
     for series in series_of(history):
         names = sorted(series.sets, key=SET_ORDER.index)
         lines = [_set_line(name, series.sets[name]) for name in names]
-        figure = plain(lines, x=series.axis, y=series.title.replace("_", " "))
+        figure = plain(lines, x=axis or series.axis, y=series.title.replace("_", " "))
         figure["layout"]["showlegend"] = True
         last = max(x for points in series.sets.values() for x, _ in points)
         if series.axis == "epoch" and last <= MOST_EPOCHS_TICKED:

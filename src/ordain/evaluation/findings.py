@@ -38,13 +38,17 @@ R = TypeVar("R")
 
 N_DEPENDENCES = 4
 N_SLICE_METRICS = 5
+CALIBRATION_METRICS = ("log_loss", "ece", "brier")
 
 
 class Calibrated(Record):
     """What calibration did on rows that it was not fitted on."""
 
     before: dict[str, float | None]
-    """log_loss, ece, brier of the scores as the model gave them."""
+    """log_loss, ece, brier of the scores as the model gave them, then accuracy and what decides.
+
+    The last two are left out where the threshold was chosen on the mended probabilities.
+    """
     after: dict[str, float | None]
     reliability_before: dict[str, Any] = Field(default_factory=dict)
     """What was claimed and what came true before, as `curves.calibration` of a judgement."""
@@ -133,7 +137,7 @@ def study(subject: Subject, given: Study) -> Findings:
         n_rows=len(subject),
         decided=dict(given.decided),
         calibrated={
-            name: _calibrated(targets[name], raw)
+            name: _calibrated(targets[name], raw, metrics=_mended_metrics(name, given))
             for name, raw in given.raw.items()
             if name in targets
         },
@@ -254,7 +258,17 @@ def _dependences(subject: Subject, name: str, table: ImportanceTable) -> tuple[D
     return tuple(one for one in found if one is not None)
 
 
-def _calibrated(target: Target, raw: Any) -> Calibrated:
+def _mended_metrics(name: str, given: Study) -> list[Any]:
+    """Return what calibration is shown by: whether it mends, and whether it changes answers."""
+    decided, output = given.decided.get(name), given.judged.get(name)
+    told: list[Any] = [*CALIBRATION_METRICS]
+    if output is None or (decided is not None and decided.threshold is not None):
+        return told
+    deciding = [m for m in _slice_metrics(name, given) if m.label == output.headline]
+    return [*told, "accuracy", *(m for m in deciding if m.label not in {*told, "accuracy"})]
+
+
+def _calibrated(target: Target, raw: Any, *, metrics: Sequence[Any]) -> Calibrated:
     from ordain.evaluation.evaluate import evaluate_output
 
     def figures(scores: Any) -> dict[str, float | None]:
@@ -264,7 +278,7 @@ def _calibrated(target: Target, raw: Any) -> Calibrated:
             scores,
             target.labels,
             threshold=target.threshold,
-            metrics=["log_loss", "ece", "brier"],
+            metrics=metrics,
             has_detail=False,
         )
         return dict(judged.metrics)

@@ -14,6 +14,7 @@ from ordain.evaluation import figures, findings_figures
 from ordain.evaluation.drawing import Figure
 from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.explain.figures import importance_bars
+from ordain.evaluation.history import axis_of
 from ordain.evaluation.judgement import Judgement
 from ordain.evaluation.summary import RunSummary
 
@@ -83,7 +84,9 @@ def _calibration(summary: RunSummary, output: str) -> Figure | None:
 
 def _learning(summary: RunSummary, _: str, *, quantity: str = "") -> Figure | None:
     chosen: Figure | None = _chosen(
-        "quantity", quantity, dict(figures.learning_curves(summary.history))
+        "quantity",
+        quantity,
+        dict(figures.learning_curves(summary.history, axis=axis_of(summary.family))),
     )
     return chosen
 

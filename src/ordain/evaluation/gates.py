@@ -10,7 +10,8 @@
 
 A gate is about the value of a metric, unless it is `certain`: then the end of the interval that
 lies nearer to failure must pass. What cannot be measured (a metric without a value, a slice without
-rows) has not passed. `satisfy` is judged the same way and told apart: it ranks models, gates stop
+rows) has not passed. Where the rows are few and the interval holds the bound the result says so: it
+passes or not by its value, but another draw of rows may turn it. `satisfy` is judged the same way and told apart: it ranks models, gates stop
 them.
 """
 
@@ -23,9 +24,15 @@ from ordain.config.evaluation import Gate, Limit
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import UsageError
 from ordain.evaluation.evaluate import deciding_set
-from ordain.evaluation.judgement import Difference, Interval, OutputSummary, Record
+from ordain.evaluation.judgement import Difference, Interval, Judgement, OutputSummary, Record
 from ordain.evaluation.scenarios import ScenarioReport
 from ordain.evaluation.slices.judged import SliceJudgement
+
+
+FEW_ROWS = 20
+"""Rows under which a bound that the interval holds cannot be told to be kept."""
+FEW_EFFECTIVE_ROWS = 5
+"""The same, of the rows that the metric rests on, such as the positive ones."""
 
 
 class GateResult(Record):
@@ -41,8 +48,18 @@ class GateResult(Record):
     margin: float | None = None
     """How far inside of the bound the value is; below zero it is outside."""
     interval: Interval | None = None
+    n_rows: int | None = None
+    """Rows judged; None for what is not measured of rows."""
+    n_effective: float | None = None
+    """Rows that the metric rests on, such as the positive ones, where these are fewer."""
+    is_sure: bool = True
+    """Whether there are enough rows, or an interval clear of the bound."""
     reason: str
     """In words."""
+
+
+Rows = tuple[int | None, float | None]
+"""Rows judged, and those that the metric rests on where these are fewer; None: not of rows."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +149,10 @@ def _of_set(gate: Gate, name: str, output: OutputSummary) -> GateResult:
     metric = gate.metric or output.headline
     value, interval = judged.metrics.get(metric), judged.intervals.get(metric)
     what = f"`{metric}` of `{name}` on `{set_name}`"
-    return _bounded(gate, name, value, interval, what=what, why=judged.undefined.get(metric, ""))
+    why = judged.undefined.get(metric, "")
+    return _bounded(
+        gate, name, value, interval, what=what, why=why, rows=_rows_of(judged, metric)
+    )
 
 
 def _of_slice(
@@ -150,6 +170,7 @@ def _of_slice(
             one.intervals.get(metric),
             what=f"`{metric}` of `{name}` on the slice {one.name}",
             why=one.undefined.get(metric, "the slice does not have it"),
+            rows=_rows_of(one, metric),
         )
         for one in wanted
     ]
@@ -211,6 +232,7 @@ def _bounded(
     *,
     what: str,
     why: str = "",
+    rows: Rows = (None, None),
 ) -> GateResult:
     base = GateResult(
         name=gate.name or f"{what} {_bounds(gate)}",
@@ -220,6 +242,8 @@ def _bounded(
         at_least=gate.at_least,
         at_most=gate.at_most,
         interval=interval,
+        n_rows=rows[0],
+        n_effective=rows[1],
         reason="",
     )
     if value is None:
@@ -232,13 +256,42 @@ def _bounded(
     inside += [gate.at_most - high] if gate.at_most is not None else []
     margin = min(inside)
     reason = f"{what} is {value:.4g}"
-    reason += f" ({interval.low:.4g} to {interval.high:.4g})" if interval is not None else ""
+    known = [f"{interval.low:.4g} to {interval.high:.4g}"] if interval is not None else []
+    known += _counted(rows)
+    reason += f" ({', '.join(known)})" if known else ""
     reason += ", whose worse end is" if gate.certain else ","
     reason += (
         f" {abs(margin):.4g} {'inside' if margin > 0 else 'outside'}" if margin else " just at"
     )
     reason += " the bound"
-    return base.model_copy(update={"passed": margin >= 0, "margin": margin, "reason": reason})
+    is_sure = not _is_open(gate, interval, rows)
+    reason += "" if is_sure else "; cannot tell: too few rows"
+    return base.model_copy(
+        update={"passed": margin >= 0, "margin": margin, "is_sure": is_sure, "reason": reason}
+    )
+
+
+def _rows_of(judged: Judgement | SliceJudgement, metric: str) -> Rows:
+    return judged.n_rows, judged.effective.get(metric)
+
+
+def _counted(rows: Rows) -> list[str]:
+    n_rows, n_effective = rows
+    if n_rows is None:
+        return []
+    text = "1 row" if n_rows == 1 else f"{n_rows:,} rows"
+    return [text if n_effective is None else f"{text} of which {n_effective:,.4g} count"]
+
+
+def _is_open(gate: Gate, interval: Interval | None, rows: Rows) -> bool:
+    """Return whether rows are few and the interval does not tell on which side the value is."""
+    n_rows, n_effective = rows
+    if n_rows is None:
+        return False
+    is_few = n_rows < FEW_ROWS or (n_effective is not None and n_effective < FEW_EFFECTIVE_ROWS)
+    bounds = [bound for bound in (gate.at_least, gate.at_most) if bound is not None]
+    holds = interval is None or any(interval.low <= bound <= interval.high for bound in bounds)
+    return is_few and holds
 
 
 def _bounds(gate: Gate) -> str:

@@ -28,6 +28,11 @@ SETS = {
 """How sets are spelled in flat names, and which set is meant."""
 
 
+def axis_of(family: str) -> str:
+    """Return what a family's learning is counted in, where its history calls that otherwise."""
+    return "trees" if family == "gbm" else ""
+
+
 @dataclass
 class Series:
     """One quantity over the course of learning.

@@ -64,6 +64,8 @@ class Judgement(Record):
     """Of the headline metric; None where the rows cannot tell."""
     intervals: dict[str, Interval] = Field(default_factory=dict)
     """By metric, for all of which the rows can tell."""
+    effective: dict[str, float] = Field(default_factory=dict)
+    """Rows that a metric rests on, such as the positive ones, where these are fewer than all."""
     idle: dict[str, float] = Field(default_factory=dict)
     """What doing nothing would give, by metric, where that means something (a cost, a lift)."""
     n_groups: int | None = None
@@ -121,7 +123,7 @@ class Difference(Record):
     flips: Flips | None = None
     """Rows that changed."""
     is_small: bool = False
-    """Whether a real gain is under one hundredth of what was left to gain."""
+    """Whether a gain, sure or not, is under one hundredth of what was left to gain."""
 
 
 class OutputSummary(Record):

@@ -223,6 +223,14 @@ LEAD: dict[str, tuple[str, ...]] = {
 """The metrics shown first, by output type."""
 
 
+def effective_of(metrics: Iterable[Metric[Any]], sample: Sample) -> dict[str, float]:
+    """Return by metric the rows that its value rests on, where these are fewer than all."""
+    if not len(sample) or not sample.is_finite:
+        return {}
+    found = {metric.label: float(metric.effective_rows(sample)) for metric in metrics}
+    return {name: n_rows for name, n_rows in found.items() if n_rows < len(sample)}
+
+
 def value_of(result: float | Undefined) -> float:
     """Return the number, NaN for `Undefined`."""
     return math.nan if isinstance(result, Undefined) else result

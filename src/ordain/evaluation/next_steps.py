@@ -16,6 +16,8 @@ MAX_STEPS = 7
 MAX_FIX = 120
 SIMPLER = "simpler_model"
 """The check that compares with baselines; where it speaks nothing is said twice."""
+DIFFERENCE_CHECKS = ("drift", "domain")
+"""Checks that show that sets of rows are not alike."""
 SUSPECT_SHARE = 0.01
 OVERLAP = 0.3
 GAP = 3.0
@@ -121,10 +123,17 @@ def _labels(summary: RunSummary) -> Iterator[str]:
 
 def _coverage(summary: RunSummary) -> Iterator[str]:
     for name, covered in summary.findings.covered.items():
-        if covered.high < covered.level:
+        if covered.is_short:
+            differing = [one.name for one in summary.findings.checks
+                         if one.name in DIFFERENCE_CHECKS and one.state in {"failed", "warned"}]  # fmt: skip
+            why = (
+                f"the check `{differing[0]}` finds that rows differ"
+                if differing
+                else "more than chance; why is not known"
+            )
             yield (
                 f"Intervals of `{name}` hold the truth in {covered.coverage:.1%} of the rows, not "
-                f"{covered.level:.0%}: the judged rows differ from the validation rows."
+                f"{covered.level:.0%}: {why}."
             )
 
 

@@ -30,6 +30,7 @@ class SetScores:
         weights: of rows [N], or None.
         threshold: probability from which a row is called positive; for binary outputs.
         baseline_threshold: that of the baselines; by default the same.
+        their_thresholds: that of single baselines, by name; each was chosen as this model's was.
         groups: which group each row is of [N], or None; rows of a group are not independent.
         bounds: this model's predicted interval of each row [N, 2], or None; for numbers.
     """
@@ -42,6 +43,12 @@ class SetScores:
     groups: Array | None = None
     bounds: Array | None = None
     baseline_threshold: float | None = None
+    their_thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def threshold_of(self, baseline: str) -> float:
+        """Return the threshold that a baseline is judged at."""
+        shared = self.threshold if self.baseline_threshold is None else self.baseline_threshold
+        return self.their_thresholds.get(baseline, shared)
 
 
 @dataclass(frozen=True)

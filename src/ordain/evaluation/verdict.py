@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ordain.evaluation.judgement import Difference, Judgement
 
@@ -49,43 +49,41 @@ def verdict_sentence(
     return f"{start} against {against}: {_outcome(hardest)}."
 
 
-def reservation(
-    judgement: Judgement,
-    baselines: Mapping[str, Judgement],
-    *,
-    differences: Sequence[Difference] = (),
-    metrics: Sequence[str],
-    is_higher_better: Mapping[str, bool],
-) -> str:
+def reservation(differences: Sequence[Difference], others: Sequence[Difference]) -> str:
     """Return a sentence on the metrics that speak against the verdict, or no text.
 
-    These are the ones by which a baseline has the better value; or after the verdict 'worse' those
-    by which this model leads the best baseline.
+    These are the ones by which a baseline is better; or after the verdict 'worse' those by which
+    this model is better than the best baseline.
 
-    The headline metric is left out, as the verdict is about it; differences that do not show in
-    a printed value do not count.
+    Args:
+        differences: by the headline metric, which the verdict is about.
+        others: by other metrics; only those whose verdict is sure count.
     """
     hardest = _hardest(differences)
-    if hardest is not None and hardest.verdict == "worse" and hardest.against in baselines:
-        best = baselines[hardest.against]
-        leads = [
-            metric
-            for metric in metrics
-            if metric != judgement.headline
-            and _is_ahead(best, judgement, metric, is_higher_better=is_higher_better[metric])
-        ]
+    if is_worse(differences):
+        against = hardest.against if hardest else ""
+        leads = [o.metric for o in others if o.against == against and o.verdict == "better"]
         return f"But this model leads by {_listed(leads)}." if leads else ""
-    found = []
-    for name, other in baselines.items():
-        ahead = [
-            metric
-            for metric in metrics
-            if metric != judgement.headline
-            and _is_ahead(judgement, other, metric, is_higher_better=is_higher_better[metric])
-        ]
-        if ahead:
-            found.append(f"`{name}` is ahead by {_listed(ahead)}")
+    ahead: dict[str, list[str]] = {}
+    for other in others:
+        if other.verdict == "worse":
+            ahead.setdefault(other.against, []).append(other.metric)
+    found = [f"`{name}` is ahead by {_listed(metrics)}" for name, metrics in ahead.items()]
     return f"But {', '.join(found)}." if found else ""
+
+
+def is_worse(differences: Sequence[Difference]) -> bool:
+    """Return whether the best baseline is better than this model."""
+    hardest = _hardest(differences)
+    return hardest is not None and hardest.verdict == "worse"
+
+
+def is_ahead(judgement: Judgement, other: Judgement, metric: str, *, is_higher_better: bool) -> bool:
+    """Return whether the second has the better value, so that it shows where it is printed."""
+    ours, theirs = judgement.metrics.get(metric), other.metrics.get(metric)
+    if ours is None or theirs is None or format_value(ours) == format_value(theirs):
+        return False
+    return theirs > ours if is_higher_better else theirs < ours
 
 
 def _hardest(differences: Sequence[Difference]) -> Difference | None:
@@ -96,15 +94,6 @@ def _hardest(differences: Sequence[Difference]) -> Difference | None:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _is_ahead(
-    judgement: Judgement, other: Judgement, metric: str, *, is_higher_better: bool
-) -> bool:
-    ours, theirs = judgement.metrics.get(metric), other.metrics.get(metric)
-    if ours is None or theirs is None or format_value(ours) == format_value(theirs):
-        return False
-    return theirs > ours if is_higher_better else theirs < ours
 
 
 def _outcome(difference: Difference) -> str:

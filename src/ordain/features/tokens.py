@@ -30,6 +30,7 @@ import polars as pl
 from ordain.core.errors import DataError, MissingExtraError, UsageError
 from ordain.features.encoded import EncodedColumn, Kind
 from ordain.features.grams import CHUNK_ROWS, LETTER_CLASS, WORD
+from ordain.features.hub import hub_keys, why_not_found
 from ordain.features.word_forms import WordForm, form_reader, read_form_lists
 
 if TYPE_CHECKING:
@@ -141,15 +142,17 @@ def load_pretrained(name: str) -> str:
         raise MissingExtraError.for_package(
             "transformers", extra="text", purpose=f"the tokeniser '{name}'"
         ) from error
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
-        return str(tokenizer.backend_tokenizer.to_str())
-    except (OSError, ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"no tokeniser is found under `pretrained_model_name_or_path` '{name}': {reason}\n"
-            f"  Fix: give a folder with tokenizer.json, or a name of the Hugging Face hub"
-        ) from error
+    with hub_keys(name) as keys:
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, **keys)
+            return str(tokenizer.backend_tokenizer.to_str())
+        except (OSError, ValueError, AttributeError) as error:
+            reason = why_not_found(name, error, is_offline=bool(keys))
+            raise UsageError(
+                f"no tokeniser is found under `pretrained_model_name_or_path` '{name}': {reason}\n"
+                f"  Fix: give a folder with tokenizer.json, config.json and weights, "
+                f"or a name of the Hugging Face hub"
+            ) from error
 
 
 def learn_pieces(texts: pl.Series, *, size: int, lowercase: bool) -> str:

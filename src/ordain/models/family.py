@@ -11,10 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from ordain.core.component import Component, Registry, Spec
 from ordain.core.events import Events
@@ -108,7 +109,7 @@ class Backend(Spec):
     """`auto` takes a GPU where PyTorch finds one."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of forward and backward; weights stay float32. `auto`: bfloat16 on CUDA, else float32."""
-    threads: int | None = None
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
     """CPU threads; by default a fixed rule on the size of a step, see `trainer`."""
 
 

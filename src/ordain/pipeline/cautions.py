@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from ordain.core.events import Events
 from ordain.data.problems import describe_problem, is_expected
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.data.table import ReadReport
-from ordain.evaluation.checks.check import CheckResult
-from ordain.models.family import FittedModel
-from ordain.pipeline.variant import Prepared
+
+if TYPE_CHECKING:
+    from ordain.evaluation.checks.check import CheckResult
+    from ordain.models.family import FittedModel
+    from ordain.pipeline.variant import Prepared
 
 UNREAD_CELLS = "W507"
 FEW_ROWS = 30
@@ -112,7 +114,8 @@ def warn_of_budget(
         )
     if left_out:
         names = ", ".join(f"`{name}`" for name in left_out)
-        events.warn("W609", f"{names} is not compared with, because {said} was spent")
+        are = "is" if len(left_out) == 1 else "are"
+        events.warn("W609", f"{names} {are} not compared with, because {said} was spent")
 
 
 def _label(labels: tuple[str, ...], values: np.ndarray) -> str:
@@ -130,10 +133,13 @@ def warn_of_split(
         target: column whose value may differ between equal rows.
         by: columns the split goes by, whose drift is what was asked for.
     """
+    from ordain.evaluation.checks.duplicates import is_coincidence
+
     duplicates = report.get("duplicates", {"sets": {}, "distinct_in_train": 0.0})
     for name, found in duplicates["sets"].items():
         is_many = found["rows"] >= LEAKING_ROWS and found["share"] >= LEAKING_SHARE
-        if is_many and duplicates["distinct_in_train"] >= NATURALLY_EQUAL:
+        is_nature = duplicates["distinct_in_train"] < NATURALLY_EQUAL
+        if is_many and not is_nature and not is_coincidence(found):
             events.warn("W611", _repeated(name, found, target))
     for name, found in report.get("drift", {}).items():
         worst = [one for one in found["worst"] if one["column"] not in set(by)]

@@ -11,14 +11,14 @@ from typing import Any
 from ordain.config import Config
 from ordain.config.check import with_data
 from ordain.config.config import in_order
-from ordain.core.diagnostics import Diagnostic, Place
+from ordain.core.diagnostics import Diagnostic
 from ordain.core.errors import ConfigError, DataError, StoreError
 from ordain.core.events import Events
 from ordain.data.profile import ColumnProfile
 from ordain.data.table import ReadReport
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.cautions import reading_warnings
-from ordain.pipeline.inputs import Given, read_rows
+from ordain.pipeline.inputs import Given, place_in, read_rows, unread_rows
 from ordain.pipeline.stages import Stages
 from ordain.store.home import home, prepare_home
 
@@ -55,7 +55,7 @@ def check(
     except ConfigError as error:
         unread = list(error.diagnostics)
     except DataError as error:
-        unread = [_unread(error, loaded, data)]
+        unread = list(error.diagnostics) or [unread_rows(error)]
     profiles = looked.profiles if looked else None
     found = with_data(faults, loaded, profiles)
     told = reading_warnings(looked.report, found) if looked else []
@@ -132,27 +132,7 @@ def profiles_of(config: Config, data: Any) -> Mapping[str, ColumnProfile] | None
     return looked.profiles if looked else None
 
 
-def _unread(error: DataError, config: Config, data: Any) -> Diagnostic:
-    """Return the fault of rows that cannot be read, where the config names them."""
-    message, _, fix = error.message.partition("\n  Fix: ")
-    first, *rest = message.split("\n")
-    return Diagnostic(
-        "E400",
-        first,
-        _place(config, data),
-        _SOURCE,
-        fix="\n".join(line.strip() for line in fix.split("\n")) or None,
-        notes=tuple(line.strip() for line in rest),
-    )
-
-
 def _told(message: str, config: Config, data: Any) -> Diagnostic:
-    return Diagnostic("W602", message, _place(config, data), _SOURCE, severity="warning")
-
-
-def _place(config: Config, data: Any) -> Place | None:
-    """Return where the config names its rows; None where the caller gave them."""
-    if data is not None or config.document.data.source is None:
-        return None
-    mark = config.tree.mark_of(_SOURCE)
-    return mark.place() if mark else None
+    is_named = data is None and config.document.data.source is not None
+    place = place_in(config, _SOURCE) if is_named else None
+    return Diagnostic("W602", message, place, _SOURCE, severity="warning")

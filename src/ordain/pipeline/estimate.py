@@ -47,6 +47,8 @@ class Estimate:
     disk_bytes: float
     basis: str
     cost: float | None = None
+    memory_without: str = ""
+    """What `memory_bytes` does not count, in words."""
 
 
 def estimate(
@@ -84,6 +86,7 @@ def estimate(
         disk_bytes=rows * len(document.inputs) * BYTES_A_CELL_ON_DISK * (1 + n_folds),
         basis=basis,
         cost=None if seconds is None else document.budget.cost_of(seconds),
+        memory_without="the network's own weights" if document.model_type.has_encoders else "",
     )
 
 

@@ -11,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ordain.core.errors import OrdainError, UsageError
+from ordain.core.errors import OrdainError
 from ordain.data.splitter import TRAIN
 from ordain.data.table import Table
-from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.explain.counterfactual import Goal
 from ordain.evaluation.explain.explanation import Asked, Explanation, require_outputs
 from ordain.evaluation.subject import Subject
 from ordain.pipeline.inputs import as_rows
-from ordain.pipeline.known import known_of, run_of
+from ordain.pipeline.known import known_of, rows_of_run, run_of
 from ordain.pipeline.tables import rows_at
 from ordain.store.explain import (
     explain_subject,
@@ -55,7 +54,8 @@ def explain(
         bundle: a bundle folder, a run, or a model.
         data: a reference or a data frame; by default the test rows of the run. The target may be
             missing, but importance needs it.
-        row: position of a row, or of several, counted from 0; None explains the model over all.
+        row: a row, or several, counted from 0: of the data given, else of the table that the run
+            read, as `errors` and the report number it; None explains the model over all.
         output: name of the output; all by default.
         immutable: inputs that counterfactuals may not change.
         wanted: class that counterfactuals lead to; by default any other.
@@ -110,21 +110,11 @@ def _of_run(
 ) -> tuple[Subject, int, tuple[str, ...]]:
     """Return the same of the rows of the run that its metrics are of."""
     del data
-    run = run_of(model)
-    if run is None:
-        raise UsageError(
-            "no rows are given, and the bundle does not stand in its run\n"
-            "  Fix: name rows with --dataset FILE"
-        )
-    known = known_of(run, home=home)
-    name = deciding_set(known.split.sizes)
-    ids = np.sort(np.asarray(known.split.rows(name)))
-    require_rows(places, len(ids))
-    # Rows of the set are counted by themselves, as its file would be.
-    at = sampled(len(ids), places, seed=model.document.seed)
-    frame = rows_at(known.blueprint.rows.table, ids[at])
-    subject, notes = subject_to_explain(model, frame, at, n_rows=len(ids), places=places)
-    return subject, len(ids), (f"explained by the {name} rows of run {run.reference}", *notes)
+    table, ids, told = rows_of_run(model, places, home)
+    at = sampled(len(ids), np.searchsorted(ids, places).tolist(), seed=model.document.seed)
+    frame = rows_at(table, ids[at])
+    subject, notes = subject_to_explain(model, frame, ids[at], n_rows=len(ids), places=places)
+    return subject, len(ids), (f"explained by the {told}", *notes)
 
 
 def _picked(

@@ -33,17 +33,18 @@ from ordain.core import errors
 from ordain.core.errors import OrdainError, TrainingError
 from ordain.core.events import Event, Events
 from ordain.core.files import write_json
-from ordain.data.splitter import TEST
+from ordain.data.splitter import TEST, VALIDATION
 from ordain.features.encoded import EncodedColumn
 from ordain.features.feature import Scores
+from ordain.models.family import FittedModel
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.splits import open_split
 from ordain.pipeline.stages import Encoded, Stages, open_encoding
 from ordain.pipeline.variant import Prepared, choose_encoders, fit, score
 from ordain.store.problem import build_problem
 
-Learned = Mapping[str, Mapping[str, Scores]]
-"""Scores of the test rows by variant and output."""
+Learned = Mapping[str, Mapping[str, Mapping[str, Scores]]]
+"""Raw scores by variant, set (test, and validation where there is one) and output."""
 TOLD = frozenset({"progress", "epoch", "warning", "note"})
 """Kinds of events that a child passes on."""
 KILLED = -9
@@ -242,20 +243,24 @@ def _plain(document: Document) -> dict[str, Any]:
 
 def _keep_scores(folder: Path, learned: Learned) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    names: list[tuple[str, str]] = []
-    for variant, outputs in learned.items():
-        for output, scores in outputs.items():
-            np.save(folder / f"{len(names)}.npy", np.asarray(scores), allow_pickle=False)
-            names.append((variant, output))
+    found = [
+        (variant, name, output, scores)
+        for variant, by_set in learned.items()
+        for name, outputs in by_set.items()
+        for output, scores in outputs.items()
+    ]
+    for place, (*_, scores) in enumerate(found):
+        np.save(folder / f"{place}.npy", np.asarray(scores), allow_pickle=False)
+    names = [[variant, name, output] for variant, name, output, _ in found]
     write_json(folder / "scores.json", names)
 
 
 def _take_scores(folder: Path) -> Learned:
     names = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    learned: dict[str, dict[str, Scores]] = {}
-    for place, (variant, output) in enumerate(names):
+    learned: dict[str, dict[str, dict[str, Scores]]] = {}
+    for place, (variant, name, output) in enumerate(names):
         scores = np.load(folder / f"{place}.npy", allow_pickle=False)
-        learned.setdefault(variant, {})[output] = scores
+        learned.setdefault(variant, {}).setdefault(name, {})[output] = scores
     shutil.rmtree(folder, ignore_errors=True)
     return learned
 
@@ -279,11 +284,19 @@ def open_variant(cache: Cache, task: Mapping[str, Any], name: str) -> tuple[Docu
     return document, Prepared(chosen, encoded, split, build_problem(chosen, encodings), reasons)
 
 
-def learn_task(task: Mapping[str, Any], events: Events) -> dict[str, Mapping[str, Scores]]:
-    """Fit every variant of a task; return their scores of the test rows."""
+def score_fold(prepared: Prepared, fitted: FittedModel) -> dict[str, Mapping[str, Scores]]:
+    """Return the scores of the rows that judge a fold and of those that settle its decisions."""
+    names = [name for name in (TEST, VALIDATION) if name in prepared.split.sizes]
+    return {name: score(prepared, fitted, name) for name in names}
+
+
+def learn_task(
+    task: Mapping[str, Any], events: Events
+) -> dict[str, dict[str, Mapping[str, Scores]]]:
+    """Fit every variant of a task; return their scores."""
     stages = Stages(Cache(Path(task["cache"])), events)
     stages.clock.limit = task["left"]
-    learned: dict[str, Mapping[str, Scores]] = {}
+    learned: dict[str, dict[str, Mapping[str, Scores]]] = {}
     for name in task["variants"]:
         document, prepared = open_variant(stages.cache, task, name)
         stages.scope = f"{document.name} / {name}, fold {task['number']}"
@@ -295,7 +308,7 @@ def learn_task(task: Mapping[str, Any], events: Events) -> dict[str, Mapping[str
             variant=name,
             n_threads=task["n_threads"],
         )
-        learned[name] = score(prepared, fitted, TEST)
+        learned[name] = score_fold(prepared, fitted)
     return learned
 
 

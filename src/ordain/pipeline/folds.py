@@ -2,8 +2,9 @@
 
 Each fold's models, the declared one and its baselines, are fitted on the other folds, less a tenth
 that decides when to stop. The bundle's own model is that of the ordinary split; the folds only
-judge the recipe. Folds learn side by side in processes of their own where that pays, each with
-the threads that a fixed rule gives it: the numbers are those of one fold after the other.
+judge the recipe, its calibration and threshold included, which are settled on that tenth. Folds
+learn side by side in processes of their own where that pays, each with the threads that a fixed
+rule gives it: the numbers are those of one fold after the other.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ordain.data.splitter import TEST
+from ordain.data.splitter import TEST, VALIDATION
 from ordain.features.feature import Scores
 from ordain.pipeline.blueprint import Blueprint, scope_of
 from ordain.pipeline.cache import Request
-from ordain.pipeline.fold_process import FoldProcesses, Learned
+from ordain.pipeline.fold_process import FoldProcesses, Learned, score_fold
 from ordain.pipeline.fold_summary import CrossValidation, FoldMetrics, summarize
+from ordain.pipeline.judging import decide_outputs, mended, thresholds_of, with_thresholds
 from ordain.pipeline.memory import fold_bytes, free_bytes, machine_bytes
 from ordain.pipeline.requests import encode_request, split_request
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.variant import Prepared, available_cores, fit, fit_request, prepare, score
+from ordain.pipeline.variant import Prepared, available_cores, fit, fit_request, prepare
 from ordain.store.judge import judge_sets
 
 WORTH_SECONDS = 8.0
@@ -158,7 +160,7 @@ def _learn_all(
     n_threads: int,
     n_workers: int,
 ) -> Iterator[tuple[Fold, Learned]]:
-    """Yield folds with the scores of their test rows, in the order they get done."""
+    """Yield folds with their scores, in the order they get done."""
     stop = stages.clock.deadline(stages.stop)
     folds: dict[int, Fold] = {}
     with FoldProcesses(stages, blueprint.documents, n_threads=n_threads) as processes:
@@ -181,9 +183,9 @@ def _learn_all(
 
 def learn_fold(
     stages: Stages, blueprint: Blueprint, fold: Fold, *, n_threads: int
-) -> dict[str, Mapping[str, Scores]]:
-    """Fit every variant on a fold's training rows; return their scores of its test rows."""
-    learned: dict[str, Mapping[str, Scores]] = {}
+) -> dict[str, dict[str, Mapping[str, Scores]]]:
+    """Fit every variant on a fold's training rows; return their scores of its other rows."""
+    learned: dict[str, dict[str, Mapping[str, Scores]]] = {}
     for variant, prepared in fold.prepared.items():
         document = blueprint.documents[variant]
         stages.scope = scope_of(document.name, f"{variant}, fold {fold.number}")
@@ -195,7 +197,7 @@ def learn_fold(
             variant=f"fold {fold.number} {variant}",
             n_threads=n_threads,
         )
-        learned[variant] = score(prepared, fitted, TEST)
+        learned[variant] = score_fold(prepared, fitted)
     return learned
 
 
@@ -218,15 +220,26 @@ def _prepare(blueprint: Blueprint, stages: Stages, number: int, checkpoints: Pat
 
 
 def _judge(blueprint: Blueprint, fold: Fold, learned: Learned) -> FoldMetrics:
-    """Return the metrics of every variant on the fold's test rows."""
+    """Return the metrics of every variant on the fold's test rows.
+
+    What the config declares to be settled on validation rows is settled on those of the fold.
+    """
     main = next(iter(fold.prepared.values()))
     name = next(iter(fold.prepared))
+    table = blueprint.rows.table
+    known = main.truth(table, VALIDATION) if VALIDATION in main.split.sizes else None
+    settled = {
+        variant: decide_outputs(main, known, by_set.get(VALIDATION))
+        for variant, by_set in learned.items()
+    }
+    scores = {variant: mended(learned[variant][TEST], settled[variant]) for variant in learned}
     judged = judge_sets(
         main.document,
-        main.encodings,
-        truth={TEST: main.truth(blueprint.rows.table, TEST)},
-        scores={TEST: learned[name]},
-        baselines={other: {TEST: scores} for other, scores in learned.items() if other != name},
+        with_thresholds(main.encodings, settled[name]),
+        truth={TEST: main.truth(table, TEST)},
+        scores={TEST: scores[name]},
+        baselines={other: {TEST: found} for other, found in scores.items() if other != name},
+        their_thresholds={o: thresholds_of(found) for o, found in settled.items() if o != name},
     )
     outputs: dict[str, Any] = {}
     for output, summary in judged.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,21 @@ import polars as pl
 
 from ordain.config import Config
 from ordain.config.document import Document
-from ordain.core.diagnostics import Diagnostic
-from ordain.core.errors import ConfigError, ExpressionError, UsageError
+from ordain.core.diagnostics import Diagnostic, Place
+from ordain.core.errors import ConfigError, DataError, ExpressionError, UsageError
 from ordain.data.locations import HIDDEN, redact
 from ordain.data.source import Source
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.data.table import Table
 from ordain.pipeline.stages import Stages
+
+_KEYS = {
+    "data": ("source", "data"),
+    TRAIN: ("training_set", "training_set"),
+    VALIDATION: ("validation_set", "validation_set"),
+    TEST: ("test_set", "test_set"),
+}
+"""Of each table: the key of `data` in a config, and the attribute of `Given`."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +82,55 @@ def read_rows(stages: Stages, config: Config, given: Given) -> Rows:
     document = config.document
     expressions = expressions_of(document)
     sources = open_sources(config, given)
-    try:
-        tables = {
-            name: stages.read(source, expressions, seed=document.seed)
-            for name, source in sources.items()
-        }
-    except ExpressionError as error:
-        raise ConfigError.of([misworded(config, error)]) from error
+    tables: dict[str, Table] = {}
+    for name, source in sources.items():
+        try:
+            with _placed(config, given, name):
+                tables[name] = stages.read(source, expressions, seed=document.seed)
+        except ExpressionError as error:
+            raise ConfigError.of([misworded(config, error)]) from error
     if "data" in tables:
         return Rows(tables["data"])
     from ordain.data import combine_sets
 
     table, sets = combine_sets(tables)
     return Rows(table, sets, tables[TRAIN])
+
+
+def unread_rows(
+    error: DataError, *, place: Place | None = None, path: tuple[str, ...] = ("data", "source")
+) -> Diagnostic:
+    """Return the fault of rows that cannot be read, where the config names them."""
+    message, _, fix = error.message.partition("\n  Fix: ")
+    first, *rest = message.split("\n")
+    return Diagnostic(
+        "E400",
+        first,
+        place,
+        path,
+        fix="\n".join(line.strip() for line in fix.split("\n")) or None,
+        notes=tuple(line.strip() for line in rest),
+    )
+
+
+def place_in(config: Config, path: tuple[str, ...]) -> Place | None:
+    """Return where a key of the config stands; None for one that was not written in a file."""
+    mark = config.tree.mark_of(path)
+    return mark.place() if mark else None
+
+
+@contextmanager
+def _placed(config: Config, given: Given, name: str) -> Iterator[None]:
+    """Give the error of rows that the config names the place where it does."""
+    key, own = _KEYS[name]
+    declared = getattr(config.document.data, key) is not None and getattr(given, own) is None
+    place = place_in(config, ("data", key)) if declared else None
+    try:
+        yield
+    except DataError as error:
+        if place is None or error.diagnostics or isinstance(error, ExpressionError):
+            raise
+        raise type(error).of([unread_rows(error, place=place, path=("data", key))]) from error
 
 
 def misworded(config: Config, error: ExpressionError) -> Diagnostic:
@@ -135,12 +180,15 @@ def open_sources(config: Config, given: Given) -> dict[str, Source]:
                 f"the password of '{reference}' was not kept with the run\n"
                 "  Fix: give the rows again with --dataset, or read the url from `${VARIABLE}`"
             )
-    return {
-        name: open_source(as_rows(reference))
-        if _is_given(reference, given)
-        else open_source(reference, root=config.folder)
-        for name, reference in references.items()
-    }
+    opened: dict[str, Source] = {}
+    for name, reference in references.items():
+        with _placed(config, given, name):
+            opened[name] = (
+                open_source(as_rows(reference))
+                if _is_given(reference, given)
+                else open_source(reference, root=config.folder)
+            )
+    return opened
 
 
 def as_rows(given: Any) -> Any:

@@ -29,7 +29,7 @@ from ordain.evaluation.subject import Target
 from ordain.features.feature import Encoding, Scores
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
-from ordain.pipeline.previous import PREVIOUS, Previous, in_our_order
+from ordain.pipeline.previous import PREVIOUS, Previous, in_our_order, thresholds_in
 from ordain.pipeline.tables import rows_at
 from ordain.pipeline.variant import Prepared, score
 from ordain.store.judge import judge_sets, scored_values, true_values
@@ -90,14 +90,27 @@ def judge_training(
         for variant, model in fitted.items()
     }
     truth = {name: main.truth(table, name, limit=limits[name]) for name in names}
-    decided = _decide(main, truth.get(VALIDATION), scored[MODEL].get(VALIDATION))
-    encodings = _with_thresholds(main.encodings, decided)
+    # Each baseline gets what the model gets, by the same rule: probabilities mended and a threshold
+    # of its own. Judged at the model's threshold it would lose by a choice made for another.
+    settled = {
+        variant: decide_outputs(main, truth.get(VALIDATION), by_set.get(VALIDATION))
+        for variant, by_set in scored.items()
+    }
+    decided = settled[MODEL]
+    encodings = with_thresholds(main.encodings, decided)
     outputs = judge_sets(
         main.document,
         encodings,
         truth=truth,
-        scores={name: _mended(found, decided) for name, found in scored[MODEL].items()},
-        baselines={name: by_set for name, by_set in scored.items() if name != MODEL},
+        scores={name: mended(found, decided) for name, found in scored[MODEL].items()},
+        baselines={
+            variant: {name: mended(found, settled[variant]) for name, found in by_set.items()}
+            for variant, by_set in scored.items()
+            if variant != MODEL
+        },
+        their_thresholds={
+            variant: thresholds_of(found) for variant, found in settled.items() if variant != MODEL
+        } | ({} if previous is None else {PREVIOUS: thresholds_in(previous, encodings)}),
         others=_of_previous(previous, main, table, encodings=encodings, limits=limits),
         groups={name: groups for name in names
                 if (groups := groups_of(main, table, name, limit=limits[name])) is not None},
@@ -226,11 +239,12 @@ def groups_of(
     return column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
 
 
-def _decide(
+def decide_outputs(
     main: Prepared,
     truth: Mapping[str, pl.Series] | None,
     scores: Mapping[str, Scores] | None,
 ) -> dict[str, Decided]:
+    """Return what is settled about each output of one model on its raw validation scores."""
     declared = main.document.evaluation
     found = {}
     for feature in main.document.output_features:
@@ -276,7 +290,7 @@ def _of_previous(
     return {PREVIOUS: by_set}
 
 
-def _with_thresholds(
+def with_thresholds(
     encodings: Mapping[str, Encoding], decided: Mapping[str, Decided]
 ) -> dict[str, Encoding]:
     """Return the encodings with the thresholds that were chosen: they have one place."""
@@ -287,7 +301,15 @@ def _with_thresholds(
     return found
 
 
-def _mended(scores: Mapping[str, Scores], decided: Mapping[str, Decided]) -> dict[str, Scores]:
+def thresholds_of(decided: Mapping[str, Decided]) -> dict[str, float]:
+    """Return the thresholds that were chosen, by output."""
+    return {
+        name: one.threshold.threshold for name, one in decided.items() if one.threshold is not None
+    }
+
+
+def mended(scores: Mapping[str, Scores], decided: Mapping[str, Decided]) -> dict[str, Scores]:
+    """Return raw scores as what was settled about each output mends them."""
     return {name: decided[name].decision.calibrated(found) for name, found in scores.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ordain.core.errors import UsageError
 from ordain.core.events import Events, Listener
+from ordain.data.table import Table
+from ordain.evaluation.evaluate import deciding_set
 from ordain.pipeline.blueprint import Blueprint
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.splits import Split
 from ordain.pipeline.stages import Stages
 from ordain.pipeline.tables import rows_at
 from ordain.pipeline.train import open_config, original
-from ordain.store.explain import sampled
+from ordain.store.explain import require_kept, sampled
 from ordain.store.home import home as work_folder
 from ordain.store.home import prepare_home
 from ordain.store.model import Model
@@ -70,3 +74,32 @@ def run_of(model: Model) -> Run | None:
     if model.path is None or not (model.path.parent / "inputs.json").exists():
         return None
     return Run(model.path.parent)
+
+
+def rows_of_run(
+    model: Model, rows: Sequence[int], home: Path | str | None = None
+) -> tuple[Table, npt.NDArray[np.int64], str]:
+    """Return the table a model's run has read, and the rows of it that decide, ascending.
+
+    Args:
+        model: opened from a run's bundle.
+        rows: of the table, that must be among them.
+        home: the work folder.
+
+    Returns:
+        Table, rows of the deciding set, and what that set is called.
+
+    Raises:
+        UsageError: the bundle does not stand in its run, or a row is not among those that decide.
+    """
+    run = run_of(model)
+    if run is None:
+        raise UsageError(
+            "no rows are given, and the bundle does not stand in its run\n"
+            "  Fix: name rows with --dataset FILE"
+        )
+    known = known_of(run, home=home)
+    name = deciding_set(known.split.sizes)
+    ids = np.sort(np.asarray(known.split.rows(name)))
+    require_kept(rows, ids, name=name, run=run.reference)
+    return known.blueprint.rows.table, ids, f"{name} rows of run {run.reference}"

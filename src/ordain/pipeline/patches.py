@@ -26,12 +26,14 @@ import yaml as pyyaml
 from pydantic import ValidationError
 
 from ordain.config import Config, emit, yaml
+from ordain.config.check import with_data
 from ordain.config.compose import FEATURE_LISTS
 from ordain.config.diff import Change, diff
 from ordain.config.grammar import canonical
 from ordain.config.located import Node
 from ordain.config.overrides import apply_overrides
-from ordain.core.errors import ConfigError, UsageError
+from ordain.core.diagnostics import format_diagnostics
+from ordain.core.errors import ConfigError, DataError, UsageError
 from ordain.core.files import store_errors, write_text
 from ordain.evaluation.diagnosis.patch import Patch
 from ordain.evaluation.diagnosis.patch import Path as Keys
@@ -215,7 +217,9 @@ def _checked(path: Path, text: str) -> Config:
     beside = path.with_name(f".{path.stem}.patched{path.suffix}")
     try:
         write_text(beside, text)
-        return Config.load(beside)
+        made = Config.load(beside)
+        _check_rows(made)
+        return made
     except ConfigError as error:
         shown = error.message.replace(str(beside), str(path)).replace(beside.name, path.name)
         raise ConfigError(
@@ -224,6 +228,21 @@ def _checked(path: Path, text: str) -> Config:
         ) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _check_rows(config: Config) -> None:
+    """Check a config against its rows, where they are there."""
+    from ordain.pipeline.check import profiles_of
+
+    try:
+        profiles = profiles_of(config, None)
+    except DataError:
+        return
+    if profiles is None:
+        return
+    faults = [one for one in with_data([], config, profiles) if one.severity == "error"]
+    if faults:
+        raise ConfigError(format_diagnostics(faults), diagnostics=faults)
 
 
 def _edited(text: str, patch: Patch) -> str:

@@ -100,6 +100,11 @@ def _check_format(output: Path | None) -> None:
         raise UsageError(
             f"'{output}' cannot be written\n  Possible: a file that ends in {', '.join(FORMATS)}"
         )
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(
+            f"'{output}' cannot be written: there is no folder '{output.parent}'\n"
+            f"  Fix: mkdir -p {output.parent}, or name a file in a folder that is there"
+        )
 
 
 def _blocks(frame: pl.LazyFrame, n_rows: int, size: int) -> Iterator[pl.DataFrame]:

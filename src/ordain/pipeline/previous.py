@@ -118,6 +118,19 @@ def in_our_order(
     return ordered
 
 
+def thresholds_in(previous: Previous, encodings: Mapping[str, Any]) -> dict[str, float]:
+    """Return its own thresholds of binary outputs, for scores as `in_our_order` gives them."""
+    found = {}
+    for name, ours in encodings.items():
+        theirs = previous.model.encodings.get(name)
+        threshold = getattr(theirs, "threshold", None)
+        if theirs is None or threshold is None or getattr(ours, "threshold", None) is None:
+            continue
+        is_turned = labels_of(theirs) == labels_of(ours)[::-1]
+        found[name] = float(1.0 - threshold if is_turned else threshold)
+    return found
+
+
 def _has_other_rows(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     def identity(lock: Mapping[str, Any]) -> tuple[Any, Any]:
         return lock.get("data", {}).get("fingerprint"), lock.get("split")

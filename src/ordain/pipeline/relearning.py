@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ordain.config import Config
 from ordain.core.errors import OrdainError
 from ordain.core.randomness import generator
 from ordain.data.dates import parse_dates
@@ -41,6 +42,7 @@ from ordain.pipeline.reopen import (
     subject_on,
     target_of,
 )
+from ordain.pipeline.train import open_config
 from ordain.pipeline.variant import Prepared
 
 SHARES = (0.125, 0.25, 0.5)
@@ -94,7 +96,7 @@ def _grown(work: Work) -> dict[str, Growth]:
         for name, value in _values(work, part, fitted).items():
             points[name].append(Grown(n_rows=size, seed=seed + one, value=value))
         work.tell("growth", number + 1, len(jobs))
-    return {
+    grown = {
         name: fit_growth(
             found,
             metric=work.metrics[name].label,
@@ -105,6 +107,18 @@ def _grown(work: Work) -> dict[str, Growth]:
         for name, found in points.items()
         if found
     }
+    if work.prepared.document.model_type.type == "neural":
+        return {name: _with_fewer_steps(one) for name, one in grown.items()}
+    return grown
+
+
+def _with_fewer_steps(growth: Growth) -> Growth:
+    """Return a curve with what must be known of it where learning goes by passes over the rows."""
+    note = (
+        "parts of the rows were learned for the same number of epochs, so in fewer steps: what "
+        "looks like a want of rows may be a want of steps"
+    )
+    return growth.model_copy(update={"note": f"{growth.note}; {note}" if growth.note else note})
 
 
 def _own(work: Work) -> FittedModel | None:
@@ -232,9 +246,11 @@ def _told_age(
 
 
 def _tried(work: Work, outputs: dict[str, OutputDiagnosis]) -> dict[str, OutputDiagnosis]:
-    """Return the findings with what each patch was measured to bring on validation rows."""
-    if not work.again.split.sizes.get(VALIDATION):
-        return outputs
+    """Return the findings with what each patch was measured to bring on validation rows.
+
+    A patch whose config is wrong for the rows, or cannot be trained, is gone.
+    """
+    can_measure = bool(work.again.split.sizes.get(VALIDATION))
     wanted = {
         patch.name: patch
         for one in outputs.values()
@@ -242,18 +258,27 @@ def _tried(work: Work, outputs: dict[str, OutputDiagnosis]) -> dict[str, OutputD
         for patch in finding.patches
     }
     effects: dict[tuple[str, str], Effect] = {}
+    wrong: set[str] = set()
     base: FittedModel | None = None
     for number, (name, patch) in enumerate(wanted.items()):
-        if not _changes_learning(patch):
+        try:
+            config = _patched(work, patch)
+            open_config(work.stages, config, work.again.given)
+        except OrdainError as error:
+            work.notes.append(f"patch '{name}' is not offered: {error.message.splitlines()[0]}")
+            wrong.add(name)
+            continue
+        if not can_measure or not _changes_learning(patch):
             continue
         base = _own(work) if base is None else base
         if base is None:
             work.left_out.append(f"effect of the patch '{name}'")
             continue
         try:
-            found = _effect(work, patch, base)
+            found = _effect(work, config, base)
         except OrdainError as error:
-            work.notes.append(f"patch '{name}': {error.message.splitlines()[0]}")
+            work.notes.append(f"patch '{name}' is not offered: {error.message.splitlines()[0]}")
+            wrong.add(name)
             continue
         if found is None:
             work.left_out.append(f"effect of the patch '{name}'")
@@ -262,7 +287,7 @@ def _tried(work: Work, outputs: dict[str, OutputDiagnosis]) -> dict[str, OutputD
         work.tell("patches", number + 1, len(wanted))
     return {
         name: one.model_copy(
-            update={"findings": tuple(_with_effects(f, effects) for f in one.findings)}
+            update={"findings": tuple(_with_effects(f, effects, wrong) for f in one.findings)}
         )
         for name, one in outputs.items()
     }
@@ -275,8 +300,12 @@ def _changes_learning(patch: Patch) -> bool:
     return same_sets and not all(path[0] == "evaluation" for path in paths)
 
 
-def _effect(work: Work, patch: Patch, base: FittedModel) -> dict[str, Effect] | None:
-    """Return what a patch brings to each output; None where there was no time to learn it."""
+def _patched(work: Work, patch: Patch) -> Config:
+    """Return the config of the run with a patch.
+
+    Raises:
+        ConfigError: it is wrong with it.
+    """
     tree = work.again.config.written.copy()
     inputs = tree.get("input_features")
     if patch.inputs and inputs is not None and inputs.value == "all":
@@ -287,10 +316,12 @@ def _effect(work: Work, patch: Patch, base: FittedModel) -> dict[str, Effect] | 
         )
     for path in patch.remove:
         without(tree, path)
-    from ordain.config import Config
-
     config = Config.load(tree, overrides=overrides_of(patch))
-    config = replace(config, folder=work.again.config.folder)
+    return replace(config, folder=work.again.config.folder)
+
+
+def _effect(work: Work, config: Config, base: FittedModel) -> dict[str, Effect] | None:
+    """Return what a patched config brings to each output; None where there was no time to learn."""
     again = reopen_config(work.again.run, work.stages, config, work.again.given)
     if again.split.sizes != work.again.split.sizes:
         return {}
@@ -324,11 +355,14 @@ def _effect(work: Work, patch: Patch, base: FittedModel) -> dict[str, Effect] | 
     return found
 
 
-def _with_effects(finding: Finding, effects: Mapping[tuple[str, str], Effect]) -> Finding:
-    """Return a finding whose patches say what they were measured to do; harmful ones are gone."""
+def _with_effects(
+    finding: Finding, effects: Mapping[tuple[str, str], Effect], wrong: set[str]
+) -> Finding:
+    """Return a finding whose patches say what they do; harmful and wrong ones are gone."""
     patches = [
         patch.model_copy(update={"effect": effects.get((patch.name, finding.output))})
         for patch in finding.patches
+        if patch.name not in wrong
     ]
     if finding.name != "leak":  # taking a leak out always lowers the score
         patches = [patch for patch in patches if not _is_harmful(patch, finding)]
@@ -341,7 +375,8 @@ def _is_harmful(patch: Patch, finding: Finding) -> bool:
     """Return whether a patch was shown to be worse; not better is enough where nothing is amiss."""
     effect = patch.effect
     if effect is None:
-        return False
+        # Inputs that are useless one by one may be needed together.
+        return finding.name == "useless-inputs"
     is_worse = effect.high is not None and effect.high < 0
     if finding.name == "robustness-unseen" and effect.gain == 0.0:
         return True  # no label is rare, so that nothing can teach what an unseen one means

@@ -176,23 +176,45 @@ def prepared_of(again: Reopened, stages: Stages) -> Prepared:
     )
 
 
-def fitted_of(again: Reopened, prepared: Prepared, stages: Stages) -> FittedModel | None:
-    """Return the model, from the cache where it is there; None where the time was up before."""
+def fitted_of(
+    again: Reopened, prepared: Prepared, stages: Stages, *, seed: int | None = None
+) -> FittedModel | None:
+    """Return the model, from the cache where it is there; None where the time was up before.
+
+    Args:
+        again: the config with its rows.
+        prepared: its encoded columns.
+        stages: with the clock that says how much time there is.
+        seed: of learning; by default the document's.
+    """
+    document = again.blueprint.document
+    if seed is not None:
+        document = document.model_copy(update={"seed": seed})
+        own = prepared.document.model_copy(update={"seed": seed})
+        prepared = replace(prepared, document=own)
     with tempfile.TemporaryDirectory(prefix="ordain-again-") as folder:
         fitted = fit(
             stages,
             prepared,
-            document=again.blueprint.document,
+            document=document,
             checkpoints=Path(folder),
             variant=MODEL,
         )
     return None if _is_cut_short(fitted, stages) else fitted
 
 
-def judged_again(again: Reopened, stages: Stages) -> Mapping[str, OutputSummary] | None:
-    """Return the judgement of a config's model; None where the time was up."""
+def judged_again(
+    again: Reopened, stages: Stages, *, seed: int | None = None
+) -> Mapping[str, OutputSummary] | None:
+    """Return the judgement of a config's model; None where the time was up.
+
+    Args:
+        again: the config with its rows, as they were drawn and split.
+        stages: with the clock that says how much time there is.
+        seed: of learning alone; the rows stay those of the config's own seed.
+    """
     prepared = prepared_of(again, stages)
-    fitted = fitted_of(again, prepared, stages)
+    fitted = fitted_of(again, prepared, stages, seed=seed)
     if fitted is None:
         return None
     return judge_training(again.blueprint, {MODEL: prepared}, {MODEL: fitted}).outputs

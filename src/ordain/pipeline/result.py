@@ -151,6 +151,26 @@ class Result:
 
         return summary_html(self.summary)
 
+    def _judged(self) -> dict[str, Any]:
+        """Return limits, slices by output, and intervals by set and output, as plain data."""
+        if not (self.run.folder / "findings.json").exists():
+            return {}
+        found = self.findings
+        return {
+            "limits": [limit.to_json() for limit in found.limits],
+            "slices": {
+                name: [one.to_json() for one in slices] for name, slices in found.slices.items()
+            },
+            "intervals": {
+                set_name: {
+                    name: {m: one.to_json() for m, one in output.sets[set_name].intervals.items()}
+                    for name, output in self.summary.outputs.items()
+                    if set_name in output.sets
+                }
+                for set_name in self.metrics
+            },
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Return what `train --json` prints on its last line."""
         return {
@@ -173,5 +193,6 @@ class Result:
             "warnings": list(self.warnings),
             "verdict": self.verdict,
             "gates": [gate.to_json() for gate in self.gates],
+            **self._judged(),
             "reused": self.is_reused,
         }

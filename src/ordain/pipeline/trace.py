@@ -14,6 +14,7 @@ from ordain.core.events import Events
 from ordain.data.splitter import TRAIN
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.inputs import Given, as_rows
+from ordain.pipeline.known import rows_of_run
 from ordain.pipeline.stages import Stages
 from ordain.pipeline.tables import rows_at
 from ordain.pipeline.train import open_config
@@ -27,23 +28,35 @@ from ordain.store.trace import CellTrace, Trace, shown, trace_cells, trace_row
 N_PREVIEWED = 5
 
 
-def trace(bundle: str | Path | Model, data: Any, row: int = 0) -> Trace:
+def trace(
+    bundle: str | Path | Model,
+    data: Any = None,
+    row: int | None = None,
+    *,
+    home: Path | str | None = None,
+) -> Trace:
     """Return one row through every step of a model, with the values at each.
 
     Args:
         bundle: a bundle folder, a run, or a model.
-        data: a reference or a data frame.
-        row: position of the row, counted from 0.
+        data: a reference or a data frame; by default the test rows of the run.
+        row: the row, counted from 0: of the data given, else of the table that the run read, as
+            `errors` and the report number it; by default the first.
+        home: the work folder; `ORDAIN_HOME` or `.ordain` by default.
 
     Raises:
-        UsageError: the row is not there.
+        UsageError: the row is not there; no rows.
         DataError: an input column is missing.
     """
     from ordain.data import open_source, read_table
 
     model = bundle if isinstance(bundle, Model) else load(bundle)
-    table = read_table(open_source(as_rows(data)))
-    require_rows([row], table.n_rows)
+    if data is None:
+        table, ids, _ = rows_of_run(model, [] if row is None else [row], home)
+        row = int(ids[0]) if row is None else row
+    else:
+        table, row = read_table(open_source(as_rows(data))), row or 0
+        require_rows([row], table.n_rows)
     model.require(table.schema.names())
     if model.depends_on_order:
         return trace_row(model, table.frame.collect(), row)

@@ -22,7 +22,7 @@ from ordain.evaluation.diagnosis.shares import Causes, combinations_of, shapley
 from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.intervals import quantile
 from ordain.evaluation.judgement import Interval, Record
-from ordain.pipeline.compare import changes_between, difference
+from ordain.pipeline.compare import changes_between, compare, difference
 from ordain.pipeline.comparison import RunDiff
 from ordain.pipeline.inputs import open_sources
 from ordain.pipeline.reopen import (
@@ -42,7 +42,7 @@ N_SEEDS = 3
 LEVEL = 0.95
 Cause = Literal["config", "data", "seed"]
 NOTHING: Causes = frozenset()
-SOURCES = ("source", "training_set", "validation_set", "test_set")
+SOURCES = ("source", "training_set", "validation_set", "test_set", "sample")
 
 
 class Share(Record):
@@ -80,7 +80,13 @@ class Why(Record):
     """The same when both are trained today; None where that was not possible."""
     shares: tuple[Share, ...] = ()
     noise: Interval | None = None
-    """Changes that other seeds alone bring, at 95 %; None where no other seed was trained."""
+    """Changes that other seeds alone bring, at 95 %; None where no other seed was trained.
+
+    Of learning on the same rows; where the runs differ in their seed, of drawing the rows too.
+    """
+    paired: Interval | None = None
+    """Of the change, at 95 %, row by row on test rows that both runs can be judged by; None where
+    there are none."""
     is_noise: bool | None = None
     """Whether the change lies within it; None where that is not known."""
     rest: float | None = None
@@ -99,6 +105,8 @@ class Why(Record):
         told = f"{self.metric} {self.value_before:.4g} -> {self.value_after:.4g}"
         if self.is_noise:
             return f"{told}: within what another seed alone changes"
+        if self.paired is not None and self.paired.low <= 0 <= self.paired.high:
+            return f"{told}: within what other test rows alone would change"
         largest = max(self.shares, key=lambda one: abs(one.gain), default=None)
         if self.rest is not None and (largest is None or abs(self.rest) > abs(largest.gain)):
             return f"{told}: mostly what cannot be trained again (code, packages, machine)"
@@ -124,6 +132,11 @@ class _Bench:
     measured: dict[tuple[Causes, int], Mapping[str, Any]]
     slowest: float = 0.0
 
+    @property
+    def redraws(self) -> bool:
+        """Whether other seeds draw other rows: as the runs themselves did."""
+        return self._seed(frozenset({"seed"})) != self._seed(NOTHING)
+
     def train(self, causes: Causes, *, seed: int | None = None) -> bool:
         """Train a combination; return whether there was time for it."""
         seed = self._seed(causes) if seed is None else seed
@@ -133,8 +146,11 @@ class _Bench:
         if self.stages.stop.is_set() or (left is not None and left < self.slowest):
             return False
         started = time.monotonic()
-        again = self._combined(causes, seed)
-        judged = judged_again(again, self.stages)
+        own = self._seed(causes)
+        # Another seed of the config would draw other rows; they differ only where the runs' do.
+        rows_seed = seed if self.redraws else own
+        again = self._combined(causes, rows_seed)
+        judged = judged_again(again, self.stages, seed=seed)
         self.slowest = max(self.slowest, time.monotonic() - started)
         if judged is None:
             return False
@@ -220,10 +236,27 @@ def why(
     bench = _Bench(stages, sides[0], sides[1], {})
     with interruptible(stages.stop, Options(Path(), handle_interrupt=handle_interrupt)):
         left_out = _train(bench, [cause for cause, _ in causes], n_seeds=n_seeds, cannot=cannot)
+    paired = _paired(before, after, home)
     return {
-        name: _explained(runs, name, bench, causes, cannot=cannot, left_out=left_out)
+        name: _explained(runs, name, bench, causes, cannot=cannot, left_out=left_out).model_copy(
+            update={"paired": paired.get(name)}
+        )
         for name in outputs
     }
+
+
+def _paired(before: str, after: str, home: Path | str | None) -> dict[str, Interval]:
+    """Return the interval of each output's change on the same rows, where there are such rows."""
+    try:
+        compared = compare([before, after], home=home)
+    except (DataError, UsageError):
+        return {}
+    found = {}
+    for name, one in compared.outputs.items():
+        gained = one.verdict(compared.runs[-1])
+        if gained is not None and gained.interval is not None:
+            found[name] = gained.interval
+    return found
 
 
 def _train(bench: _Bench, causes: Sequence[Cause], *, n_seeds: int, cannot: list[str]) -> list[str]:
@@ -400,8 +433,14 @@ def _causes(first: _Side, second: _Side) -> list[tuple[Cause, tuple[str, ...]]]:
     ]
     if changes:
         found.append(("config", tuple(str(change) for change in changes)))
-    if first.sources != second.sources:
-        found.append(("data", difference(first.run, second.run).data or ("other rows",)))
+    drawn = tuple(
+        str(change)
+        for change in changes_between(first.run, second.run)
+        if change.path.startswith("data.sample")
+    )
+    if first.sources != second.sources or drawn:
+        told = difference(first.run, second.run).data or ("other rows",)
+        found.append(("data", drawn if first.sources == second.sources else (*told, *drawn)))
     seeds = [side.again.config.document.seed for side in (first, second)]
     if seeds[0] != seeds[1]:
         found.append(("seed", (f"seed: {seeds[0]} -> {seeds[1]}",)))

@@ -63,9 +63,9 @@ def explain_subject(
 
     Args:
         model: that the subject was made of.
-        subject: whose `row_ids` are positions among the rows given, ascending.
+        subject: whose `row_ids` number the rows, ascending.
         n_rows: rows that were given.
-        places: positions of the rows to explain; none explains the model over all.
+        places: numbers of the rows to explain; none explains the model over all.
         output: name of the output, or None for all.
         asked: what is wanted of a row.
         reference: see `explain_row`.
@@ -149,6 +149,28 @@ def require_rows(places: Sequence[int], n_rows: int) -> None:
                 f"there is no row {place}: the data holds {count}, counted from 0\n"
                 f"  Possible: 0 to {n_rows - 1}"
             )
+
+
+def require_kept(places: Sequence[int], ids: Array, *, name: str, run: str) -> None:
+    """Check that rows of a run's table stand in one of its sets.
+
+    Args:
+        places: rows of the table, counted from 0.
+        ids: rows of the table that the set holds.
+        name: of the set.
+        run: its reference.
+
+    Raises:
+        UsageError: a row is in another set, or in none; the message names a few that are there.
+    """
+    if lost := [place for place in places if place not in ids]:
+        few = ", ".join(str(one) for one in ids[:5])
+        raise UsageError(
+            f"row {lost[0]} is none of the {len(ids):,} {name} rows of run {run}; rows have the "
+            "number they have in the table the run read, counted from 0\n"
+            f"  Possible: {few}{' and so on' if len(ids) > 5 else ''}\n"  # noqa: PLR2004
+            f"  Fix: take a row that `ordain errors {run}` names, or name the data: --dataset FILE"
+        )
 
 
 def sampled(n_rows: int, places: Sequence[int], *, seed: int, most: int = MAX_ROWS) -> Array:

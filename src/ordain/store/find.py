@@ -10,8 +10,8 @@ from ordain.store.home import home
 from ordain.store.runs import Runs
 
 
-def bundle_folder(reference: str | Path) -> Path:
-    """Return the bundle folder of a path or a run.
+def bundle_folder(reference: str | Path, work_folder: str | None = None) -> Path:
+    """Return the bundle folder of a path or a run, of this work folder or of the usual one.
 
     Raises:
         UsageError: neither a bundle nor a run with one; says what was looked for.
@@ -23,7 +23,7 @@ def bundle_folder(reference: str | Path) -> Path:
     if folder.exists():
         return folder
     try:
-        run = Runs(home()).find(str(reference))
+        run = Runs(home(work_folder)).find(str(reference))
     except UsageError as error:
         raise UsageError(
             f"'{reference}' is neither a bundle folder nor a run: {error.message}"

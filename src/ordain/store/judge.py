@@ -36,6 +36,7 @@ def judge_sets(
     baselines: Mapping[str, Mapping[str, Mapping[str, Scores]]] | None = None,
     others: Mapping[str, Mapping[str, Mapping[str, Array]]] | None = None,
     groups: Mapping[str, Array] | None = None,
+    their_thresholds: Mapping[str, Mapping[str, float]] | None = None,
 ) -> dict[str, OutputSummary]:
     """Return the judgement of each output on every set, beside the baselines.
 
@@ -47,6 +48,7 @@ def judge_sets(
         baselines: those of other models on the same rows, by name and set.
         others: more baselines, whose scores are as metrics read them already.
         groups: which group each row is of, by set, where the split keeps groups together.
+        their_thresholds: of other models, by name and output, where they have their own.
     """
     judged = {}
     for feature in document.output_features:
@@ -67,6 +69,11 @@ def judge_sets(
                 },
                 threshold=getattr(encoding, "threshold", THRESHOLD),
                 groups=(groups or {}).get(name),
+                their_thresholds={
+                    other: by_output[feature.name]
+                    for other, by_output in (their_thresholds or {}).items()
+                    if feature.name in by_output
+                },
             )
             for name, found in scores.items()
         }

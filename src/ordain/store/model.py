@@ -244,10 +244,20 @@ class Model:
         if with_targets and absent:
             raise missing_targets(absent, names)
 
-    def unusual(self, rows: pl.DataFrame) -> list[str]:
-        """Return a sentence for each thing in rows that is not as in training."""
+    def unusual(self, frame: Any) -> list[str]:
+        """Return a sentence for each thing in rows that is not as in training, with its count.
+
+        `predict` does not look for them: text and dates would be read twice.
+
+        Args:
+            frame: Polars, pandas or Arrow.
+
+        Raises:
+            DataError: an input column is missing.
+        """
         from ordain.store.unusual import Unusual
 
+        rows, _ = to_polars(frame)
         seen = Unusual(self)
         seen.add(self.with_derived(rows))
         return list(seen.warnings().values())
@@ -346,6 +356,10 @@ def _cell_reader(
     return lambda row: encode(row.get(column))
 
 
+_REALLY_NEAR = 0.75
+"""Likeness from which on a name may be a misspelling: `totl` of `total`, and not `tolls`."""
+
+
 def missing_columns(missing: Sequence[str], present: Sequence[str]) -> DataError:
     """Return the error that names input columns a frame lacks, with the nearest names it has."""
     count = "1 input column is" if len(missing) == 1 else f"{len(missing)} input columns are"
@@ -369,7 +383,7 @@ def _named(missing: Sequence[str], present: Sequence[str]) -> str:
 
     lines = []
     for name in missing:
-        close = nearest(name, present)
+        close = nearest(name, present, cutoff=_REALLY_NEAR)
         hint = f"; nearest: `{close}`" if close else ""
         lines.append(f"  column `{name}` is missing{hint}")
     return "\n".join(lines)

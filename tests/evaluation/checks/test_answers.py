@@ -182,3 +182,18 @@ def test_parts_that_did_not_move_are_named(trials, state, said):
     found = answer("parameters_move", tried(**trials))
     assert found.state == state
     assert re.search(said, found.reason)
+
+
+@pytest.mark.parametrize("name", ["parameters_move", "constant_prediction", "simpler_model"])
+def test_training_of_one_class_is_said_not_to_vary(name):
+    train, test = halves(people())
+    train = train.with_columns(churn=pl.lit("no"))
+    learned = {"churn": {"count": 0, "what": "splits", "fix": "x"}}
+    training = training_of(
+        train, test, "churn", inputs=["age", "income"], family="linear",
+        scores=np.full(len(test), 0.1), baselines={"prior": np.full(len(test), 0.1)},
+        families={"prior": "baseline"}, trials=lambda: {"learned": learned},
+    )  # fmt: skip
+    found = answer(name, training)
+    assert "the target does not vary in training: `churn` is 'no' in all" in found.reason
+    assert found.fix == "preprocessing: {split: {type: stratify, column: churn}}"

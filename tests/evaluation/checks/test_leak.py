@@ -85,3 +85,26 @@ def test_identifier_is_no_leak():
     frame = people().with_columns(id=pl.int_range(2_000).cast(pl.String) + "-x")
     training = training_of(*halves(frame), "churn", inputs=[*INPUTS, "id"])
     assert answer("leak", training).state == "passed"
+
+
+def test_part_told_by_its_total_is_warned_of():
+    random = np.random.default_rng(3)
+    fare, tip, tolls = (random.gamma(2, scale, 1_000).round(2) for scale in (6, 2, 1))
+    fees = random.choice([0.5, 1.0, 3.3], 1_000)
+    for extra in (0.0, fees):
+        frame = pl.DataFrame({"fare": fare, "tip": tip, "tolls": tolls,
+                              "total": fare + tip + tolls + extra})  # fmt: skip
+        found = answer("leak", training_of(frame[:600], frame[600:], "tip", "number"))
+        assert found.state == "warned"
+        assert "+1 `total`" in found.reason
+        assert "-1 `fare`" in found.reason
+        assert found.fix == "input_features: {fare: number, tolls: number}"
+
+
+def test_sum_with_noise_passes():
+    random = np.random.default_rng(4)
+    first, second = random.normal(size=(2, 1_000))
+    frame = pl.DataFrame(
+        {"a": first, "b": second, "y": first + second + 0.3 * random.normal(size=1_000)}
+    )
+    assert answer("leak", training_of(frame[:600], frame[600:], "y", "number")).state == "passed"

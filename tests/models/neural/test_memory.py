@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ordain.models.neural.memory import Need, is_out_of_memory, measure_need
+from ordain.core.errors import TrainingError
+from ordain.models.neural.combiners.concat import ConcatCombiner
+from ordain.models.neural.memory import Need, is_out_of_memory, measure_need, size_of
 
 SCRIPT = Path(__file__).with_name("train_in_little_memory.py")
 
@@ -85,3 +87,18 @@ def test_limit_of_the_process_bounds_what_is_free():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
+
+
+def test_network_that_cannot_fit_is_refused_before_it_is_built(table, fit):
+    combiner = ConcatCombiner(num_fc_layers=6, output_size=2_000_000)
+    with pytest.raises(
+        TrainingError, match=r"weights need about [\d,.]+ GiB .* are free.\n.*Fix: lower `output_s"
+    ):
+        fit(problem=table.problem(combiner=combiner))
+
+
+def test_size_counts_weights_gradients_and_moments():
+    size = size_of(torch.nn.ModuleDict({"combiner": torch.nn.Linear(10, 100)}))
+    assert size.n_parameters == 1_100
+    assert size.needed == 4 * 4 * 1_100
+    assert size.largest == "the combiner"

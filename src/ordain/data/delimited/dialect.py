@@ -18,6 +18,8 @@ from statistics import median
 HEAD_BYTES = 1 << 18
 _SEPARATORS = (",", ";", "\t", "|", ":")
 _SAMPLE_LINES = 200
+_ODD_HEADER = 0.8
+"""What a separator counts for whose first line is not as wide as the rows."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def detect_separator(sample: Sequence[str], *, quote: str, prior: str) -> str:
         sample: the first lines of the file, without line ends.
         quote: the quote character, or an empty string.
         prior: what wins a draw, and what is used where no candidate occurs.
+
+    A first line that is not as wide as the others counts against a separator.
     """
     best, best_score = prior, (0.0, 0)
     for separator in dict.fromkeys((prior, *_SEPARATORS)):
@@ -62,10 +66,22 @@ def detect_separator(sample: Sequence[str], *, quote: str, prior: str) -> str:
             continue
         # A colon stands in times and a blank in texts: a wide, steady width must win by much.
         share = count / len(widths) * (0.5 if separator == ":" else 1.0)
+        # Decimal commas give every row, but not the header, one width under the comma too.
+        if widths[0] != width:
+            share *= _ODD_HEADER
         score = (round(share, 1), width)
         if score > best_score:
             best, best_score = separator, score
     return best
+
+
+def fitting_separator(sample: Sequence[str], *, quote: str, but: str) -> str | None:
+    """Return a separator, other than the one in use, under which all lines are equally wide."""
+    for separator in _SEPARATORS:
+        widths = {len(row) for row in split_lines(sample, separator=separator, quote=quote) if row}
+        if separator != but and len(widths) == 1 and min(widths) > 1:
+            return separator
+    return None
 
 
 def detect_header(rows: Sequence[Sequence[str]]) -> bool:

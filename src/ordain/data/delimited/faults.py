@@ -11,10 +11,16 @@ import numpy.typing as npt
 
 from ordain.core.errors import DataError
 from ordain.data.delimited import lines, types
+from ordain.data.delimited.dialect import fitting_separator, sample_lines
 from ordain.data.delimited.job import Block, Job, records_of
 
 _NO_QUOTE_FIX = "`quote: ''` reads quotes as plain characters"
 _SHOWN = 3
+_CONTROLS = [chr(i) for i in (*range(9), *range(14, 26))]
+_FEW_CONTROLS = 0.02
+"""Share of control characters that a text may hold at most."""
+_LOOKED_AT = 1 << 16
+"""Bytes in which another separator is looked for."""
 
 
 class Problems:
@@ -64,10 +70,30 @@ def ragged_error(job: Job, *, is_long: bool) -> DataError:
     return DataError(
         f"'{job.name}' has {count} line(s) with {more} fields than the {width} columns "
         f"of its header:\n{shown}\n"
-        f"  Fix: mend the lines, quote fields that hold '{job.dialect.separator}', or write "
-        f"`ragged: report`, which {effect} and counts them,\n"
+        f"  Fix: {_other_separator(job)}mend the lines, quote fields that hold "
+        f"'{job.dialect.separator}', or write `ragged: report`, which {effect} and counts them,\n"
         f"       as in `source: {{type: csv, path: {job.name}, ragged: report}}`"
     )
+
+
+def _other_separator(job: Job) -> str:
+    """Return the advice to declare another separator, where one fits the header and all rows."""
+    dialect = job.dialect
+    block = next(iter(job.blocks()), None)
+    if block is None:
+        return ""
+    text = bytes(block.content[:_LOOKED_AT]).decode("utf-8", "ignore")
+    sample = sample_lines(
+        text,
+        is_whole=len(block.content) <= _LOOKED_AT,
+        newline=dialect.newline,
+        comment=job.options.comment,
+    )[job.options.skip_rows :]
+    other = fitting_separator(sample, quote=dialect.quote, but=dialect.separator)
+    if other is None:
+        return ""
+    shown = "\\t" if other == "\t" else other
+    return f'write `separator: "{shown}"`, which gives every line the same number of fields; or '
 
 
 def has_opening_quotes(job: Job) -> bool:
@@ -113,6 +139,21 @@ def empty_error(path: Path) -> DataError:
     return DataError(
         f"'{path.name}' is empty: it holds no line of data\n"
         "  Fix: give a file with a line of names and at least one row"
+    )
+
+
+def is_binary(text: str) -> bool:
+    """Return whether what was decoded of a file's head is no text: full of control characters."""
+    head = text[:_LOOKED_AT]
+    return sum(map(head.count, _CONTROLS)) > _FEW_CONTROLS * len(head)
+
+
+def binary_error(path: Path) -> DataError:
+    """Return the error for a file that is no text."""
+    return DataError(
+        f"'{path.name}' is no text: its bytes are no characters that a table is written in\n"
+        "  Fix: name a file of delimited text, JSON, Parquet, Excel or Arrow; "
+        "or declare its `encoding`, such as utf-16-le"
     )
 
 

@@ -178,6 +178,8 @@ def _detect(text: Text, path: Path, *, encoding: str, options: Options) -> Diale
     newline = "\n" if "\n" in decoded or "\r" not in decoded else "\r"
     if options.skip_rows:
         decoded = decoded.split(newline, options.skip_rows)[-1]
+    if faults.is_binary(decoded):
+        raise faults.binary_error(path)
     sample = dialects.sample_lines(
         decoded, is_whole=text.is_short, newline=newline, comment=options.comment
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,8 @@ class StoreFile(RemoteFile):
             ) from error
         except (TypeError, ValueError) as error:
             raise faults.unreadable(url, error) from error
+        except OSError as error:  # FTP and SFTP connect at once
+            raise self._other(error) from error
 
     def tail(self) -> Tail | None:
         """Return the last bytes, with the version the store gives its object."""
@@ -101,4 +104,6 @@ class StoreFile(RemoteFile):
         is_connecting = {"EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError"}
         if kinds & (is_connecting | {"ConnectionRefusedError"}):
             return faults.unreachable(self.url, "no connection", endpoint=self._endpoint)
+        if isinstance(error, socket.gaierror | TimeoutError | ConnectionError):
+            return faults.unreachable(self.url, error, endpoint=self._endpoint)
         return faults.unreadable(self.url, error)

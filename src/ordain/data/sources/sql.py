@@ -28,6 +28,7 @@ from ordain.data.batches import (
     gather,
     refuse_intervals,
 )
+from ordain.data.databases import listed, unknown_scheme
 from ordain.data.fingerprint import digest_parts
 from ordain.data.locations import redact, scheme_of
 from ordain.data.source import SOURCES, Source
@@ -38,6 +39,12 @@ _DUCKDB_MEMORY = "1GB"
 _CREATE = "CREATE TEMP TABLE ordain_rows AS SELECT * FROM ordain_query"
 _COUNT = "SELECT count(*) FROM ordain_rows"
 _SLICE = "SELECT * FROM ordain_rows WHERE rowid >= {start} AND rowid < {end}"
+_NO_DATABASE = re.compile("(?i)not a (valid )?(duckdb )?database")
+_NO_ENTRY = re.compile("(?i)authentication|access denied|permission denied|password|login failed")
+_NO_SERVER = re.compile(
+    "(?i)refused|timed? ?out|timeout|could not connect|can't connect|resolve|name or service"
+    "|translate host|unreachable|no route"
+)
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -62,7 +69,10 @@ class SqlSource(Source):
     @model_validator(mode="after")
     def _check_one(self) -> Self:
         if (self.table is None) == (self.query is None):
-            raise ValueError("a sql source needs exactly one of `table` and `query`")
+            raise ValueError(
+                "a sql source needs exactly one of `table` and `query`\n"
+                f"  Fix: table: NAME, or {redact(self.url)}::NAME in one text"
+            )
         return self
 
     def fingerprint(self) -> str:
@@ -195,7 +205,7 @@ class SqlSource(Source):
                 url, connect_args=arguments if "postgresql" in url.partition("://")[0] else {}
             )
         except sqlalchemy.exc.NoSuchModuleError as error:
-            raise DataError(f"'{scheme}' is not a kind of database that is known") from error
+            raise DataError(unknown_scheme(scheme)) from error
         except sqlalchemy.exc.ArgumentError as error:
             raise self._failure(error) from error
         except ImportError as error:
@@ -223,12 +233,11 @@ class SqlSource(Source):
         table = self.table or ""
         if "." not in table and names and table not in names:
             close = nearest(table, names)
-            hint = (
-                f" Did you mean '{close}'?"
-                if close
-                else f" Tables: {', '.join(sorted(names)[:20])}."
+            hint = f" Did you mean '{close}'?" if close else ""
+            raise DataError(
+                f"{redact(self.url)} has no table '{table}'.{hint}\n  {listed(names)}\n"
+                f"  Fix: table: {close or min(names)}"
             )
-            raise DataError(f"{redact(self.url)} has no table '{table}'.{hint}")
         return f"SELECT * FROM {_quoted(table)}"  # noqa: S608
 
     def _failure(self, error: Exception) -> DataError:
@@ -237,7 +246,21 @@ class SqlSource(Source):
         for secret in _secrets(self.url):
             text = text.replace(secret, "***")
         first = "\n  ".join(line.strip() for line in text.splitlines()[:4] if line.strip())
-        return DataError(f"{redact(self.url)} cannot be read:\n  {first}")
+        return DataError(
+            f"{redact(self.url)} cannot be read:\n  {first}\n  Fix: {self._remedy(text)}"
+        )
+
+    def _remedy(self, text: str) -> str:
+        """Return what mends a failure that a database tells of in its own words."""
+        if _NO_DATABASE.search(text):
+            return "name a file that is a database of this kind, or leave out the scheme"
+        if _NO_ENTRY.search(text):
+            return "check user, password and rights in the url"
+        if _NO_SERVER.search(text):
+            return "check host and port, and that the server is up and can be reached from here"
+        if self.query is not None:
+            return "mend the `query`; the database's own client shows what it answers"
+        return "check `table`, with its schema as schema.table, and the url"
 
 
 def _quoted(table: str) -> str:

@@ -43,7 +43,7 @@ class DatetimeSplitter(Splitter):
     """Shares of train, validation and test, the earliest first; they sum to 1."""
     sets: Sets = None
     """Shares of any named sets, the earliest first, 'train' among them."""
-    gap: Annotated[str, Field(pattern=_DURATION)] | None = None
+    gap: Annotated[str, Field(pattern=_DURATION, examples=["7d", "12h", "1mo"])] | None = None
     """Time left out before each later set, such as 7d, 12h or 1mo, so that what a row knows of its
     own future does not reach into it."""
     k_fold: Folds = None

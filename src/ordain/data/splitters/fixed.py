@@ -8,6 +8,7 @@ The values are the names of the sets, or 0, 1 and 2 for train, validation and te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from ordain.data.shares import STANDARD, Folds, sets_series
 from ordain.data.splitter import SPLITTERS, TRAIN, Assignment, Splitter, split_column
 from ordain.data.table import Table
 
+_SHOWN = 10
 _SYNONYMS = {
     "training": "train",
     "val": "validation",
@@ -58,7 +60,9 @@ class FixedSplitter(Splitter):
         column = split_column(table, self.column, key="column").cast(pl.String)
         names = (*STANDARD, *self.sets)
         written = column.drop_nulls().unique().sort().to_list()
-        places = {value: names.index(self._set(value, names)) for value in written}
+        found = {value: _set(value, names) for value in written}
+        self._check_known([value for value, name in found.items() if name is None], names)
+        places = {value: names.index(name) for value, name in found.items() if name}
         codes = column.replace_strict(places, default=None, return_dtype=pl.Int64)
         array = codes.fill_null(-1).to_numpy()
         if not (array == names.index(TRAIN)).any():
@@ -89,15 +93,25 @@ class FixedSplitter(Splitter):
         )
         return folds.alias("fold")
 
-    def _set(self, value: str, names: tuple[str, ...]) -> str:
-        text = value.strip()
-        for candidate in (text, text.lower(), _SYNONYMS.get(text.lower(), "")):
-            if candidate in names:
-                return candidate
-        close = nearest(text, names)
-        hint = f" Did you mean '{close}'?" if close else ""
+    def _check_known(self, unknown: Sequence[str], names: tuple[str, ...]) -> None:
+        if not unknown:
+            return
+        close = nearest(unknown[0].strip(), names)
+        hint = f" Did you mean '{close}'?" if close and len(unknown) == 1 else ""
+        shown = ", ".join(f"'{value}'" for value in unknown[:_SHOWN])
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        which = "which name no sets" if len(unknown) > 1 else "which names no set"
+        own = ", ".join((*self.sets, *(value.strip() for value in unknown[:_SHOWN])))
         raise DataError(
-            f"the column `{self.column}` holds '{value}', which names no set.{hint}\n"
+            f"the column `{self.column}` holds {shown}{more}, {which}.{hint}\n"
             f"  Sets: {', '.join(names)} (or 0, 1, 2).\n"
-            f"  Fix: sets: [{text}], if it is a set of its own"
+            f"  Fix: sets: [{own}], "
+            f"if {'they are sets of their own' if len(unknown) > 1 else 'it is a set of its own'}"
         )
+
+
+def _set(value: str, names: tuple[str, ...]) -> str | None:
+    """Return the set that a value names, or None."""
+    text = value.strip()
+    candidates = (text, text.lower(), _SYNONYMS.get(text.lower(), ""))
+    return next((candidate for candidate in candidates if candidate in names), None)

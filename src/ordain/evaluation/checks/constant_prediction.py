@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from ordain.evaluation.checks.advice import word
+from ordain.evaluation.checks.advice import does_not_vary, split_by, word
 from ordain.evaluation.checks.check import CHECKS, Check, CheckResult, Training
 from ordain.evaluation.losses import predicted_class
 from ordain.evaluation.subject import Target
@@ -49,6 +49,8 @@ class ConstantPrediction(Check):
                 fix="trainer: {learning_rate: 0.0001}",
                 output=target.name,
             )
+        if spread < self.spread_at_least * unit and (told := does_not_vary(training, target.name)):
+            return self.failed(told, fix=split_by("stratify", target.column), output=target.name)
         if spread < self.spread_at_least * unit:
             return self.failed(
                 f"the scores of {len(truth):,} rows have a standard deviation of {spread:.2g}"

@@ -17,6 +17,7 @@ from ordain.evaluation.checks.alone import input_columns
 from ordain.evaluation.checks.check import CHECKS, Check, CheckResult, Training
 
 ROW = "__row__"
+ALIKE = 0.9
 
 
 @CHECKS.register
@@ -34,7 +35,7 @@ class Duplicates(Check):
     """Rows from which on it counts."""
     distinct_at_least: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of distinct training rows below which equal rows are the nature of the data."""
-    alike_at_least: Annotated[float, Field(ge=0, le=1)] = 0.9
+    alike_at_least: Annotated[float, Field(ge=0, le=1)] = ALIKE
     """Share of the repeated rows whose target is repeated too, below which they are coincidences of
     coarse inputs: who knows them by heart gains little."""
 
@@ -56,8 +57,8 @@ class Duplicates(Check):
                     f"this data: {distinct:.0%} of the training rows are distinct"
                 )
             ]
-        n_other = int(found.get("other_target", 0))
-        if n_rows - n_other < self.alike_at_least * n_rows:
+        if is_coincidence(found, alike_at_least=self.alike_at_least):
+            n_other = int(found.get("other_target", 0))
             return [
                 self.passed(
                     f"{rows} have the inputs of a training row, {n_other:,} of them with another "
@@ -71,6 +72,17 @@ class Duplicates(Check):
                 fix=_fix(training),
             )
         ]
+
+
+def is_coincidence(found: Mapping[str, Any], *, alike_at_least: float = ALIKE) -> bool:
+    """Return whether rows repeat inputs of training too seldom with their target to be copies.
+
+    Args:
+        found: counts of `data.split_report`: `rows`, `other_target`.
+        alike_at_least: share of the rows whose target is repeated too.
+    """
+    n_rows, n_other = int(found["rows"]), int(found.get("other_target", 0))
+    return n_rows - n_other < alike_at_least * n_rows
 
 
 def count_in_samples(training: Training) -> tuple[dict[str, Any], float]:
@@ -95,7 +107,7 @@ def count_in_samples(training: Training) -> tuple[dict[str, Any], float]:
 
 def _number(training: Training, name: str, place: int) -> int:
     ids = getattr(training, name).row_ids
-    return place + 1 if ids is None else int(ids[place]) + 1
+    return place if ids is None else int(ids[place])
 
 
 def _other_target(training: Training, first: pl.Series, second: pl.Series, twins: pl.Series) -> int:

@@ -15,10 +15,12 @@ import polars as pl
 from pydantic import Field
 
 from ordain.evaluation.checks.advice import without_input
-from ordain.evaluation.checks.alone import Power, as_numbers, input_columns, power_of
+from ordain.evaluation.checks.alone import Power, as_numbers, input_columns, power_of, word_power
 from ordain.evaluation.checks.check import CHECKS, Check, CheckResult, Training
+from ordain.evaluation.checks.sums import sum_of
 from ordain.evaluation.subject import Target
 
+_SHOWN = 6
 Share = Annotated[float, Field(gt=0.5, le=1)]
 
 
@@ -28,6 +30,7 @@ class Leak(Check):
 
     Each input alone tells the target by a rule counted on training rows and measured on the others.
     What tells it all but perfectly is mostly known only together with the answer, or made from it.
+    Of a text, the presence of each of its 200 commonest words is looked at, in 4,000 rows.
     """
 
     type: Literal["leak"] = "leak"
@@ -38,6 +41,9 @@ class Leak(Check):
     which on it is suspected; for category outputs."""
     r2_at_least: Share = 0.98
     """Share of the variance that one input explains, from which on it is suspected; for numbers."""
+    sum_r2_at_least: Share = 0.999
+    """Share of the variance that a weighted sum of number inputs explains, from which on it is
+    suspected to be computed with the answer; for numbers."""
     certain_at_least: Share = 0.999
     """The same measures, from which on the input is taken for the answer itself."""
 
@@ -48,24 +54,34 @@ class Leak(Check):
     def _judge(self, training: Training, output: str) -> CheckResult:
         train, test = training.train.targets[output], training.test.targets[output]
         found: list[tuple[str, str, Power]] = []
-        for name, column, _ in input_columns(training.test):
+        words: dict[str, str] = {}
+        for name, column, kind in input_columns(training.test):
             first, second = training.train.frame[column], training.test.frame[column]
             power = power_of(first, second, train_target=train, test_target=test)
+            if kind == "text":
+                word = word_power(first, second, train_target=train, test_target=test)
+                if word is not None and (power is None or word.power.value > power.value):
+                    power, words[name] = word.power, f"the word '{word.word}' of "
             if power is not None:
                 found.append((name, column, power))
         if not found:
             return self.idle("too few rows, or no column to look at alone", output=output)
         found.sort(key=lambda one: -one[2].value)
         suspects = [one for one in found if one[2].value >= self._limit(one[2])]
+        if not suspects and (combined := self._combined(training, output)):
+            return combined
         if not suspects:
             name, _, power = found[0]
             return self.passed(
-                f"the strongest of {len(found)} inputs, `{name}`, alone has "
+                f"the strongest of {len(found)} inputs, {words.get(name, '')}`{name}`, alone has "
                 f"{_shown(power)} on {power.n_rows:,} rows",
                 output=output,
             )
         name, column, power = suspects[0]
-        told = [f"`{other}` alone has {_shown(one)}" for other, _, one in suspects[:3]]
+        told = [
+            f"{words.get(other, '')}`{other}` alone has {_shown(one)}"
+            for other, _, one in suspects[:3]
+        ]
         kinship = _kinship(training, column, test)
         reason = (
             f"{', '.join(told)} on {power.n_rows:,} rows{kinship}: if it is known only "
@@ -74,6 +90,25 @@ class Leak(Check):
         is_certain = bool(kinship) or power.value >= self.certain_at_least
         say = self.failed if is_certain else self.warned
         return say(reason, fix=without_input(training.test, name), output=output)
+
+    def _combined(self, training: Training, output: str) -> CheckResult | None:
+        """Return a warning where a weighted sum of number inputs gives a number target."""
+        if training.test.targets[output].type != "number":
+            return None
+        columns = [(n, c) for n, c, kind in input_columns(training.test) if kind == "number"]
+        told = sum_of(training, output, columns)
+        if told is None or (told.r2 < self.sum_r2_at_least and not told.is_whole):
+            return None
+        rest = ", but for a few fixed amounts" if told.is_whole else ""
+        parts = [f"{weight:+.3g} `{name}`" for name, weight in told.weights[:_SHOWN]]
+        return self.warned(
+            f"a weighted sum of inputs gives `{output}`{rest}, with r2 "
+            f"{int(told.r2 * 1e4) / 1e4:.4f} on {told.n_rows:,} rows: {' '.join(parts)}: if one "
+            f"of them is computed with `{output}`, "
+            "such as a total, the model is of no use where the answer is not known yet",
+            fix=without_input(training.test, told.weights[0][0]),
+            output=output,
+        )
 
     def _limit(self, power: Power) -> float:
         return {

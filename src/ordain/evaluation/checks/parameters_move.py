@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from ordain.evaluation.checks.advice import does_not_vary, split_by
 from ordain.evaluation.checks.check import CHECKS, Check, CheckResult, Training
 from ordain.evaluation.checks.trials import not_tried
 
@@ -32,7 +33,7 @@ class ParametersMove(Check):
             return [self._of_network(tried["unmoved"], int(tried["n_tensors"]))]
         learned: Mapping[str, Mapping[str, Any]] = tried.get("learned", {})
         if learned:
-            return [self._of_output(name, found) for name, found in learned.items()]
+            return [self._of_output(training, name, found) for name, found in learned.items()]
         return [self.idle(not_tried(training, "unmoved"))]
 
     def _of_network(self, unmoved: Sequence[str], n_tensors: int) -> CheckResult:
@@ -48,10 +49,13 @@ class ParametersMove(Check):
             return self.failed(f"{told}; nothing was learned", fix=fix)
         return self.warned(f"{told}; nothing that flows through them was learned", fix=fix)
 
-    def _of_output(self, name: str, found: Mapping[str, Any]) -> CheckResult:
+    def _of_output(self, training: Training, name: str, found: Mapping[str, Any]) -> CheckResult:
         count, what = int(found["count"]), str(found["what"])
         if count:
             return self.passed(f"{count:,} {what}", output=name)
+        if told := does_not_vary(training, name):
+            column = training.train.targets[name].column
+            return self.failed(f"no {what}: {told}", fix=split_by("stratify", column), output=name)
         return self.failed(
             f"no {what}: the answer is the same for every row", fix=str(found["fix"]), output=name
         )

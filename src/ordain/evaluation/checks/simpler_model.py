@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ordain.evaluation.checks.advice import does_not_vary, split_by
 from ordain.evaluation.checks.check import CHECKS, Check, CheckResult, Training
 from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.judgement import Difference, OutputSummary
@@ -24,7 +25,9 @@ class SimplerModel(Check):
     """Is the model better than every simpler one?
 
     By the metric that decides, on the same rows, with the interval of the difference. A model that
-    is not shown to be better than a baseline that looks at no input has learned nothing.
+    is not shown to be better than a baseline that looks at no input has learned nothing. Where the
+    interval cannot tell, the value counts: a model that is ahead by more than a hundredth of what
+    is left to gain earns its complexity.
     """
 
     type: Literal["simpler_model"] = "simpler_model"
@@ -42,10 +45,17 @@ class SimplerModel(Check):
         ]  # fmt: skip
         if not simpler:
             return self.idle("there is no simpler model beside it", output=name)
-        as_good = [one for one in simpler if one.verdict != "better"]
-        if not as_good:
+        unsure = [one for one in simpler if one.verdict != "better"]
+        if not unsure:
             closest = min(simpler, key=_gain)
             return self.passed(f"better than {_told(closest)}", output=name)
+        as_good = [one for one in unsure if not _is_ahead(one)]
+        if not as_good:
+            closest = min(unsure, key=_gain)
+            return self.passed(f"ahead of {_told(closest)}, which may be chance", output=name)
+        if fixed := does_not_vary(training, name):
+            column = training.train.targets[name].column
+            return self.failed(fixed, fix=split_by("stratify", column), output=name)
         told = _compared(as_good)
         fix = _fix(_chosen(as_good, training), training)
         if any(one.against in BLIND for one in as_good):
@@ -62,11 +72,11 @@ class SimplerModel(Check):
 
 
 def _chosen(as_good: list[Difference], training: Training) -> Difference:
-    """Return the best of those that are better, else the simplest of those that are as good."""
-    better = [one for one in as_good if one.verdict == "worse"]
-    if better:
-        return min(better, key=_gain)
-    return min(as_good, key=lambda one: _rank(training.families.get(one.against, one.against)))
+    """Return the one with the best value; of equal ones the simplest."""
+    return min(
+        as_good,
+        key=lambda one: (_gain(one), _rank(training.families.get(one.against, one.against))),
+    )
 
 
 def _fix(best: Difference, training: Training) -> str:
@@ -81,6 +91,13 @@ def _fix(best: Difference, training: Training) -> str:
 
 def _rank(family: str) -> int:
     return SIMPLICITY.index(family) if family in SIMPLICITY else len(SIMPLICITY)
+
+
+def _is_ahead(one: Difference) -> bool:
+    """Return whether the model's value is better by more than a hundredth of what was left."""
+    if one.against in BLIND:
+        return False  # to guess is to have learned nothing, unless the rows show otherwise
+    return one.gain is not None and one.gain > 0 and not one.is_small
 
 
 def _gain(one: Difference) -> float:

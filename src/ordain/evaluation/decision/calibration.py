@@ -4,7 +4,10 @@
 
 Fitted on validation rows, which training did not learn from. `auto` compares the ways by their
 log loss on five folds of these rows and takes one only where it is better than none by more than
-a standard error; a way with more freedom must be better than a simpler one by two.
+a standard error; a way with more freedom must be better than a simpler one by two. For a category
+`auto` has the temperature only, which leaves the order of the classes of a row as it is: platt and
+isotonic move classes against each other and so change which one is predicted. Name them to have
+that.
 
 Sources: temperature, Guo et al. 2017; Platt 1999 (for several classes one scale and one shift a
 class: vector scaling, Guo et al. 2017); isotonic, Zadrozny and Elkan 2002 (each class against the
@@ -28,6 +31,8 @@ from ordain.evaluation.sample import Array
 Floats = npt.NDArray[np.float64]
 Method = Literal["temperature", "platt", "isotonic"]
 METHODS: tuple[Method, ...] = ("temperature", "platt", "isotonic")
+KEEP_ORDER: tuple[Method, ...] = ("temperature",)
+"""Those that leave the order of several classes of a row as it is."""
 
 FLOOR = 1e-7
 MIN_ROWS = 50
@@ -132,7 +137,9 @@ def choose(
     if method != "auto":
         fitted = fit_calibration(method, truth, scores)
         return Choice(calibration=fitted, reason="as declared", n_rows=len(truth))
-    candidates = [m for m in METHODS if m != "isotonic" or _is_enough(truth, n_classes)]
+    # Silently, probabilities may be mended; which class is predicted may not be changed.
+    possible = METHODS if scores.ndim == 1 else KEEP_ORDER
+    candidates = [m for m in possible if m != "isotonic" or _is_enough(truth, n_classes)]
     return _best(candidates, truth, scores)
 
 

@@ -29,6 +29,7 @@ ROWS_A_GROUP = 200
 NUDGE = 1e-6
 """Share by which a bound is lowered, so that rounding moves no row across it."""
 ROUNDING = 1e-9
+TAIL = 0.025
 
 
 class Coverage(Record):
@@ -42,6 +43,8 @@ class Coverage(Record):
     """Numbers: by group, how far the interval reaches below the prediction."""
     above: tuple[float, ...] = ()
     """Numbers: by group, how far it reaches above."""
+    n_rows: int = 0
+    """Validation rows it was fitted on; 0 where that is not known."""
     least_probability: float | None = None
     """Classes: the probability from which a label belongs to the set."""
 
@@ -72,6 +75,21 @@ class Covered(Record):
     size: float
     """Mean width of the intervals in the units of the truth, or mean number of labels."""
     n_rows: int
+    least: float | None = None
+    """Of the 95 % range that the coverage is to be in, with so many rows to fit and to measure."""
+    most: float | None = None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether fewer rows are held than the level and chance allow."""
+        return self.high < self.level if self.least is None else self.coverage < self.least
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the coverage is what the level and chance allow."""
+        if self.least is None or self.most is None:
+            return self.low <= self.level <= self.high
+        return self.least <= self.coverage <= self.most
 
 
 def fit_intervals(truth: Array, predictions: Array, *, level: float) -> Coverage | None:
@@ -90,6 +108,7 @@ def fit_intervals(truth: Array, predictions: Array, *, level: float) -> Coverage
         edges=tuple(map(float, edges)),
         below=tuple(low for low, _ in tails),
         above=tuple(high for _, high in tails),
+        n_rows=len(truth),
     )
 
 
@@ -102,7 +121,7 @@ def fit_sets(truth: Array, scores: Array, *, level: float) -> Coverage | None:
     # The rounding of levels such as 0.9, whose rest is not exactly 0.1, must not cost a rank.
     place = math.floor((len(given) + 1) * (1.0 - level) + ROUNDING) - 1
     least = float(given[place]) * (1.0 - NUDGE) if place >= 0 else 0.0
-    return Coverage(level=level, least_probability=least)
+    return Coverage(level=level, n_rows=len(truth), least_probability=least)
 
 
 def measure(coverage: Coverage, truth: Array, scores: Array) -> Covered:
@@ -116,6 +135,7 @@ def measure(coverage: Coverage, truth: Array, scores: Array) -> Covered:
         held = sets[np.arange(len(truth)), truth.astype(np.int64)]
         size = float(sets.sum(axis=1).mean()) if len(truth) else 0.0
     bottom, top = wilson(int(held.sum()), len(truth))
+    least, most = expected(coverage.level, coverage.n_rows, len(truth))
     return Covered(
         level=coverage.level,
         coverage=float(held.mean()) if len(truth) else 0.0,
@@ -123,7 +143,34 @@ def measure(coverage: Coverage, truth: Array, scores: Array) -> Covered:
         high=top,
         size=size,
         n_rows=len(truth),
+        least=least,
+        most=most,
     )
+
+
+def expected(level: float, n_fitted: int, n_rows: int) -> tuple[float | None, float | None]:
+    """Return the range that the coverage of rows like the fitted ones is in, 95 times of 100.
+
+    The rows it is fitted on are a draw too, so that the coverage of endless new rows is Beta
+    distributed and that of `n_rows` beta-binomial (Vovk 2012; Angelopoulos and Bates 2021).
+
+    Args:
+        level: declared, 0 to 1.
+        n_fitted: rows it was fitted on; 0 gives (None, None).
+        n_rows: rows it is measured on; 0 too.
+    """
+    if not n_fitted or not n_rows:
+        return None, None
+    out = max(1, math.floor((n_fitted + 1) * (1.0 - level) + ROUNDING))
+    inside = n_fitted + 1 - out
+    held = np.arange(n_rows)
+    steps = np.log((n_rows - held) * (inside + held)) - np.log(
+        (held + 1.0) * (out + n_rows - held - 1.0)
+    )
+    logs = np.append(0.0, np.cumsum(steps))
+    total = np.cumsum(np.exp(logs - logs.max()))
+    low, high = np.searchsorted(total / total[-1], [TAIL, 1.0 - TAIL])
+    return float(low) / n_rows, float(high) / n_rows
 
 
 def wilson(hits: int, n_rows: int, z: float = 1.959963984540054) -> tuple[float, float]:

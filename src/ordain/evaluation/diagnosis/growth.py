@@ -62,7 +62,7 @@ class Growth(Record):
     """How fast the rest falls: 0.5 is the speed of averages."""
     forecasts: tuple[Forecast, ...] = ()
     note: str = ""
-    """Why there is no forecast."""
+    """Why there is no forecast, or what it leaves out."""
 
     @property
     def sentence(self) -> str:
@@ -72,7 +72,7 @@ class Growth(Record):
         far = self.forecasts[-1]
         return (
             f"{far.factor:g} x the data would bring {far.gain:+.4g} of {self.metric} "
-            f"({far.low:.4g} to {far.high:.4g})"
+            f"({far.low:.4g} to {far.high:.4g})" + (f"; {self.note}" if self.note else "")
         )
 
 

@@ -42,6 +42,8 @@ def _of_output(summary: RunSummary, name: str, plots: Plots) -> Iterator[Html | 
     yield _settled(decided) if decided else None
     yield _calibrated(findings.calibrated[name]) if name in findings.calibrated else None
     yield _covered(summary, name)
+    if name in findings.abstained:
+        yield _abstained(findings.abstained[name], findings.set)
     if len(answered) > 1:
         confidence = decided.decision.answer_from if decided else None
         figure = findings_figures.abstention(answered, confidence=confidence)
@@ -85,7 +87,7 @@ def _calibrated(found: Calibrated) -> Html:
             cell(found.after.get(metric), is_number=True))
         for metric, value in found.before.items()
     )  # fmt: skip
-    return tag("div", sortable(head, rows, caption="What calibration does; less is better."),
+    return tag("div", sortable(head, rows, caption="What calibration does."),
                class_="card")  # fmt: skip
 
 
@@ -96,7 +98,7 @@ def _covered(summary: RunSummary, name: str) -> Html | None:
     is_number = summary.outputs[name].type == "number"
     what, size = ("interval", "mean width") if is_number else ("set of labels", "mean labels")
     scale = Scale.of([one.low, one.high, one.coverage], mark=one.level)
-    is_held = one.low <= one.level <= one.high
+    is_held = one.is_held
     head = [
         header("declared", is_number=True),
         header("held", is_number=True),
@@ -120,6 +122,26 @@ def _covered(summary: RunSummary, name: str) -> Html | None:
     caption = f"Conformal {'intervals' if is_number else 'label sets'} of {name}"
     return tag("div", sortable(head, [row], caption=caption), tag("p", words, class_="hint"),
                class_="card")  # fmt: skip
+
+
+def _abstained(one: Answered, set_name: str) -> Html:
+    """Return what abstaining as it was settled does on the rows that judge."""
+    head = [
+        header("rows answered", is_number=True),
+        header("share", is_number=True),
+        header("right", is_number=True),
+        header("95 % interval", is_number=True),
+    ]
+    row = tag(
+        "tr",
+        cell(one.n_rows, is_number=True),
+        tag("td", f"{one.share:.1%}", class_="number"),
+        tag("td", f"{one.accuracy:.1%}", class_="number"),
+        tag("td", f"{one.low:.1%} to {one.high:.1%}", class_="number soft"),
+    )
+    where = f"the {set_name} rows" if set_name else "the rows that judge"
+    caption = f"No answer below the confidence that was settled: what that does on {where}."
+    return tag("div", sortable(head, [row], caption=caption), class_="card")
 
 
 def _answered(rows: tuple[Answered, ...], confidence: float | None) -> Html:

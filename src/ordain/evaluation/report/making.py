@@ -44,7 +44,7 @@ def how_it_was_made(summary: RunSummary) -> Html:
             _seconds(summary.seconds),
             tag("p", code_words(summary.bottleneck), class_="hint") if summary.bottleneck else None,
             _account(summary.account),
-            _reasons(summary.reasons),
+            _reasons(summary),
             _details("The filled config, every default written out", tag("pre", summary.config))
             if summary.config
             else None,
@@ -113,17 +113,57 @@ def _account(account: Mapping[str, float]) -> Html | None:
     return tag("p", words, class_="hint")
 
 
-def _reasons(reasons: Mapping[str, str]) -> Html | None:
-    if not reasons:
+def _reasons(summary: RunSummary) -> Html | None:
+    if not summary.reasons:
         return None
-    rows = (tag("tr", tag("td", tag("code", key)), tag("td", why)) for key, why in reasons.items())
-    head = tag("tr", tag("th", "key"), tag("th", "why"))
-    return tag(
-        "div",
-        tag("h3", "What was chosen for you, and why"),
-        tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll"),
-        class_="card",
+    filled = _filled(summary.config)
+    rows = (
+        tag(
+            "tr",
+            tag("td", tag("code", key)),
+            tag("td", tag("code", _chosen(filled, key), class_="clip")),
+            tag("td", why),
+        )
+        for key, why in summary.reasons.items()
     )
+    head = tag("tr", tag("th", "key"), tag("th", "value"), tag("th", "why"))
+    table = tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll")
+    return _details(
+        f"What was chosen for you, and why ({len(summary.reasons)})",
+        tag("div", table, class_="card"),
+    )
+
+
+def _filled(text: str) -> Any:
+    """Return the filled config as plain data; None where there is none to read."""
+    from ordain.config import yaml
+    from ordain.core.errors import ConfigError
+
+    try:
+        return yaml.parse(text, "config").plain() if text else None
+    except ConfigError:
+        return None
+
+
+def _chosen(filled: Any, path: str) -> str:
+    """Return the value at a dotted path of a config, features by name; a hyphen for none."""
+    from ordain.config import emit
+
+    node, left = filled, path
+    while left:
+        if isinstance(node, list):
+            node = {
+                str(one["name"]): one for one in node if isinstance(one, dict) and "name" in one
+            }
+        # Names may hold dots, so that the longest key that fits is taken.
+        fitting = [key for key in node if left == key or left.startswith(f"{key}.")] if isinstance(
+            node, dict
+        ) else []  # fmt: skip
+        if not fitting:
+            return "-"
+        key = max(fitting, key=len)
+        node, left = node[key], left[len(key) + 1 :]
+    return "-" if node is None else str(emit.show(node))
 
 
 def _details(title: str, content: Html) -> Html:

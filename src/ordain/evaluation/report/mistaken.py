@@ -107,7 +107,7 @@ def _worst(found: ErrorAnalysis, inputs: Sequence[str]) -> Html | None:
     )
     what = "errors are far out of line"
     if has_probability:
-        what = "labels look wrong rather than the model: it is surer of another class than rows "
+        what = "labels are worth checking: the model is surer of another class than rows "
         what += "with that label let expect"
     words = f"{found.n_suspect:,} of {found.n_rows:,} {what}. Read these rows first."
     caption = f"The {min(N_ROWS, len(found.worst))} rows with the greatest {found.loss}."

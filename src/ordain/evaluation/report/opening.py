@@ -27,6 +27,11 @@ def verdict_card(summary: RunSummary, output_name: str) -> Html:
     output, is_only = summary.outputs[output_name], len(summary.outputs) == 1
     set_name = deciding_set(output.sets)
     kind, word = _outcome(output.differences.get(set_name, ()), output.headline)
+    failed = sum(not gate.passed for gate in summary.findings.gates)
+    if failed:
+        kind = "worse"
+        what = f"Not to ship: {failed} {'gate' if failed == 1 else 'gates'} not met"
+        word = f"{what}. {word}"
     return tag(
         "div",
         tag("div", word if is_only else f"{output_name}: {word}", class_="word"),
@@ -59,7 +64,8 @@ def tiles(summary: RunSummary) -> Html:
         parts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         found.append(_tile("input features", f"{len(summary.inputs)}", parts))
     if summary.seconds:
-        speed = summary.rows_per_second
+        # Elsewhere the rows times rounds a second say nothing that a person can compare.
+        speed = summary.rows_per_second if summary.family == "neural" else None
         note = f"{speed:,.0f} rows/s in training" if speed else ""
         found.append(_tile("seconds in all", f"{sum(summary.seconds.values()):,.1f}", note))
     return tag("div", *found, class_="tiles")

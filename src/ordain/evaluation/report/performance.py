@@ -7,6 +7,7 @@ from typing import Any
 
 from ordain.evaluation import figures
 from ordain.evaluation.evaluate import deciding_set
+from ordain.evaluation.history import axis_of
 from ordain.evaluation.judgement import Judgement, OutputSummary
 from ordain.evaluation.report.html import Html, join, tag
 from ordain.evaluation.report.plots import Plots
@@ -154,7 +155,7 @@ def performance(summary: RunSummary, output_name: str, plots: Plots) -> Html:
 
 def training(summary: RunSummary, plots: Plots) -> Html | None:
     """Return learning curves and what the model chose."""
-    curves = figures.learning_curves(summary.history)
+    curves = figures.learning_curves(summary.history, axis=axis_of(summary.family))
     drawn = [
         plots.add(
             f"Learning curve: {quantity}",

@@ -167,6 +167,7 @@ def _column_card(title: str, figures: Sequence[FairnessFigure]) -> Html:
         header(""),
         header("95 % interval", is_number=True),
         header("ratio", is_number=True, about="The least over the greatest."),
+        header("95 % interval of the ratio", is_number=True),
         header("marked"),
     ]
     rows = (_gap_row(one, scale, has_label=len(labels) > 1) for one in figures)
@@ -195,6 +196,11 @@ def _gap_row(one: FairnessFigure, scale: Scale, *, has_label: bool) -> Html:
         rail_cell(scale, one.gap, one.gap_low, one.gap_high, kind=kind),
         tag("td", ends(one.gap_low, one.gap_high), class_="number soft"),
         cell(one.ratio, is_number=True),
+        tag(
+            "td",
+            "" if one.ratio_low is None else ends(one.ratio_low, one.ratio_high),
+            class_="number soft",
+        ),
         tag("td", badge("marked") if one.is_marked else "", data_value=int(one.is_marked)),
     )
 

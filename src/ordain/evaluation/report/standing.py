@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ordain.evaluation.checks.check import BROKE_OFF, CheckResult
 from ordain.evaluation.evaluate import deciding_set
+from ordain.evaluation.gate_words import value_in_words
 from ordain.evaluation.gates import GateResult
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.next_steps import next_steps
@@ -16,7 +17,6 @@ from ordain.evaluation.report.tables import badge, cell, header, sortable
 from ordain.evaluation.slices.judged import SliceJudgement
 from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.table import comparison_rows
-from ordain.evaluation.verdict import format_value
 
 N_WORST = 5
 N_TOLD = 6
@@ -237,7 +237,7 @@ def _next(summary: RunSummary) -> Html | None:
 
 
 def _value(one: GateResult) -> str:
-    return format_value(one.value)
+    return value_in_words(one)
 
 
 def _reach(one: GateResult) -> str | None:

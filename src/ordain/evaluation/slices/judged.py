@@ -1,14 +1,18 @@
 """Each slice judged by itself, and whether it is worse than the rest.
 
 Every metric of a slice is the metric of its rows alone. Whether a slice is worse is decided by the
-deciding metric against all rows outside of the slice, from the standard errors of both, corrected
-for the number of slices after Holm (1979): a slice of three rows is shown, and raises no alarm.
+deciding metric against all rows outside of the slice, from the intervals of both, corrected for the
+number of slices after Holm (1979): a slice of three rows is shown, and raises no alarm; nor does
+one of many rows of which the metric sees few, such as the positive ones.
+
+Source: Zou and Donner 2008 (a difference from two intervals).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -16,10 +20,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from ordain.evaluation.evaluate import MetricChoice
-from ordain.evaluation.intervals import spread_of, value_interval
+from ordain.evaluation.intervals import value_interval
 from ordain.evaluation.judgement import Interval, Record, Verdict
 from ordain.evaluation.losses import Floats, row_losses
-from ordain.evaluation.metric import LEAD, Metric, Undefined, metrics_for, value_of
+from ordain.evaluation.metric import LEAD, Metric, Undefined, effective_of, metrics_for, value_of
 from ordain.evaluation.sample import Extras, Sample, make_sample
 from ordain.evaluation.slices.cuts import Cut
 from ordain.evaluation.subject import Target
@@ -28,6 +32,8 @@ Groups = npt.NDArray[np.int64]
 
 MIN_ROWS = 20
 """Rows (or groups of them) under which a slice is called neither better nor worse."""
+MIN_EFFECTIVE_ROWS = 5
+"""The same, of the rows that the metric rests on, such as the positive ones."""
 SURE = 0.05
 N_METRICS = 4
 
@@ -51,6 +57,8 @@ class SliceJudgement(Record):
     """Of the deciding metric."""
     intervals: dict[str, Interval] = Field(default_factory=dict)
     """Of every metric whose rows can tell."""
+    effective: dict[str, float] = Field(default_factory=dict)
+    """Rows that a metric rests on, such as the positive ones, where these are fewer than all."""
     loss: float | None = None
     """Mean loss of its rows."""
     loss_of_rest: float | None = None
@@ -135,10 +143,13 @@ def _judged(
         },
         interval=intervals.get(metrics[0].label),
         intervals=intervals,
+        effective=effective_of(
+            (m for m in metrics if not isinstance(values[m.label], Undefined)), ours
+        ),
         loss=float(losses[inside].mean()) if len(ours) else None,
         loss_of_rest=float(losses[outside].mean()) if len(rest) else None,
         rest=_finite(value_of(metrics[0].evaluate(rest))),
-        p_value=_p_value(metrics[0], ours, rest),
+        p_value=_p_value(metrics[0], ours, rest, interval=intervals.get(metrics[0].label)),
     )
 
 
@@ -154,20 +165,37 @@ def _sample(target: Target, rows: npt.NDArray[np.bool_], groups: Groups | None) 
     )
 
 
-def _p_value(metric: Metric[Any], ours: Sample, rest: Sample) -> float | None:
-    """Return how likely so large a difference is by chance; None with too few rows to tell."""
-    if min(ours.n_groups, rest.n_groups) < MIN_ROWS or not metric.has_interval:
+def _p_value(
+    metric: Metric[Any], ours: Sample, rest: Sample, *, interval: Interval | None
+) -> float | None:
+    """Return how likely so large a difference is by chance; None with too few rows to tell.
+
+    Each side is as uncertain as its interval reaches towards the other, so that the test cannot be
+    surer than the interval that is shown.
+    """
+    if interval is None or min(ours.n_groups, rest.n_groups) < MIN_ROWS:
         return None
-    gap = value_of(metric.evaluate(ours)) - value_of(metric.evaluate(rest))
-    error = math.hypot(spread_of(metric, (ours,))[0], spread_of(metric, (rest,))[0])
-    if not (math.isfinite(gap) and error > 0):
+    if min(metric.effective_rows(ours), metric.effective_rows(rest)) < MIN_EFFECTIVE_ROWS:
         return None
-    return math.erfc(abs(gap) / error / math.sqrt(2))
+    value, other = value_of(metric.evaluate(ours)), value_of(metric.evaluate(rest))
+    theirs = value_interval(metric, rest)
+    if theirs is None or not (math.isfinite(value) and math.isfinite(other)):
+        return None
+    reach = (
+        (interval.high - value, other - theirs.low)
+        if value < other
+        else (value - interval.low, theirs.high - other)
+    )
+    error = math.hypot(*reach) / NormalDist().inv_cdf((1 + interval.level) / 2)
+    return math.erfc(abs(value - other) / error / math.sqrt(2)) if error > 0 else None
 
 
 def _verdict(slice_: SliceJudgement, p_value: float | None, metric: Metric[Any]) -> Verdict:
     value = slice_.metrics.get(metric.label)
     if p_value is None or p_value >= SURE or value is None or slice_.rest is None:
+        return "cannot tell"
+    interval = slice_.interval
+    if interval is None or interval.low <= slice_.rest <= interval.high:
         return "cannot tell"
     return "better" if (value > slice_.rest) == metric.is_higher_better else "worse"
 

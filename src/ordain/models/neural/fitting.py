@@ -23,9 +23,11 @@ from ordain.models.neural.judging import Judge, Objective, score_rows, temperatu
 from ordain.models.neural.keeper import Job
 from ordain.models.neural.loop import train
 from ordain.models.neural.memory import (
+    LOWER,
     NEED_ROWS,
     Need,
     available_bytes,
+    counted_size,
     is_out_of_memory,
     measure_need,
 )
@@ -58,7 +60,8 @@ def fit(
         )
     watch = Watch(time.monotonic, {})
     device = choose_device(context.backend)
-    full = build_network(problem, Layout.of(problem), seed=derive_seed(context.seed, "weights"))
+    with _memory_errors():
+        full = _built(problem, context, device=device)
     n_threads = context.backend.threads or context.n_threads
     cuts = count_cuts(
         Layout.of(problem), full, {"training": train_set, "validation": validation_set}
@@ -94,6 +97,27 @@ def fit(
         history=progress.history,
         facts=facts | time_facts(watch.seconds),
     )
+
+
+def _built(problem: Problem, context: FitContext, *, device: torch.device) -> Network:
+    """Return the network, where its weights and what training keeps beside them fit.
+
+    Raises:
+        TrainingError: they do not.
+    """
+    layout, seed = Layout.of(problem), derive_seed(context.seed, "weights")
+    size = counted_size(lambda: build_network(problem, layout, seed=seed), problem)
+    room = available_bytes(torch.device("cpu"))
+    if device.type == "cuda":
+        room = min(filter(None, (room, available_bytes(device))), default=None)
+    if size is not None and room is not None and size.needed > room:
+        raise TrainingError(
+            f"the network does not fit: its {size.n_parameters:,} weights need about "
+            f"{size.needed / 2**30:,.1f} GiB with their gradients and the state of the optimiser, "
+            f"and {room / 2**30:,.1f} GiB are free.\n"
+            f"  Fix: lower {LOWER}; most weights are in {size.largest}"
+        )
+    return build_network(problem, layout, seed=seed)
 
 
 def _job(
@@ -180,9 +204,11 @@ def _memory_errors() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
+        free = available_bytes(torch.device("cpu"))
+        told = "" if free is None else f": {free / 2**30:,.1f} GiB are free"
         raise TrainingError(
-            "there is not enough memory for this training.\n"
-            "  Fix: a smaller encoder, `trainer.eval_batch_size` or `max_sequence_length`"
+            f"there is not enough memory for this training{told}.\n"
+            f"  Fix: lower {LOWER}, `trainer.eval_batch_size` or `max_sequence_length`"
         ) from error
 
 

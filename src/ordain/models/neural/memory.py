@@ -16,6 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ordain.models.family import Problem
+
 NEED_ROWS = 16
 """Rows that the need is measured on."""
 _BACKWARD = 2.5
@@ -23,6 +25,8 @@ _BACKWARD = 2.5
 what is kept for an LSTM, 1.7 for attention, 2.0 to 2.6 for plain and convolutional layers."""
 _COPIES = 4
 """Numbers held for each weight that learns: its gradient, two moments, the best so far."""
+LOWER = "`output_size`, `num_fc_layers` or `embedding_size`"
+"""Keys that decide how large a network is."""
 _USABLE = 0.9
 _SIGNS = (
     "can't allocate memory",
@@ -63,6 +67,50 @@ class Need:
     def fits(self, available: int | None) -> bool:
         """Return whether a batch of one row fits."""
         return available is None or self.fixed + self.per_row <= _USABLE * available
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a network is.
+
+    Attributes:
+        needed: bytes of its weights, their gradients and the two moments of the optimiser.
+        largest: the part of the network with the most weights, in words.
+    """
+
+    n_parameters: int
+    needed: int
+    largest: str
+
+
+def counted_size(build: Callable[[], nn.Module], problem: Problem) -> Size | None:
+    """Return the size of the network that a function builds, without room for its weights.
+
+    None where it cannot be known before: weights that are read from a folder or a hub.
+    """
+    if any(getattr(i.encoder, "pretrained_model_name_or_path", None) for i in problem.inputs):
+        return None
+    try:
+        with torch.device("meta"):
+            network = build()
+    except (NotImplementedError, RuntimeError):
+        return None  # a module that computes with its weights as it is built
+    return size_of(network)
+
+
+def size_of(network: nn.Module) -> Size:
+    """Return the size of a network, on whatever device it is."""
+    learned = held = 0
+    parts: dict[str, int] = {}
+    for name, parameter in network.named_parameters():
+        n_bytes = parameter.numel() * parameter.element_size()
+        held += n_bytes
+        learned += n_bytes * parameter.requires_grad
+        part = name.partition(".")[0]
+        parts[part] = parts.get(part, 0) + parameter.numel()
+    largest = max(parts, key=lambda part: parts[part], default="")
+    words = {"encoders": "the encoders", "heads": "the decoders"}
+    return Size(sum(parts.values()), held + 3 * learned, words.get(largest, f"the {largest}"))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

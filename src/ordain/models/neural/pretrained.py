@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import MissingExtraError, UsageError
 from ordain.core.files import read_json
+from ordain.features.hub import hub_keys, why_not_found
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,10 +60,11 @@ def read_config(
         assert architecture is not None, "either a name or an architecture is given"
         config = _config_class(architecture)(**keys)
     else:
-        try:
-            config = transformers.AutoConfig.from_pretrained(path, **keys)
-        except (OSError, ValueError) as error:
-            raise _not_found(path, error) from error
+        with hub_keys(path) as where:
+            try:
+                config = transformers.AutoConfig.from_pretrained(path, **where, **keys)
+            except (OSError, ValueError) as error:
+                raise _not_found(path, error, is_offline=bool(where)) from error
         if architecture is not None and config.model_type != architecture:
             raise UsageError(
                 f"'{path}' holds a model of type '{config.model_type}', and the encoder is of type "
@@ -89,12 +91,13 @@ def make_model(config: Mapping[str, Any], *, path: str | None) -> nn.Module:
         if path is None:
             model = transformers.AutoModel.from_config(settings, dtype=torch.float32)
         else:
-            try:
-                model = transformers.AutoModel.from_pretrained(
-                    path, config=settings, dtype=torch.float32
-                )
-            except (OSError, ValueError) as error:
-                raise _not_found(path, error) from error
+            with hub_keys(path) as where:
+                try:
+                    model = transformers.AutoModel.from_pretrained(
+                        path, config=settings, dtype=torch.float32, **where
+                    )
+                except (OSError, ValueError) as error:
+                    raise _not_found(path, error, is_offline=bool(where)) from error
     if getattr(settings, "is_encoder_decoder", False):
         model = model.get_encoder()
     if getattr(model, "pooler", None) is not None:
@@ -116,8 +119,8 @@ def _library() -> Any:
     return transformers
 
 
-def _not_found(path: str, error: Exception) -> UsageError:
-    reason = str(error).strip().splitlines()[0]
+def _not_found(path: str, error: Exception, *, is_offline: bool) -> UsageError:
+    reason = why_not_found(path, error, is_offline=is_offline)
     return UsageError(
         f"no model can be read from `pretrained_model_name_or_path` '{path}': {reason}\n"
         "  Fix: give a folder with config.json and weights, or a name of the Hugging Face hub"
