@@ -242,9 +242,7 @@ def test_all_commands_that_write_answer_in_json(written: Path, tmp_path: Path) -
 def test_other_home_and_named_sets_are_reached(written: Path, tmp_path: Path) -> None:
     home = str(tmp_path / "elsewhere")
     sets = "preprocessing.split={type: random, sets: {train: 0.5, test: 0.2, gold: 0.3}}"
-    done = run(
-        "train", str(written), "-o", "model_type=linear", "-o", sets, "--home", home, "--quiet"
-    )
+    done = run("train", str(written), "-o", sets, "--home", home, "--quiet")
     assert "churn on the other sets" in done.stdout
     assert "\n gold " in done.stdout
     data = str(written.with_suffix(".csv"))

@@ -41,6 +41,10 @@ def test_unmet_gate_ends_train_and_evaluate_with_three(written: Path, tmp_path: 
     assert "NOT MET" in done.stdout
     assert "gate not met" in done.stderr
     assert "outside the bound" in done.stderr
+    told = json.loads(run("train", str(written), "--json", code=3).stdout)
+    assert told["limits"] == []
+    assert told["slices"] == {}
+    assert told["intervals"]["test"]["churn"]["roc_auc"]["low"] < 1
     again = run("train", str(written), "-q", code=3)
     assert "Nothing has changed" in again.stdout
     data, report = str(tmp_path / "churn.csv"), tmp_path / "r.html"

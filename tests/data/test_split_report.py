@@ -29,7 +29,7 @@ def test_repeated_rows_are_counted_by_target_with_an_example():
         "rows": 3, "share": 0.75, "same_target": 2, "other_target": 1,
         "example": {"row": 5, "training_row": 1},
     }  # fmt: skip
-    assert found["sets"]["gold"]["example"] == {"row": 10, "training_row": 4}
+    assert found["sets"]["gold"]["example"] == {"row": 9, "training_row": 3}
     assert found["distinct_in_train"] == 1.0
 
 

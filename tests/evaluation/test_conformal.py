@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from judged_runs import category_scores
+from scipy import stats
 from subjects import expit
 
 from ordain.evaluation.decision.conformal import (
     Coverage,
+    expected,
     fit_intervals,
     fit_sets,
     measure,

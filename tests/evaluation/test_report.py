@@ -7,6 +7,10 @@ from judged_findings import full_summary
 from judged_runs import NASTY, summary_of
 
 from ordain.core.errors import StoreError
+from ordain.evaluation.figures import learning_curves
+from ordain.evaluation.gate_words import value_in_words
+from ordain.evaluation.gates import GateResult
+from ordain.evaluation.history import axis_of
 from ordain.evaluation.report import page as page_module
 from ordain.evaluation.report import render_report, write_report
 from ordain.evaluation.report.html import code_words, join, raw, script_json, tag
@@ -156,6 +160,41 @@ def test_first_screen_has_what_is_not_met_what_is_bad_and_what_to_do(text):
         "What to do next",
     ):  # fmt: skip
         assert expected in words
+
+
+def test_first_screen_leads_with_gates_that_are_not_met(text, full):
+    n_failed = sum(not gate.passed for gate in full.findings.gates)
+    assert n_failed
+    assert f"Not to ship: {n_failed} gate" in text
+
+
+def test_scenarios_of_a_gate_are_counted():
+    held = GateResult(name="every scenario holds", passed=False, value=7.0, reason="2 of 9 hold")
+    metric = GateResult(name="`f1`", passed=True, value=0.5, at_least=0.4, reason="2 of 9 hold")
+    assert value_in_words(held) == "2 of 9 hold"
+    assert value_in_words(metric) == "0.5000"
+
+
+def test_what_was_chosen_is_folded_and_says_its_value(summary):
+    config = "trainer: {epochs: 7}\ninput_features:\n- {name: a.b, type: number}\n"
+    reasons = {"trainer.epochs": "few rows", "input_features.a.b.type": "numbers"}
+    text = render_report(summary.model_copy(update={"config": config, "reasons": reasons}))
+    assert "<summary>What was chosen for you, and why (2)</summary>" in text
+    assert '<code>trainer.epochs</code></td><td><code class="clip">7</code>' in text
+    assert '<code>input_features.a.b.type</code></td><td><code class="clip">number</code>' in text
+
+
+def test_trees_are_counted_as_trees(summary):
+    history = [{"epoch": one, "losses": {"train": 1 / one}} for one in (1, 2, 3)]
+    ((_, figure),) = learning_curves(history, axis=axis_of("gbm"))
+    assert figure["layout"]["xaxis"]["title"]["text"] == "trees"
+    fast = {"rows_per_second": 5e6, "seconds": {"train": 1.0}}
+    assert "rows/s in training" in render_report(
+        summary.model_copy(update={**fast, "family": "neural"})
+    )
+    assert "rows/s in training" not in render_report(
+        summary.model_copy(update={**fast, "family": "gbm"})
+    )
 
 
 def test_met_conditions_are_said_with_by_how_much(full):

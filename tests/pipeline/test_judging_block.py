@@ -128,3 +128,11 @@ def test_a_baseline_is_judged_at_a_threshold_of_its_own(tmp_path: Path, rows: pl
     assert baseline.threshold == pytest.approx(alone.threshold)
     assert baseline.metrics == pytest.approx(alone.metrics)
     assert beside.sets["test"].threshold != baseline.threshold
+
+
+def test_what_calibration_does_to_answers_is_told(tmp_path: Path, rows: pl.DataFrame) -> None:
+    keys = config(tmp_path, slices=[], gates=[], satisfy=[], scenarios=None, abstain=None)
+    keys["evaluation"] |= {"calibration": "platt", "threshold": None, "protected": []}
+    found = ordain.train(keys, rows).findings.calibrated["churn"]
+    assert list(found.before) == list(found.after)
+    assert {"log_loss", "accuracy", "roc_auc"} <= set(found.before)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from ordain.config import Config
@@ -138,6 +139,23 @@ def test_a_patch_that_makes_the_config_wrong_leaves_the_file(tmp_path: Path) -> 
         apply_patch(config, setting("trainer", "num_leaves", value=-3))
     assert config.read_text() == TEXT
     assert [path.name for path in tmp_path.iterdir()] == ["churn.yaml"]
+
+
+def test_a_patch_that_leaves_a_scenario_without_its_column_is_refused(
+    work_folder: Path, frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    frame.write_csv(tmp_path / "churn.csv")
+    (tmp_path / "cases.csv").write_text("tenure,contract,expect:churn\n1,month,Yes\n")
+    config = tmp_path / "churn.yaml"
+    config.write_text(
+        "data: {source: churn.csv}\ninput_features: {tenure: number, contract: category}\n"
+        "output_features: {churn: binary}\nevaluation: {scenarios: cases.csv}\n"
+    )
+    before = config.read_text()
+    assert apply_patch(config, setting("seed", value=3), write=False).changes
+    with pytest.raises(ConfigError, match=r"stays as it was\n.*E414"):
+        apply_patch(config, removal("input_features", "contract"))
+    assert config.read_text() == before
 
 
 def test_a_missing_or_foreign_patch_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,17 @@ def test_rows_that_stand_in_two_sets_are_warned_of(
     assert not warned(ordain.train({**config, "name": "clean"}, frame), "inputs of a training row")
 
 
+def test_coincidences_of_coarse_inputs_are_not_warned_of(
+    config: dict[str, Any], frame: pl.DataFrame
+) -> None:
+    other = pl.when(pl.col("churn") == "Yes").then(pl.lit("No")).otherwise(pl.lit("Yes"))
+    twins = frame.head(100).with_columns(churn=other)
+    result = ordain.train(config, pl.concat([frame, twins]))
+    assert not warned(result, "have the inputs of a training row")
+    checks = {check.name: check for check in result.findings.checks}
+    assert checks["duplicates"].state == "passed"
+
+
 def test_rows_that_are_equal_by_nature_are_not_warned_of(
     config: dict[str, Any], frame: pl.DataFrame
 ) -> None:

@@ -32,6 +32,9 @@ def test_a_change_of_the_config_is_laid_at_its_door(config: dict[str, Any], data
     assert found.shares[0].gain == pytest.approx(found.change)
     assert found.rest is None
     assert found.noise is not None
+    assert found.noise.high == pytest.approx(0, abs=1e-6), "the rows stay, and linear has no chance"
+    assert found.paired is not None
+    assert found.paired.low < found.change < found.paired.high
     assert "mostly the config" in found.sentence or found.is_noise
 
 
@@ -49,6 +52,15 @@ def test_shares_of_config_data_and_seed_add_up_to_the_change(
     largest = min(found.shares, key=lambda share: share.gain)
     assert largest.cause == "data"
     assert "mostly the data" in found.sentence
+
+
+def test_a_sample_of_the_rows_is_a_cause_of_the_data(config: dict[str, Any], data: Path) -> None:
+    first = trained(config, str(data))
+    second = trained({**config, "data": {"sample": 0.5}}, str(data))
+    found = ordain.why(first, second, n_seeds=1)["churn"]
+    assert [share.cause for share in found.shares] == ["data"]
+    assert found.shares[0].gain == pytest.approx(found.change)
+    assert any("data.sample" in told for told in found.shares[0].what)
 
 
 def test_another_seed_alone_is_called_noise(config: dict[str, Any], data: Path) -> None:

@@ -121,3 +121,7 @@ def test_row_of_derived_columns_takes_gaps_and_text(
     assert model.predict_row({"tenure": "3", "charges": "20.5"}) == model.predict_row(
         {"tenure": 3, "charges": 20.5}
     )
+
+
+def test_what_is_unusual_is_told_of_any_frame(model: Model, frame: pl.DataFrame) -> None:
+    assert model.unusual(frame.to_pandas()) == model.unusual(frame)

@@ -390,8 +390,8 @@ def _types_of_text(
     feature: InputFeature | OutputFeature, profile: ColumnProfile
 ) -> tuple[str, ...]:
     """Return the types a column of text may be declared as, the likeliest first."""
-    names = ("category", "text")
-    names = ("binary", *names) if profile.n_distinct == len("01") else names
+    has_two = profile.n_distinct == len("01")
+    names = ("binary", "category", "text") if has_two else ("category", "text")
     is_input = isinstance(feature, InputFeature)
     return tuple(name for name in names if is_input or FEATURES.get(name).is_output)
 

@@ -248,7 +248,7 @@ FRAMES: dict[str, tuple[Columns, Callable[[RunSummary], Iterable[Row]]]] = {
     ),
     "coverage": (
         {"output": TEXT, "level": NUMBER, "coverage": NUMBER, **BOUNDS, "size": NUMBER,
-         "n_rows": WHOLE},
+         "n_rows": WHOLE, "least": NUMBER, "most": NUMBER},
         _covered,
     ),
     "checks": (
@@ -259,7 +259,8 @@ FRAMES: dict[str, tuple[Columns, Callable[[RunSummary], Iterable[Row]]]] = {
     "scenarios": ({"scenario": TEXT, "passed": TRUTH, "failures": TEXT}, _scenarios),
     "gates": (
         {"kind": TEXT, "name": TEXT, "passed": TRUTH, "output": TEXT, "value": NUMBER,
-         "at_least": NUMBER, "at_most": NUMBER, "margin": NUMBER, "reason": TEXT},
+         "at_least": NUMBER, "at_most": NUMBER, "margin": NUMBER, "n_rows": WHOLE,
+         "is_sure": TRUTH, "reason": TEXT},
         _gates,
     ),
 }  # fmt: skip

@@ -83,11 +83,8 @@ def _calibration(summary: RunSummary, output: str) -> Figure | None:
 
 
 def _learning(summary: RunSummary, _: str, *, quantity: str = "") -> Figure | None:
-    chosen: Figure | None = _chosen(
-        "quantity",
-        quantity,
-        dict(figures.learning_curves(summary.history, axis=axis_of(summary.family))),
-    )
+    curves = figures.learning_curves(summary.history, axis=axis_of(summary.family))
+    chosen: Figure | None = _chosen("quantity", quantity, dict(curves))
     return chosen
 
 

@@ -11,8 +11,8 @@
 A gate is about the value of a metric, unless it is `certain`: then the end of the interval that
 lies nearer to failure must pass. What cannot be measured (a metric without a value, a slice without
 rows) has not passed. Where the rows are few and the interval holds the bound the result says so: it
-passes or not by its value, but another draw of rows may turn it. `satisfy` is judged the same way and told apart: it ranks models, gates stop
-them.
+passes or not by its value, but another draw of rows may turn it. `satisfy` is judged the same way
+and told apart: it ranks models, gates stop them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.judgement import Difference, Interval, Judgement, OutputSummary, Record
 from ordain.evaluation.scenarios import ScenarioReport
 from ordain.evaluation.slices.judged import SliceJudgement
-
 
 FEW_ROWS = 20
 """Rows under which a bound that the interval holds cannot be told to be kept."""
@@ -150,9 +149,7 @@ def _of_set(gate: Gate, name: str, output: OutputSummary) -> GateResult:
     value, interval = judged.metrics.get(metric), judged.intervals.get(metric)
     what = f"`{metric}` of `{name}` on `{set_name}`"
     why = judged.undefined.get(metric, "")
-    return _bounded(
-        gate, name, value, interval, what=what, why=why, rows=_rows_of(judged, metric)
-    )
+    return _bounded(gate, name, value, interval, what=what, why=why, rows=_rows_of(judged, metric))
 
 
 def _of_slice(

@@ -124,8 +124,11 @@ def _labels(summary: RunSummary) -> Iterator[str]:
 def _coverage(summary: RunSummary) -> Iterator[str]:
     for name, covered in summary.findings.covered.items():
         if covered.is_short:
-            differing = [one.name for one in summary.findings.checks
-                         if one.name in DIFFERENCE_CHECKS and one.state in {"failed", "warned"}]  # fmt: skip
+            differing = [
+                one.name
+                for one in summary.findings.checks
+                if one.name in DIFFERENCE_CHECKS and one.state in {"failed", "warned"}
+            ]
             why = (
                 f"the check `{differing[0]}` finds that rows differ"
                 if differing

@@ -78,7 +78,9 @@ def is_worse(differences: Sequence[Difference]) -> bool:
     return hardest is not None and hardest.verdict == "worse"
 
 
-def is_ahead(judgement: Judgement, other: Judgement, metric: str, *, is_higher_better: bool) -> bool:
+def is_ahead(
+    judgement: Judgement, other: Judgement, metric: str, *, is_higher_better: bool
+) -> bool:
     """Return whether the second has the better value, so that it shows where it is printed."""
     ours, theirs = judgement.metrics.get(metric), other.metrics.get(metric)
     if ours is None or theirs is None or format_value(ours) == format_value(theirs):

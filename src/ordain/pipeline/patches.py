@@ -217,9 +217,7 @@ def _checked(path: Path, text: str) -> Config:
     beside = path.with_name(f".{path.stem}.patched{path.suffix}")
     try:
         write_text(beside, text)
-        made = Config.load(beside)
-        _check_rows(made)
-        return made
+        return _check_rows(Config.load(beside))
     except ConfigError as error:
         shown = error.message.replace(str(beside), str(path)).replace(beside.name, path.name)
         raise ConfigError(
@@ -230,19 +228,20 @@ def _checked(path: Path, text: str) -> Config:
         beside.unlink(missing_ok=True)
 
 
-def _check_rows(config: Config) -> None:
-    """Check a config against its rows, where they are there."""
+def _check_rows(config: Config) -> Config:
+    """Return a config that was checked against its rows, where they are there."""
     from ordain.pipeline.check import profiles_of
 
     try:
         profiles = profiles_of(config, None)
     except DataError:
-        return
+        return config
     if profiles is None:
-        return
+        return config
     faults = [one for one in with_data([], config, profiles) if one.severity == "error"]
     if faults:
         raise ConfigError(format_diagnostics(faults), diagnostics=faults)
+    return config
 
 
 def _edited(text: str, patch: Patch) -> str:

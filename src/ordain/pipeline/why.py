@@ -248,7 +248,7 @@ def why(
 def _paired(before: str, after: str, home: Path | str | None) -> dict[str, Interval]:
     """Return the interval of each output's change on the same rows, where there are such rows."""
     try:
-        compared = compare([before, after], home=home)
+        compared = compare(before, after, home=home)
     except (DataError, UsageError):
         return {}
     found = {}

@@ -45,6 +45,23 @@ def test_simpler_model_that_is_as_good_is_told(name, state, fix):
     assert f"than `{name}` by roc_auc" in found.reason
 
 
+def test_simpler_model_that_is_behind_by_chance_alone_passes():
+    train, test = halves(people())
+    few = test.head(40)
+    is_yes = (few["churn"] == "yes").to_numpy()
+    random = np.random.default_rng(3)
+    ours = np.clip(0.5 + 0.3 * (is_yes - 0.5) + random.normal(0, 0.2, len(is_yes)), 0, 1)
+    theirs = np.clip(0.5 + 0.15 * (is_yes - 0.5) + random.normal(0, 0.2, len(is_yes)), 0, 1)
+    beside = {"baselines": {"per_group": theirs}, "families": {"per_group": "baseline"}}
+    training = training_of(train, few, "churn", inputs=INPUTS, scores=ours, **beside)
+    (difference,) = training.judged["churn"].differences["test"]
+    assert difference.verdict == "cannot tell"
+    assert difference.gain > 0.01
+    found = answer("simpler_model", training)
+    assert (found.state, found.fix) == ("passed", "")
+    assert "ahead of `per_group` by roc_auc" in found.reason
+
+
 def test_model_without_simpler_ones_is_left_alone():
     assert answer("simpler_model", honest()).state == "does not apply"
 

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -45,6 +47,15 @@ def test_planted_leak_is_found_and_named(column, leak, said):
     assert "`leak`" in found.reason
     assert said in found.reason
     assert found.fix == "input_features: {age: number, income: number, city: category}"
+
+
+def test_word_of_a_text_that_knows_the_answer_is_named():
+    says = pl.when(pl.col("churn") == "yes").then(pl.lit("Refund")).otherwise(pl.lit("hello"))
+    note = pl.concat_str(pl.lit("call"), pl.int_range(pl.len()).cast(pl.String), says,
+                         separator=" ")  # fmt: skip
+    found = answer("leak", leaking("churn", note, types={"leak": "text"}))
+    assert found.state == "failed"
+    assert re.search(r"the word '(refund|hello)' of `leak` alone has roc_auc", found.reason)
 
 
 def test_leak_with_noise_is_a_warning():

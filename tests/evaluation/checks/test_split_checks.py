@@ -149,7 +149,7 @@ def test_rows_in_both_sets_are_counted_with_an_example():
     found = answer("duplicates", training_of(train, test, "churn", inputs=INPUTS))
     assert found.state == "warned"
     assert "100 rows of `test`" in found.reason
-    assert "row 1,001 is row 1 again" in found.reason
+    assert "row 1,000 is row 0 again" in found.reason
     assert "4 of them with another target" in found.reason
     assert "type: group, column: same_row" in found.fix
 

@@ -152,13 +152,11 @@ def _chosen(filled: Any, path: str) -> str:
     node, left = filled, path
     while left:
         if isinstance(node, list):
-            node = {
-                str(one["name"]): one for one in node if isinstance(one, dict) and "name" in one
-            }
+            named = [one for one in node if isinstance(one, dict)]
+            node = {str(one["name"]): one for one in named if "name" in one}
+        keys = node if isinstance(node, dict) else ()
         # Names may hold dots, so that the longest key that fits is taken.
-        fitting = [key for key in node if left == key or left.startswith(f"{key}.")] if isinstance(
-            node, dict
-        ) else []  # fmt: skip
+        fitting = [key for key in keys if left == key or left.startswith(f"{key}.")]
         if not fitting:
             return "-"
         key = max(fitting, key=len)
