@@ -1,6 +1,6 @@
 """Dependence: what the model answers as one input is moved and all others stay.
 
-Every row is asked again with the input set to each value of a grid (numbers: up to 20 quantiles of
+Every row is asked again with the input set to each value of a grid (numbers: up to 12 quantiles of
 the rows; words: the 12 commonest): the mean of the answers is the partial dependence, the answers
 of single rows are the ICE curves. Two inputs moved together tell how far they interact: the
 H statistic is the share of the joint effect's variance that the two alone do not explain.
@@ -21,9 +21,9 @@ from ordain.evaluation.judgement import Record
 from ordain.evaluation.subject import Column, Encoded, Subject, Target
 from ordain.features.encoded import EncodedColumn
 
-N_ROWS = 500
+N_ROWS = 300
 N_CURVES = 20
-N_POINTS = 20
+N_POINTS = 12
 N_WORDS = 12
 N_INTERACTION_ROWS = 200
 N_INTERACTION_POINTS = 6
