@@ -319,7 +319,11 @@ def test_dates_of_which_none_parses_are_an_error(frame: pl.DataFrame, command: C
     frame.with_columns(tenure=pl.format("day {}", "tenure")).write_csv("a.csv")
     declare(input_features={"tenure": "date", "contract": "category"})
     text = command("train", "c.yaml", "-d", "a.csv", code=2)
-    assert said("E402 .*400 of 400 values cannot be read as dates.*Fix: set `datetime_form", text)
+    assert said(
+        "E402 .*400 of 400 values cannot be read as dates"
+        ".*Fix: declare it `type: category` or `type: text`, or set `datetime_form",
+        text,
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -128,7 +128,10 @@ def write_plot(drawn: Figure, path: Path, kind: Format) -> None:
 def _is_missing(error: Exception) -> bool:
     """Return whether pictures cannot be drawn for want of kaleido or a browser."""
     names = {type(error).__name__, type(error.__cause__).__name__}
-    is_absent = isinstance(error, ValueError | ImportError) and "kaleido" in str(error).lower()
+    is_absent = (
+        isinstance(error, ValueError | ImportError | RuntimeError)
+        and "kaleido" in str(error).lower()
+    )
     return is_absent or any("Chrome" in name or "Browser" in name for name in names)
 
 
