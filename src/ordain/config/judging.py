@@ -61,7 +61,8 @@ def _outputs(draft: Draft, block: Evaluation) -> Iterator[Diagnostic]:
 def _gates(draft: Draft, block: Evaluation) -> Iterator[Diagnostic]:
     slices = [one for one in block.slices if isinstance(one, Slice)]
     names = list(dict.fromkeys(one.group for one in slices))
-    baselines = _baselines(draft)
+    # Naming every baseline imports every family: only where a gate asks for one.
+    baselines = _baselines(draft) if any(gate.baseline for gate in block.gates) else []
     for index, gate in enumerate(block.gates):
         path = (*HOME, "gates", index)
         if gate.slice is not None and not _is_declared(gate.slice, slices):
