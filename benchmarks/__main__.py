@@ -17,8 +17,13 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
-    wanted = sys.argv[1:2] or list(PARTS)
-    picked = sys.argv[2:]
+    wanted = [word for word in sys.argv[1:] if word in PARTS]
+    picked = [word for word in sys.argv[1:] if word not in PARTS]
+    known = {b.__name__: part for part, benchmarks in PARTS.items() for b in benchmarks}
+    if unknown := [word for word in picked if word not in known]:
+        print(f"no such benchmark: {', '.join(unknown)}. There are: {', '.join([*PARTS, *known])}.")
+        return 2
+    wanted = wanted or list(dict.fromkeys(known[word] for word in picked)) or list(PARTS)
     missed = 0
     for part in wanted:
         figures: list[Figure] = []

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ordain.evaluation import card_findings as found
-from ordain.evaluation.card_text import code, inline, prose, scalar, table
 from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.judgement import OutputSummary
+from ordain.evaluation.markdown import code, inline, prose, scalar, table
 from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.table import render_table
 from ordain.evaluation.verdict import format_value

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ordain.evaluation.card_text import code, inline, table
 from ordain.evaluation.judgement import Interval
+from ordain.evaluation.markdown import code, inline, table
 from ordain.evaluation.slices.judged import SliceJudgement
 from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.verdict import format_value
