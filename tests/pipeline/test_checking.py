@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import ordain
 from ordain.config import Config
 from ordain.core.events import Events
 from ordain.evaluation.checks.check import CHECKS, CheckResult
@@ -101,3 +102,20 @@ def test_checks_are_those_asked_for(
     none = {**config, "evaluation": {"baselines": False, "checks": False}}
     assert set(checked(few, frame, work_folder)) == {"test_size"}
     assert checked(none, frame, work_folder) == {}
+
+
+def test_doubt_of_every_figure_is_said_when_training_ends(
+    config: dict[str, Any], large: pl.DataFrame, work_folder: Path
+) -> None:
+    sums = large.with_columns(total=pl.col("charges") + 2 * pl.col("tenure"))
+    del config["input_features"]["charges"]
+    config |= {
+        "input_features": {"tenure": "number", "total": "number"},
+        "output_features": {"charges": "number"},
+        "model_type": "linear",
+        "trainer": {},
+    }
+    result = ordain.train(config, sums, home=work_folder)
+    (said,) = [warning for warning in result.warnings if "check `leak`" in warning]
+    assert "warns: a weighted sum of inputs gives `charges`" in said
+    assert "+1 `total`" in said

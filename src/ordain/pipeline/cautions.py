@@ -173,9 +173,13 @@ def _unlike(name: str, worst: Sequence[Mapping[str, Any]], n_over: int, n_column
 
 
 def warn_of_checks(checks: Sequence[CheckResult], events: Events) -> None:
-    """Warn of each sanity check that failed; those that only warn stand in the report."""
+    """Say each sanity check that failed, or that doubts every figure; the report has all."""
+    from ordain.evaluation.checks.check import CHECKS
+
     for check in checks:
-        if check.state == "failed":
+        is_doubt = check.state == "warned" and CHECKS.get(check.name).is_told
+        if check.state == "failed" or is_doubt:
             about = f" of `{check.output}`" if check.output else ""
             fix = f". Fix: {check.fix}" if check.fix else ""
-            events.warn("W606", f"check `{check.name}`{about} failed: {check.reason}{fix}")
+            said = "warns" if is_doubt else "failed"
+            events.warn("W606", f"check `{check.name}`{about} {said}: {check.reason}{fix}")

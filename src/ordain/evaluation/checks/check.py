@@ -21,7 +21,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ordain.core.component import Component, Registry
 from ordain.evaluation.judgement import OutputSummary, Record
@@ -88,6 +88,10 @@ class Training:
 
 class Check(Component):
     """Asks one question; its docstring's first line is the question."""
+
+    is_told: ClassVar[bool] = False
+    """Whether a warning is said when training ends, as a failure is, and not in the report alone:
+    for what makes every figure of the judgement too good."""
 
     @abstractmethod
     def run(self, training: Training) -> list[CheckResult]:

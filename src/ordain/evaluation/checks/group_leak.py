@@ -6,7 +6,7 @@ evaluation:
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,7 @@ class GroupLeak(Check):
     """
 
     type: Literal["group_leak"] = "group_leak"
+    is_told: ClassVar[bool] = True
     likeness_at_least: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Correlation of the targets of two rows of one value, from which on they belong together."""
     seen_at_least: Annotated[float, Field(gt=0, le=1)] = 0.5

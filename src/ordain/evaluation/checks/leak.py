@@ -8,7 +8,7 @@ Source of the idea: Kaufman et al. 2012, "Leakage in data mining".
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -34,6 +34,7 @@ class Leak(Check):
     """
 
     type: Literal["leak"] = "leak"
+    is_told: ClassVar[bool] = True
     auc_at_least: Share = 0.98
     """Area under the ROC curve of one input from which on it is suspected; for binary outputs."""
     skill_at_least: Share = 0.98

@@ -6,7 +6,7 @@ evaluation:
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ class TimeLeak(Check):
     """
 
     type: Literal["time_leak"] = "time_leak"
+    is_told: ClassVar[bool] = True
     drift_at_least: Annotated[float, Field(gt=0, le=1)] = 0.02
     """Share of the target's variance that lies between the stretches, from which on it drifts."""
     rows_at_least: Annotated[int, Field(ge=20)] = 200
