@@ -1,0 +1,153 @@
+"""`ordain versions`: registered models, their versions, and what was done to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ordain.cli.console import number, print_json, print_table
+from ordain.cli.options import Home, Json, Registry
+from ordain.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ordain.store.registry import AuditLine, ModelVersion
+    from ordain.store.registry import Registry as OpenRegistry
+
+
+def versions(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="The model, or one version as churn/3; without it, all models."),
+    ] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="List what was done to the model, and by whom.")
+    ] = False,
+    registry: Registry = None,
+    home: Home = None,
+    *,
+    json: Json = False,
+) -> None:
+    """List the versions of a model, newest first: aliases, run, metrics, when, by whom, gates."""
+    from ordain.store.registry import open_registry, parse
+
+    opened = open_registry(home, registry)
+    if name is None:
+        if audit:
+            raise UsageError("--audit is of one model\n  Fix: ordain versions NAME --audit")
+        _list_models(opened, json=json)
+    elif (reference := parse(name)) is not None and not audit:
+        _show_version(opened.find(reference), json=json)
+    elif audit:
+        _list_audit(opened.audit(name), json=json)
+    else:
+        _list_versions(opened.versions(name), json=json)
+
+
+def _show_version(found: ModelVersion, *, json: bool) -> None:
+    if json:
+        print_json(found.to_json())
+        return
+    from ordain.cli.judged import show_gates
+    from ordain.cli.register import show_version
+
+    show_version(found)
+    show_gates(found.gates or (), title="gates, as its run judged them")
+
+
+def _list_models(opened: OpenRegistry, *, json: bool) -> None:
+    found = {name: opened.versions(name) for name in opened.models()}
+    if json:
+        print_json(
+            {
+                "models": [
+                    {
+                        "name": name,
+                        "versions": len(known),
+                        "newest": known[0].version,
+                        "aliases": {alias: one.version for one in known for alias in one.aliases},
+                    }
+                    for name, known in found.items()
+                ]
+            }
+        )
+        return
+    if not found:
+        typer.echo(f"Nothing is registered at {opened.place}. Begin with `ordain register RUN`.")
+        return
+    rows = [
+        [name, known[0].version, len(known), _aliases(known), _day(known[0].when)]
+        for name, known in found.items()
+    ]
+    print_table(["model", "newest", "versions", "aliases", "registered"], rows)
+
+
+def _list_versions(found: list[ModelVersion], *, json: bool) -> None:
+    if json:
+        print_json({"versions": [one.to_json() for one in found]})
+        return
+    print_table(
+        ["version", "aliases", "metric", "value", "interval", "gates", "run", "registered", "by",
+         "data", "note"],
+        [_row(one) for one in found],
+    )  # fmt: skip
+
+
+def _row(one: ModelVersion) -> list[Any]:
+    from ordain.pipeline.register import gates_in_words, headline_of
+
+    first = headline_of(one)
+    between = "-"
+    if first is not None and first.low is not None and first.high is not None:
+        between = f"{number(first.low)} to {number(first.high)}"
+    return [
+        one.reference,
+        ", ".join(one.aliases),
+        "-" if first is None else f"{first.output}.{first.metric}",
+        None if first is None else first.value,
+        between,
+        gates_in_words(one),
+        one.lineage.run or "-",
+        _day(one.when),
+        one.by,
+        one.lineage.data[:8],
+        _short(one.note),
+    ]
+
+
+def _list_audit(lines: list[AuditLine], *, json: bool) -> None:
+    if json:
+        print_json({"audit": [line.to_json() for line in lines]})
+        return
+    from ordain.store.registry.version import moment
+
+    rows = [
+        [
+            moment(line.at),
+            line.action + (" (forced)" if line.is_forced else ""),
+            "-" if line.version is None else f"{line.name}/{line.version}",
+            line.alias or "-",
+            "-" if line.previous is None else f"{line.name}/{line.previous}",
+            line.by,
+            line.why,
+            "" if line.is_done else "did not come to be",
+        ]
+        for line in lines
+    ]
+    print_table(["when (UTC)", "what", "version", "alias", "before", "by", "why", ""], rows)
+    for line in lines:
+        for failed in line.failed:
+            typer.echo(f"{line.name}/{line.version} as `{line.alias}` was forced: {failed}")
+
+
+def _aliases(known: list[ModelVersion]) -> str:
+    held = {alias: one.version for one in known for alias in one.aliases}
+    return ", ".join(f"{alias} {version}" for alias, version in sorted(held.items()))
+
+
+def _day(when: str) -> str:
+    return when.replace("T", " ").removesuffix("Z")[:16]
+
+
+def _short(note: str, *, most: int = 40) -> str:
+    return note if len(note) <= most else f"{note[: most - 3]}..."
