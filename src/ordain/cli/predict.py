@@ -18,16 +18,22 @@ MOST_ROWS_PRINTED = 10_000
 
 
 def predict(
-    bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle folder, a run, or a version as churn@champion.", metavar="BUNDLE"
+        ),
+    ],
     dataset: Annotated[
         str,
         typer.Option("--dataset", "-d", help="Rows; the target need not be there.", metavar="DATA"),
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
-            help="A .csv, .jsonl or .parquet file; printed as CSV (or JSON) by default.",
+            help="A .csv, .jsonl, .parquet or .arrow file, or a table as in sqlite:///a.db::TABLE; "
+            "printed as CSV (or JSON) by default.",
         ),
     ] = None,
     keep: Annotated[
@@ -36,9 +42,16 @@ def predict(
     ] = None,
     home: Home = None,
     *,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Begin anew, and leave what a broken attempt has written."),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Write one prediction row for each row given, in their order."""
+    """Write one prediction row for each row given, in their order.
+
+    Rows may be more than memory holds. The same command goes on where a broken one stopped.
+    """
     from ordain.pipeline.predict import predict as run_predict
     from ordain.store.find import bundle_folder
 
@@ -46,11 +59,12 @@ def predict(
     if json and output is None:
         print_json(_as_object(bundle, dataset, keep or ()))
         return
-    done = run_predict(bundle, dataset, output, keep=keep or ())
+    done = run_predict(bundle, dataset, output, keep=keep or (), fresh=fresh)
     if json:
         print_json(done.to_json())
     elif output is not None:
-        typer.echo(f"wrote {done.rows} rows to {output} in {seconds(done.seconds)}")
+        before = f", {done.resumed} of them before" if done.resumed else ""
+        typer.echo(f"wrote {done.rows} rows to {done.output} in {seconds(done.seconds)}{before}")
     for warning in done.warnings:
         typer.echo(f"warning: {warning}", err=True)
 

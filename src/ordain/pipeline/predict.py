@@ -1,150 +1,169 @@
-"""Predict the rows of a source into a file, block by block."""
+"""Predict the rows of a source into a sink, block by block, in memory that does not grow.
+
+A job that was killed goes on where it stopped when it is given again: the same rows, model and
+columns to keep. One row comes out for one row that goes in.
+"""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import polars as pl
 
 from ordain.core.diagnostics import nearest
-from ordain.core.errors import UsageError
-from ordain.core.files import atomic_file
+from ordain.core.errors import StoreError, UsageError
+from ordain.core.hashing import digest_json
+from ordain.data.locations import redact
+from ordain.data.table import Table
 from ordain.pipeline.cautions import reading_warnings
 from ordain.pipeline.inputs import as_rows
+from ordain.pipeline.sinks import FileSink, Sink, StreamSink, check_format, write_rows
+from ordain.pipeline.table_sink import TableSink, is_table
+from ordain.store import bundle as bundles
 from ordain.store.model import Model, load
 from ordain.store.unusual import Unusual
 
-BLOCK_ROWS = 200_000
-FORMATS = (".csv", ".jsonl", ".parquet")
+__all__ = ["BLOCK_ROWS", "Predicted", "predict", "write_rows"]
+
+BLOCK_ROWS = 100_000
+_BLOCK_CELLS = 4_000_000
+_FEWEST_ROWS = 1_000
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was written."""
+    """What was written.
+
+    Attributes:
+        rows: all of them.
+        seconds: of this attempt.
+        output: file, or table with its password hidden; None for the standard output.
+        warnings: what was not as in training, of all attempts.
+        resumed: rows that an earlier attempt had written.
+    """
 
     rows: int
     seconds: float
-    output: Path | None
+    output: str | None
     warnings: tuple[str, ...]
+    resumed: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return what `predict --json` prints."""
         return {
             "rows": self.rows,
             "seconds": round(self.seconds, 4),
-            "output": str(self.output) if self.output else None,
+            "output": self.output,
+            "resumed": self.resumed,
             "warnings": list(self.warnings),
         }
 
 
 def predict(
-    bundle: str | Path | Model, data: Any, output: Path | None = None, *, keep: Sequence[str] = ()
+    bundle: str | Path | Model,
+    data: Any,
+    output: str | Path | None = None,
+    *,
+    keep: Sequence[str] = (),
+    fresh: bool = False,
 ) -> Predicted:
     """Write one prediction row for each row of a source, in order.
 
     Args:
-        bundle: a bundle folder, a run, or a model.
+        bundle: a bundle folder, a run, a registered version, or a model.
         data: a reference or a data frame; the target need not be there.
-        output: a `.csv`, `.jsonl` or `.parquet` file; the standard output, as CSV, by default. It
-            appears under its name once all rows are written.
+        output: a `.csv`, `.jsonl`, `.parquet` or `.arrow` file, or a table as in
+            ``sqlite:///a.db::predictions``, which must not be there yet; the standard output, as
+            CSV, by default. It appears under its name once all rows are written.
         keep: input columns to write before the predictions; ``all`` for every one.
+        fresh: begin anew, though an attempt that was broken off could be gone on with.
 
     Raises:
-        UsageError: an output of another kind, a column to keep that is not there.
+        UsageError: an output of another kind, a column to keep that is not there, or another
+            process that writes the same output.
         DataError: an input column is missing.
+        StoreError: the output cannot be written; what was written stays for the next attempt.
     """
     from ordain.data import open_source, read_table
 
     started = time.perf_counter()
-    _check_format(output)
+    into_table = isinstance(output, str) and is_table(output)
+    if not into_table:
+        output = None if output is None else Path(output)
+        check_format(output)
     model = bundle if isinstance(bundle, Model) else load(bundle)
     table = read_table(open_source(as_rows(data)))
-    kept = table.schema.names() if list(keep) == ["all"] else list(keep)
-    absent = [name for name in kept if name not in table.schema.names()]
+    kept = _kept(table, keep)
+    model.require(table.schema.names())
+    with _sink(output, model, table, kept=kept, is_fresh=fresh) as sink:
+        resumed = sink.n_done
+        seen = _run(model, table, sink, kept=kept)
+        sink.finish()
+    warnings = (*reading_warnings(table.report), *seen.warnings().values())
+    told = None if output is None else redact(str(output))
+    return Predicted(table.n_rows, time.perf_counter() - started, told, warnings, resumed)
+
+
+def _run(model: Model, table: Table, sink: Sink, *, kept: list[str]) -> Unusual:
+    seen = Unusual(model)
+    for earlier in sink.told:
+        seen.merge(earlier)
+    n_done = sink.n_done
+    for block in _blocks(table, model, start=n_done):
+        own = Unusual(model)
+        own.add(model.with_derived(block))
+        answers = model.predict(block)
+        rows = pl.concat([block.select(kept), answers], how="horizontal") if kept else answers
+        sink.write(rows, own.to_json())
+        seen.merge(own.to_json())
+        n_done += block.height
+    if n_done != table.n_rows:
+        raise StoreError(
+            f"{n_done:,} of {table.n_rows:,} rows were predicted: the source changed meanwhile\n"
+            "  Fix: give the same command again"
+        )
+    return seen
+
+
+def _sink(
+    output: str | Path | None, model: Model, table: Table, *, kept: list[str], is_fresh: bool
+) -> Sink:
+    if output is None:
+        return StreamSink()
+    content = {} if model.path is None else bundles.content(model.path)
+    job = digest_json(
+        {"model": content, "rows": table.fingerprint, "keep": kept, "output": str(output)}
+    )
+    # A model without a bundle has no digest, so that nothing says that a job is the same.
+    is_fresh = is_fresh or model.path is None
+    if isinstance(output, str):
+        return TableSink(output, job=job, is_fresh=is_fresh)
+    return FileSink(output, job=job, is_fresh=is_fresh)
+
+
+def _kept(table: Table, keep: Sequence[str]) -> list[str]:
+    names = table.schema.names()
+    kept = names if list(keep) == ["all"] else list(keep)
+    absent = [name for name in kept if name not in names]
     if absent:
-        close = nearest(absent[0], table.schema.names())
+        close = nearest(absent[0], names)
         hint = f" Did you mean `{close}`?" if close else ""
         raise UsageError(f"cannot keep `{absent[0]}`: it is not in the data.{hint}")
-    model.require(table.schema.names())
-    seen = Unusual(model)
-    with _writer(output) as write:
-        size = max(1, table.n_rows) if model.depends_on_order else BLOCK_ROWS
-        for block in _blocks(table.frame, table.n_rows, size):
-            answers = model.predict(block)
-            seen.add(model.with_derived(block))
-            write(pl.concat([block.select(kept), answers], how="horizontal") if kept else answers)
-    seconds = time.perf_counter() - started
-    warnings = (*reading_warnings(table.report), *seen.warnings().values())
-    return Predicted(table.n_rows, seconds, output, warnings)
+    return kept
 
 
-def write_rows(frame: pl.DataFrame, output: Path | None) -> None:
-    """Write rows to a `.csv`, `.jsonl` or `.parquet` file, or as CSV to the standard output.
-
-    Raises:
-        UsageError: an output of another kind.
-    """
-    _check_format(output)
-    with _writer(output) as write:
-        write(frame)
-
-
-def _check_format(output: Path | None) -> None:
-    if output is not None and output.suffix not in FORMATS:
-        raise UsageError(
-            f"'{output}' cannot be written\n  Possible: a file that ends in {', '.join(FORMATS)}"
-        )
-    if output is not None and not output.parent.is_dir():
-        raise UsageError(
-            f"'{output}' cannot be written: there is no folder '{output.parent}'\n"
-            f"  Fix: mkdir -p {output.parent}, or name a file in a folder that is there"
-        )
-
-
-def _blocks(frame: pl.LazyFrame, n_rows: int, size: int) -> Iterator[pl.DataFrame]:
-    for start in range(0, max(1, n_rows), size):
-        yield frame.slice(start, size).collect()
-
-
-@contextmanager
-def _writer(output: Path | None) -> Iterator[Callable[[pl.DataFrame], None]]:
-    if output is None:
-        yield _CsvWriter(sys.stdout.buffer)
-    elif output.suffix == ".parquet":
-        blocks: list[pl.DataFrame] = []
-        yield blocks.append
-        with atomic_file(output) as file:
-            pl.concat(blocks).write_parquet(file)
-    else:
-        with atomic_file(output) as file:
-            yield (
-                _CsvWriter(file)
-                if output.suffix == ".csv"
-                else lambda block: block.write_ndjson(file)
-            )
-
-
-class _CsvWriter:
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._is_first = True
-
-    def __call__(self, block: pl.DataFrame) -> None:
-        lists = [name for name, dtype in block.schema.items() if dtype.is_nested()]
-        block.with_columns(map(_as_json, lists)).write_csv(
-            self._file, include_header=self._is_first
-        )
-        self._is_first = False
-
-
-def _as_json(name: str) -> pl.Expr:
-    """Return a column of lists as JSON text, which a CSV cell can hold."""
-    text = pl.struct(pl.col(name).alias("_")).struct.json_encode()
-    inside = text.str.strip_prefix('{"_":').str.strip_suffix("}")
-    return pl.when(pl.col(name).is_null()).then(None).otherwise(inside).alias(name)
+def _blocks(table: Table, model: Model, *, start: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows from a position on; all at once where a row depends on its neighbours."""
+    if start >= table.n_rows:
+        return
+    if model.depends_on_order:
+        yield table.frame.collect().slice(start)
+        return
+    n_columns = max(1, len(table.schema))
+    size = min(BLOCK_ROWS, max(_FEWEST_ROWS, _BLOCK_CELLS // n_columns))
+    rows = table.frame.slice(start) if start else table.frame
+    yield from rows.collect_batches(chunk_size=size, maintain_order=True)

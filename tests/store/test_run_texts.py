@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 import ordain
-from ordain.store.export import export_run
 from ordain.store.home import prepare_home
 from ordain.store.lock import git_state
+from ordain.store.run_texts import export_run
 from ordain.store.runs import Runs
 
 Plain = dict[str, Any]

@@ -1,0 +1,76 @@
+"""`ordain export`: a model in the form that another system runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ordain.cli.console import number, print_json, seconds, size
+from ordain.cli.options import Home, Json
+from ordain.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ordain.store.export.export import Exported
+
+
+def export(
+    bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
+    format: Annotated[  # noqa: A002 - the word of the option
+        str,
+        typer.Option(
+            "--format",
+            help="onnx, torch_export, torchscript, safetensors, docker, mlflow, sql or runtime.",
+            metavar="FORMAT",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", help="File or folder to make.", metavar="PATH")
+    ],
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o",
+            "--option",
+            help="Option of the format, as in -o quantize=int8.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    home: Home = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Write a model as ONNX, SQL, a container ..., checked against its own answers."""
+    from ordain.store.export.export import export as run_export
+
+    made = run_export(bundle, output, format=format, options=_options(options or ()), home=home)
+    if json:
+        print_json(made.to_json())
+        return
+    _show(made)
+
+
+def _show(made: Exported) -> None:
+    found = made.difference
+    typer.echo(f"wrote {made.path}  {size(made.n_bytes)}  {seconds(made.seconds)}")
+    where = f" in `{found.column}`" if found.column else ""
+    typer.echo(
+        f"checked by {found.n_rows} rows: largest difference {number(found.largest)}{where}, "
+        f"{found.n_labels} predictions changed"
+    )
+    before = made.facts.get("bytes_before")
+    if before:
+        typer.echo(f"8 bits: {size(before)} before, {size(made.n_bytes)} now")
+    for note in made.notes:
+        typer.echo(f"note: {note}")
+
+
+def _options(given: list[str] | tuple[()]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        if not sign or not key:
+            raise UsageError(f"'{text}' is not KEY=VALUE\n  Fix: -o quantize=int8, for instance")
+        found[key.strip()] = value
+    return found

@@ -1,0 +1,1 @@
+"""Exports: a bundle in the form that another system runs. `export.py` is the way in."""

@@ -1,0 +1,145 @@
+"""Models that run without the library they were trained with.
+
+A folder that `export --format runtime` wrote holds `bundle/`, and `scores.onnx` where the bundle's
+own weights would need PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ordain.core.errors import BundleError, StoreError
+from ordain.features.encoded import EncodedColumn, Kind, RowValue
+from ordain.features.feature import Scores
+from ordain.models.family import FittedModel, Input
+from ordain.store import bundle
+from ordain.store.export.interface import Feeds, Given, array_of
+from ordain.store.golden import check_golden
+from ordain.store.model import Model, open_unchecked
+
+GRAPH, BUNDLE = "scores.onnx", "bundle"
+
+
+class GraphModel(FittedModel):
+    """A family's scores by ONNX Runtime.
+
+    Args:
+        path: graph from encoded columns to scores.
+        inputs: of the problem, in its order.
+        columns: of the table, by name of the input.
+        n_threads: that a call may use.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        inputs: Sequence[Input],
+        *,
+        columns: Mapping[str, str],
+        n_threads: int = 1,
+    ) -> None:
+        import onnxruntime
+
+        self.history, self.facts = [], {}
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = n_threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise BundleError(f"{path} cannot be read: {error}") from error
+        told = self._session.get_modelmeta().custom_metadata_map["ordain.inputs"]
+        self._given = [Given.from_json(one) for one in json.loads(told)]
+        self._names = [output.name for output in self._session.get_outputs()]
+        self._inputs = tuple(inputs)
+        self._column_of = {column: name for name, column in columns.items()}
+
+    def predict(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, Scores]:
+        """Return the scores of every output; see the contract."""
+        fed: Feeds = {}
+        for one in self._given:
+            column = inputs[self._column_of.get(one.column, one.column)]
+            fed[one.name] = np.ascontiguousarray(array_of(column, one.meaning), dtype=one.dtype)
+        return dict(zip(self._names, self._session.run(self._names, fed), strict=True))
+
+    def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
+        """Return a function for one row; see the contract."""
+        columns = self._inputs
+
+        def predict_row(cells: Sequence[RowValue]) -> dict[str, Any]:
+            row = {c.name: one_cell(c.shape.kind, cell)
+                   for c, cell in zip(columns, cells, strict=True)}  # fmt: skip
+            return {
+                name: float(found[0]) if found.ndim == 1 else found[0].tolist()
+                for name, found in self.predict(row).items()
+            }
+
+        return predict_row
+
+    def save(self, folder: Path) -> None:
+        """Refuse: what it was made of is saved already."""
+        raise StoreError(f"a model of ONNX Runtime is not saved to {folder}: copy its folder")
+
+
+def one_cell(kind: Kind, cell: Any) -> EncodedColumn:
+    """Return an encoded column of one row."""
+    if kind is Kind.INDEX:
+        return EncodedColumn(kind, np.array([cell], dtype=np.int32))
+    if kind in {Kind.TOKENS, Kind.BAG}:
+        ids, weights = cell if isinstance(cell, tuple) else (cell, None)
+        by = None if weights is None else np.array(weights, dtype=np.float32)
+        return EncodedColumn(kind, np.array(ids, dtype=np.int32), np.array([0, len(ids)]), by)
+    return EncodedColumn(kind, np.array(cell, dtype=np.float32).reshape(1, -1))
+
+
+def open_runtime(folder: Path | str) -> Model:
+    """Return the model of a runtime folder, after checking every byte and its golden rows.
+
+    Raises:
+        BundleError: damaged, or it answers its golden rows otherwise.
+    """
+    inside = Path(folder) / BUNDLE
+    bundle.verify(inside)
+    graph = Path(folder) / GRAPH
+    if not graph.exists():
+        model = open_unchecked(inside)
+    else:
+        model = open_unchecked(inside, load_fitted=lambda document, problem: GraphModel(
+            graph, problem.inputs,
+            columns={feature.name: feature.column for feature in document.inputs},
+        ))  # fmt: skip
+    check_golden(model, inside)
+    return model
+
+
+def open_encoder(folder: Path | str) -> Model:
+    """Return the model of an encoder's folder, which encodes and cannot predict."""
+    inside = Path(folder) / BUNDLE
+    bundle.verify(inside)
+    return open_unchecked(inside, load_fitted=lambda _, __: NoModel())
+
+
+class NoModel(FittedModel):
+    """Stands where only the encodings of a model are of use."""
+
+    def __init__(self) -> None:
+        self.history, self.facts = [], {}
+
+    def predict(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, Scores]:
+        """Refuse to predict."""
+        raise StoreError(f"this folder encodes {len(inputs)} columns; the graph beside it predicts")
+
+    def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
+        """Refuse to predict."""
+        raise StoreError("this folder encodes columns; the graph beside it predicts")
+
+    def save(self, folder: Path) -> None:
+        """Refuse to save."""
+        raise StoreError(f"there is nothing to save to {folder}")
