@@ -34,7 +34,6 @@ def apply_patch(
         return
     typer.echo(applied.diff, nl=False)
     typer.echo(f"\n{applied.patch.expected}")
-    if applied.patch.effect is not None:
-        typer.echo(applied.patch.effect.sentence)
+    typer.echo(applied.patch.measured)
     done = "not written (--dry-run)" if dry_run else "written"
     typer.echo(f"{config}: {done}, no errors. Train it with: ordain train {config}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 N_EXAMPLES = 3
 N_CELLS = 4
+N_LETTERS = 40
 
 
 def compare(
@@ -96,15 +97,20 @@ def _show_flips(flips: Flips) -> None:
     for told, examples in (("better", flips.examples_better), ("worse", flips.examples_worse)):
         for one in examples[:N_EXAMPLES]:
             cells = list(one.values.items())[:N_CELLS]
-            shown = ", ".join(f"{name}={value}" for name, value in cells)
+            shown = ", ".join(f"{name}={_cut(value)}" for name, value in cells)
             typer.echo(
-                f"  {told}: row {one.row + 1}, {_text(one.before)} -> {_text(one.after)}, "
+                f"  {told}: row {one.row}, {_text(one.before)} -> {_text(one.after)}, "
                 f"truth {_text(one.truth)}  ({shown})"
             )
 
 
 def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number(value)
+
+
+def _cut(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= N_LETTERS else f"{text[: N_LETTERS - 3]}..."
 
 
 def _show_costs(found: Comparison) -> None:

@@ -11,7 +11,7 @@ from ordain.cli.options import Home, Json
 from ordain.cli.progress import progress
 
 if TYPE_CHECKING:
-    from ordain.pipeline.diagnosis import Diagnosis, OutputDiagnosis
+    from ordain.evaluation.diagnosis.record import Diagnosis, OutputDiagnosis
 
 N_DAMAGES = 6
 N_INPUTS = 12
@@ -88,7 +88,7 @@ def _show(one: OutputDiagnosis) -> None:
         )
     if one.robustness is not None:
         print_table(
-            ["damage", "falls by", "95 % interval", "verdict", ""],
+            ["damage", "worse by", "95 % interval", "verdict", ""],
             [
                 [damage.name, damage.drop, _between(damage.interval),
                  damage.verdict if damage.drop is not None else "", damage.note]
@@ -114,8 +114,7 @@ def _show_findings(found: Diagnosis) -> None:
         typer.echo(f"{'!' if finding.is_problem else '-'} {finding.text}")
         for patch in finding.patches:
             typer.echo(f"    try: {patch.title}; {patch.expected}")
-            if patch.effect is not None:
-                typer.echo(f"    {patch.effect.sentence}")
+            typer.echo(f"    {patch.measured}")
             for line in found.diffs.get(patch.name, "").splitlines()[2:]:
                 typer.echo(f"      {line}")
             typer.echo(f"    ordain apply-patch CONFIG {found.patches[patch.name]}")

@@ -75,9 +75,9 @@ def show(book: ErrorBook, *, n_rows: int) -> None:
     )  # fmt: skip
     if found.groups:
         print_table(
-            ["shared by", "rows", "of the worst", "of all", "times as common"],
+            ["shared by", "rows", "of the worst left", "of all left", "times as common"],
             [[g.shared, g.n_rows, g.share, g.share_of_all, g.lift] for g in found.groups],
-            title=f"what the {found.n_worst:,} worst rows share",
+            title=f"what the {found.n_worst:,} worst rows share, each among what those above leave",
         )
     if found.mistakes:
         print_table(

@@ -12,7 +12,12 @@ from ordain.cli.options import Home, Json, Junit, Markdown
 
 
 def evaluate(
-    bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle folder, a run, or a version as churn@champion.", metavar="BUNDLE"
+        ),
+    ],
     dataset: Annotated[
         str, typer.Option("--dataset", "-d", help="Rows with the targets.", metavar="DATA")
     ],
@@ -26,7 +31,14 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Judge a trained model on new rows that hold the targets; exit code 3 if a gate fails."""
-    from ordain.cli.judged import GATE_EXIT, gate_lines, show_findings, show_gates, write_summaries
+    from ordain.cli.judged import (
+        GATE_EXIT,
+        gate_lines,
+        show_findings,
+        show_gates,
+        show_scenarios,
+        write_summaries,
+    )
     from ordain.pipeline.evaluate import evaluate as run_evaluate
     from ordain.store.find import bundle_folder
 
@@ -39,8 +51,9 @@ def evaluate(
         print_json(judged.to_json())
     else:
         show_findings(judged.findings, judged.judgements)
-        show_gates(judged.findings.limits, title="to hold (satisfy)")
         show_gates(judged.gates)
+        show_gates(judged.findings.limits, title="limits of `satisfy`")
+        show_scenarios(judged.findings.scenarios)
         if report is not None:
             typer.echo(f"report  {report}")
         for note in judged.warnings:

@@ -12,6 +12,7 @@ from ordain.cli.options import Home, Json
 from ordain.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from ordain.evaluation.explain.counterfactual import Change
     from ordain.evaluation.explain.explanation import Explanation, RowExplanation
     from ordain.evaluation.explain.highlight import Piece
     from ordain.pipeline.leave_out import LeaveOneOut
@@ -25,7 +26,12 @@ WEAK = 0.05
 
 
 def explain(
-    bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle folder, a run, or a version as churn@champion.", metavar="BUNDLE"
+        ),
+    ],
     dataset: Annotated[
         str | None,
         typer.Option(
@@ -56,6 +62,14 @@ def explain(
     at_most: Annotated[
         float | None, typer.Option(help="Highest number that counterfactuals may give.")
     ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Ask the row again with this value, as a what-if; may be given again.",
+            metavar="INPUT=VALUE",
+        ),
+    ] = None,
     neighbours: Annotated[
         int, typer.Option(help="Known rows most like the row; 0 for none.", min=0)
     ] = 5,
@@ -78,9 +92,12 @@ def explain(
             )
         _leave_out(bundle, output=output, n_inputs=inputs, home=home, json=json)
         return
-    if not row and (immutable or wanted is not None or at_least is not None or at_most is not None):
+    changes = dict(_change(text) for text in change or ())
+    if not row and (
+        changes or immutable or wanted is not None or at_least is not None or at_most is not None
+    ):
         raise UsageError(
-            "--immutable, --wanted, --at-least and --at-most are about the answer of a row\n"
+            "--set, --immutable, --wanted, --at-least and --at-most are about the answer of a row\n"
             "  Fix: name it with --row N"
         )
     from ordain.pipeline.explain import explain as run_explain
@@ -95,6 +112,7 @@ def explain(
         at_least=at_least,
         at_most=at_most,
         n_neighbours=neighbours,
+        changes=changes,
         home=home,
     )
     if json:
@@ -119,8 +137,8 @@ def _show_model(found: Explanation) -> None:
                 for one in table.inputs[:MOST_SHOWN]
             ]  # fmt: skip
             title = f"{name}: how much the {table.loss} ({cell(table.base)}) rises when an input"
-            print_table(["input", "rises by", "95 % interval", "share", ""], rows,
-                        title=f"{title} is shuffled, {table.n_rows:,} rows")  # fmt: skip
+            title += f" is shuffled, {_of_all(table.n_rows, found.n_used)}"
+            print_table(["input", "rises by", "95 % interval", "share", ""], rows, title=title)
             _more(len(table.inputs))
         strong = [one for one in item.interactions if one.strength >= WEAK][:3]
         for pair in strong:
@@ -135,7 +153,10 @@ def _show_model(found: Explanation) -> None:
 def _show_row(item: RowExplanation) -> None:
     answer = cell(item.answer)
     if item.probability is not None:
-        answer += f" (probability {item.probability:.3f})"
+        bound = ""
+        if item.threshold not in (None, 0.5):
+            bound = f"; {item.label} from {item.threshold:.3f} of its own on"
+        answer += f" (probability {item.probability:.3f}{bound})"
     typer.echo(f"\nrow {item.row}: {item.output} is {answer}")
     highest = max((abs(one.value) for one in item.contributions), default=0.0)
     rows = [
@@ -152,27 +173,55 @@ def _show_row(item: RowExplanation) -> None:
     _more(len(item.contributions))
     for name, pieces in item.pieces.items():
         _show_text(name, pieces)
+    _show_what_if(item)
     _show_ways(item)
-    if item.neighbours:
-        names = list(item.neighbours[0].values)
-        print_table(
-            ["row", "distance", item.output, *names],
-            [[str(one.row), one.distance, one.truth, *(_short(one.values[name]) for name in names)]
-             for one in item.neighbours],
-            title="known rows most like it",
-        )  # fmt: skip
+    _show_neighbours(item)
+
+
+def _show_neighbours(item: RowExplanation) -> None:
+    """Print known rows as columns beside the row, the inputs that add most first."""
+    known = item.neighbours
+    if not known:
+        return
+    rows = [
+        ["distance", "-", *(cell(one.distance) for one in known)],
+        [item.output, "-", *(cell(one.truth) for one in known)],
+        *(
+            [one.input, _short(one.cell), *(_short(other.values.get(one.input)) for other in known)]
+            for one in item.contributions[:MOST_SHOWN]
+        ),
+    ]
+    columns = ["", "this row", *(f"row {one.row}" for one in known)]
+    print_table(columns, rows, title="known rows most like it")
+
+
+def _change(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise UsageError(f"'{text}' changes nothing\n  Fix: --set INPUT=VALUE, such as age=40")
+    return name.strip(), value.strip()
+
+
+def _show_what_if(item: RowExplanation) -> None:
+    one = item.what_if
+    if one is None:
+        return
+    how = "" if one.probability is None else f" (probability {one.probability:.3f})"
+    typer.echo(f"what if {_changed(one.changes)}: {item.output} is {cell(one.after)}{how}")
+
+
+def _changed(changes: Sequence[Change]) -> str:
+    return ", ".join(
+        f"`{one.input}` {_short(one.before)} -> {_short(one.after)}" for one in changes
+    )
 
 
 def _show_ways(item: RowExplanation) -> None:
     if not item.counterfactuals and item.has_sought:
         typer.echo("no change of up to four inputs was found that flips the answer")
     for way, one in enumerate(item.counterfactuals, start=1):
-        changes = ", ".join(
-            f"`{change.input}` {_short(change.before)} -> {_short(change.after)}"
-            for change in one.changes
-        )
         how = "" if one.probability is None else f" (probability {one.probability:.3f})"
-        typer.echo(f"way {way} to {cell(one.after)}{how}: {changes}")
+        typer.echo(f"way {way} to {cell(one.after)}{how}: {_changed(one.changes)}")
 
 
 def _show_text(name: str, pieces: Sequence[Piece]) -> None:
@@ -233,6 +282,10 @@ _SAID = {
     "cannot tell": "as good without it, as far as the rows tell",
     None: "-",
 }
+
+
+def _of_all(n_rows: int, n_given: int) -> str:
+    return f"{n_rows:,} rows" if n_rows >= n_given else f"{n_rows:,} of {n_given:,} rows"
 
 
 def _more(n_inputs: int) -> None:

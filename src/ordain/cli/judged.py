@@ -30,6 +30,7 @@ def show_findings(findings: Findings, judgements: Mapping[str, Judgement]) -> No
         *_slices(findings),
         *_fairness(findings),
         *_coverage(findings),
+        *_abstention(findings),
     ):
         print_table(columns, rows, title=title)
 
@@ -127,3 +128,13 @@ def _coverage(findings: Findings) -> Iterator[Table]:
     ]
     if rows:
         yield "coverage", ["output", "promised", "held", "interval", "mean size"], rows
+
+
+def _abstention(findings: Findings) -> Iterator[Table]:
+    rows = [
+        [name, one.share, one.confidence, one.accuracy, f"{number(one.low)} to {number(one.high)}"]
+        for name, one in findings.abstained.items()
+    ]
+    if rows:
+        columns = ["output", "answered", "from a confidence of", "right", "interval"]
+        yield "answered where sure enough", columns, rows

@@ -13,31 +13,43 @@ import typer
 
 from ordain.cli import (
     apply_patch,
+    bench_serve,
     cache,
     check,
     compare,
     datasets,
+    deploy,
     diagnose,
     diff,
     errors,
     evaluate,
     explain,
+    export,
     init,
+    keys,
+    log,
     plan,
     predict,
+    promote,
+    register,
     render,
     report,
     reproduce,
+    rollback,
     runs,
     schema,
     score,
+    serve,
+    status,
     synthesize,
     trace,
     train,
+    versions,
     visualize,
     why,
 )
 from ordain.cli.deferred import defer
+from ordain.cli.panels import DECLARE, JUDGE, TRAIN, USE, Panels
 from ordain.core.errors import OrdainError, UsageError
 from ordain.core.files import error_number, store_error
 
@@ -46,6 +58,7 @@ _CALL_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="ordain",
+    cls=Panels,
     help="Declare what to predict; get a trained, judged model as data.",
     no_args_is_help=True,
     add_completion=True,
@@ -53,31 +66,42 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(init.init)
-app.command("check")(check.check)
-app.command("render")(render.render)
-app.command("schema")(schema.schema)
-app.command("plan")(plan.plan)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("score")(score.score)
-app.command("errors")(errors.errors)
-app.command("visualize")(visualize.visualize)
-app.command("predict")(predict.predict)
-app.command("report")(report.report)
-app.command("explain")(explain.explain)
-app.command("trace")(trace.trace)
-app.command("preview")(trace.preview)
-app.command("compare")(compare.compare)
-app.command("why")(why.why)
-app.command("diagnose")(diagnose.diagnose)
-app.command("apply-patch")(apply_patch.apply_patch)
-app.add_typer(runs.app, name="runs")
-app.command("reproduce")(reproduce.reproduce)
-app.command("diff")(diff.diff)
-app.command("synthesize")(synthesize.synthesize)
-app.command("datasets")(datasets.datasets)
-app.add_typer(cache.app, name="cache")
+app.command("init", rich_help_panel=DECLARE)(init.init)
+app.command("check", rich_help_panel=DECLARE)(check.check)
+app.command("render", rich_help_panel=DECLARE)(render.render)
+app.command("schema", rich_help_panel=DECLARE)(schema.schema)
+app.command("plan", rich_help_panel=DECLARE)(plan.plan)
+app.command("preview", rich_help_panel=DECLARE)(trace.preview)
+app.command("diff", rich_help_panel=DECLARE)(diff.diff)
+app.command("synthesize", rich_help_panel=DECLARE)(synthesize.synthesize)
+app.command("datasets", rich_help_panel=DECLARE)(datasets.datasets)
+app.command("train", rich_help_panel=TRAIN)(train.train)
+app.add_typer(runs.app, name="runs", rich_help_panel=TRAIN)
+app.command("reproduce", rich_help_panel=TRAIN)(reproduce.reproduce)
+app.add_typer(cache.app, name="cache", rich_help_panel=TRAIN)
+app.command("evaluate", rich_help_panel=JUDGE)(evaluate.evaluate)
+app.command("report", rich_help_panel=JUDGE)(report.report)
+app.command("compare", rich_help_panel=JUDGE)(compare.compare)
+app.command("why", rich_help_panel=JUDGE)(why.why)
+app.command("explain", rich_help_panel=JUDGE)(explain.explain)
+app.command("trace", rich_help_panel=JUDGE)(trace.trace)
+app.command("errors", rich_help_panel=JUDGE)(errors.errors)
+app.command("diagnose", rich_help_panel=JUDGE)(diagnose.diagnose)
+app.command("apply-patch", rich_help_panel=JUDGE)(apply_patch.apply_patch)
+app.command("score", rich_help_panel=JUDGE)(score.score)
+app.command("visualize", rich_help_panel=JUDGE)(visualize.visualize)
+app.command("predict", rich_help_panel=USE)(predict.predict)
+app.command("register", rich_help_panel=USE)(register.register)
+app.command("promote", rich_help_panel=USE)(promote.promote)
+app.command("versions", rich_help_panel=USE)(versions.versions)
+app.command("rollback", rich_help_panel=USE)(rollback.rollback)
+app.command("export", rich_help_panel=USE)(export.export)
+app.command("serve", rich_help_panel=USE)(serve.serve)
+app.command("bench-serve", rich_help_panel=USE)(bench_serve.bench_serve)
+app.add_typer(keys.app, name="keys", rich_help_panel=USE)
+app.command("deploy", rich_help_panel=USE)(deploy.deploy)
+app.command("status", rich_help_panel=USE)(status.status)
+app.add_typer(log.app, name="log", rich_help_panel=USE)
 
 
 @app.callback(invoke_without_command=True)

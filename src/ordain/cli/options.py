@@ -47,6 +47,14 @@ Home = Annotated[
         "--home", help="The work folder; ORDAIN_HOME or .ordain by default.", metavar="FOLDER"
     ),
 ]
+Registry = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        help="An MLflow server or sqlite:///FILE; ORDAIN_REGISTRY_URI, else the work folder's.",
+        metavar="URI",
+    ),
+]
 Junit = Annotated[
     Path | None,
     typer.Option("--junit", help="Write gates and checks as JUnit XML, for CI.", metavar="FILE"),

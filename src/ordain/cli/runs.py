@@ -175,7 +175,7 @@ def export(
     No weights, rows or paths. An earlier export in the folder is replaced, so that version control
     shows what has changed.
     """
-    from ordain.store.export import export_run
+    from ordain.store.run_texts import export_run
 
     found = _runs(home).find(run)
     written = export_run(found, folder)

@@ -27,7 +27,7 @@ def score(
     json: Json = False,
 ) -> None:
     """Score a run by the 28 tests of production readiness, with evidence for each."""
-    from ordain.evaluation.rubric import AUTOMATED, GROUPS
+    from ordain.evaluation.rubric import GROUPS
     from ordain.pipeline.score import score as score_run
 
     found = score_run(run, by_hand=dict(_pair(text) for text in by_hand or ()), home=home)
@@ -36,13 +36,15 @@ def score(
         return
     for group in GROUPS:
         answers = [one for one in found.answers if one.question.group == group]
-        rows = [[one.question.name, one.state, one.points, one.evidence] for one in answers]
+        rows = [[one.question.name, one.state, f"{one.points:g}", one.evidence] for one in answers]
         title = f"{group}: {found.groups[group]:g} of {len(answers)}"
         print_table(["test", "answer", "points", "evidence"], rows, title=title)
-    typer.echo("to earn more:")
-    for one in found.answers:
-        if one.points < AUTOMATED:
-            typer.echo(f"  {one.question.name}: {one.earned_by(found.run)}")
+    more = {one.question.name: one.earned_by(found.run) for one in found.answers}
+    if any(more.values()):
+        typer.echo("to earn more:")
+    for name, told in more.items():
+        if told:
+            typer.echo(f"  {name}: {told}")
     least = min(found.groups, key=found.groups.__getitem__)
     typer.echo(f"\nML Test Score {found.total:g}, that of {least}: {found.meaning}")
 

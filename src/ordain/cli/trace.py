@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def trace(
-    bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle folder, a run, or a version as churn@champion.", metavar="BUNDLE"
+        ),
+    ],
     dataset: Annotated[
         str | None,
         typer.Option(

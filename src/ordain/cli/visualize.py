@@ -41,7 +41,7 @@ def visualize(
     """Draw a plot of one run or several into a file."""
     from ordain.core.errors import UsageError
     from ordain.evaluation.plots.plot import PLOTS
-    from ordain.pipeline.visualize import draw, write_plot
+    from ordain.pipeline.visualize import draw, notes_of, write_plot
 
     if name == "list" and not run:
         about = {plot: PLOTS.build(plot).about for plot in PLOTS.names()}
@@ -57,9 +57,11 @@ def visualize(
     path = output_directory / f"{name}.{format_}"
     write_plot(made, path, format_)
     if json:
-        print_json({"plot": name, "file": str(path), "runs": run})
-    else:
-        typer.echo(str(path))
+        print_json({"plot": name, "file": str(path), "runs": run, "notes": notes_of(made)})
+        return
+    typer.echo(str(path))
+    for note in notes_of(made):
+        typer.echo(f"note: {note}", err=True)
 
 
 def _options(given: list[str]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from ordain.config.config import Config
 from ordain.config.document import AUTO, Document, InputFeature, OutputFeature
 from ordain.config.doubts import Doubts
 from ordain.config.located import Path
-from ordain.config.metrics import check_cost_labels
+from ordain.config.metrics import check_cost_labels, unknown_class
 from ordain.core.diagnostics import Diagnostic, nearest
 from ordain.core.errors import DataError
 from ordain.data.profile import ColumnProfile
@@ -289,18 +289,10 @@ def _weights(
     config: Config, output: OutputFeature, labels: Sequence[str], path: Path
 ) -> Iterator[Diagnostic]:
     assert isinstance(output.class_weights, dict), "the caller has looked"
-    for label in output.class_weights:
+    for label, weight in output.class_weights.items():
         if label not in labels:
             place = (*path, "class_weights", label)
-            close = nearest(label, labels)
-            yield fault(
-                "E410",
-                f"`{output.column}` has no class '{label}'",
-                place,
-                config.tree.mark_of_key(place),
-                allowed=f"Classes: {', '.join(labels)}.",
-                fix=f"{close}: {output.class_weights[label]}" if close else None,
-            )
+            yield unknown_class(config, output, label, labels=labels, place=place, value=weight)
 
 
 def _stratifies(config: Config, column: str) -> bool:

@@ -169,6 +169,8 @@ def _bind(
 ) -> tuple[Bound | None, list[Diagnostic]]:
     doubts = doubts or Doubts(frozenset(), config.tree)
     document = config.document
+    if document.is_deployment_alone:
+        return None, [_nothing_to_train(config)]
     reasons: Reasons = {}
     if "name" not in config.tree.entries and document.name != "model":
         reasons["name"] = "name of the file"
@@ -207,6 +209,18 @@ def _bind(
     faults += check_judging_data(config, settled, profiles, doubts)
     warnings = tuple(fault for fault in faults if fault.severity == "warning")
     return Bound(config, filled, reasons, (*config.notices, *warnings)), faults
+
+
+def _nothing_to_train(config: Config) -> Diagnostic:
+    path = ("output_features",)
+    return fault(
+        "E207",
+        "`output_features` is missing: the document declares a deployment, and nothing to train",
+        path,
+        config.tree.mark_of_key(("deployment",)),
+        allowed="`ordain deploy` and `ordain serve` take it as it is.",
+        fix="output_features:\n  <column>: <type>",
+    )
 
 
 def _inferred(config: Config, filled: Document) -> Asked:

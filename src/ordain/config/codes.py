@@ -67,6 +67,7 @@ CODES: dict[str, str] = {
     "E325": "A decision is asked for that no output can have.",
     "E326": "An option of inputs stands on an output.",
     "E327": "A bound of the trainer names what is no input.",
+    "E328": "A secret stands in the document.",
     "E401": "A column is not in the data.",
     "E402": "A column's values are not of the declared type.",
     "E403": "The target column is not in the data.",

@@ -95,6 +95,7 @@ class Config:
         backend: Block = None,
         budget: Block = None,
         project: Block = None,
+        deployment: Block = None,
         environments: Mapping[str, Mapping[str, Any] | None] | None = None,
         environment: str | None = None,
     ) -> Self:
@@ -122,6 +123,7 @@ class Config:
             "backend": backend,
             "budget": budget,
             "project": project,
+            "deployment": deployment,
             "environments": environments,
         }
         given = {key: value for key, value in keys.items() if value is not None}

@@ -134,6 +134,7 @@ _STAGES = {
     "evaluation": "evaluate",
     "budget.price_per_hour": "none",
     "project": "evaluate",
+    "deployment": "none",
     "version": "none",
     "name": "none",
 }

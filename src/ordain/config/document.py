@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, NoReturn
 from pydantic import Field, SerializeAsAny
 
 from ordain.config.budget import Budget
+from ordain.config.deployment import Deployment
 from ordain.config.evaluation import Evaluation
 from ordain.config.project import Project
 from ordain.core.component import OneOf, Spec
@@ -182,6 +183,13 @@ class Document(Head):
     """Device, precision, threads."""
     budget: Budget = Field(default_factory=Budget)
     """Time and money a run may take, and the price of an hour."""
+    deployment: Deployment | None = None
+    """Which versions answer, for whom, under which limits; a document may hold it alone."""
+
+    @property
+    def is_deployment_alone(self) -> bool:
+        """Whether the document declares what is served, and nothing to train."""
+        return self.deployment is not None and not self.output_features
 
     @property
     def inputs(self) -> tuple[InputFeature, ...]:
@@ -195,6 +203,8 @@ class Document(Head):
         return (*self.inputs, *self.output_features)
 
 
+BESIDE_DEPLOYMENT = frozenset({"version", "name", "seed", "project", "deployment"})
+"""Keys that a document without anything to train may hold."""
 KINDS_OF_TYPE: dict[str, frozenset[Kind]] = {
     "number": frozenset({Kind.SCALAR, Kind.VECTOR}),
     "binary": frozenset({Kind.SCALAR}),
@@ -206,9 +216,11 @@ KINDS_OF_TYPE: dict[str, frozenset[Kind]] = {
 
 __all__ = [
     "AUTO",
+    "BESIDE_DEPLOYMENT",
     "VERSION",
     "Budget",
     "Data",
+    "Deployment",
     "Document",
     "Evaluation",
     "InputFeature",

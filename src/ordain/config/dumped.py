@@ -7,7 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ordain.config.document import AUTO, Document, InputFeature, OutputFeature, Undecided
+from ordain.config.document import (
+    AUTO,
+    BESIDE_DEPLOYMENT,
+    Document,
+    InputFeature,
+    OutputFeature,
+    Undecided,
+)
 from ordain.config.located import Node, Path, escaped
 from ordain.core.component import Component, Spec
 
@@ -23,7 +30,7 @@ def to_plain(document: Document, *, secrets: Secrets | None = None) -> dict[str,
         secrets: by path, what to write instead of values that came from the environment.
     """
     plain: dict[str, Any] = {}
-    for name in Document.model_fields:
+    for name in _told_blocks(document):
         value = getattr(document, name)
         if name in {"input_features", "output_features"}:
             plain[name] = value if isinstance(value, str) else [feature_to_plain(f) for f in value]
@@ -37,6 +44,17 @@ def to_plain(document: Document, *, secrets: Secrets | None = None) -> dict[str,
     for path, raw in (secrets or {}).items():
         _hide(plain, path, raw)
     return plain
+
+
+def _told_blocks(document: Document) -> list[str]:
+    """Return the keys at the top: without a deployment where none is declared, or with it alone."""
+    is_alone = document.is_deployment_alone
+    return [
+        name
+        for name in Document.model_fields
+        if (name in BESIDE_DEPLOYMENT or not is_alone)
+        and (name != "deployment" or document.deployment is not None)
+    ]
 
 
 def feature_to_plain(feature: InputFeature | OutputFeature) -> dict[str, Any]:

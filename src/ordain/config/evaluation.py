@@ -25,14 +25,13 @@ from pydantic import Field, field_validator, model_validator
 from ordain.core.component import Registry, Spec
 from ordain.core.errors import UsageError
 
-FIGURES = ("latency_ms", "size_bytes")
-"""What a condition may be about that is no metric of an output."""
-
 Level = Annotated[float, Field(gt=0.5, lt=1)]
 
 
-FIGURES = ("latency_ms", "size_bytes")
-"""What bounds may be set on that is no metric of an output: it is measured of the bundle."""
+OF_TRAINING = ("training_seconds", "training_cost", "energy_joules")
+"""What bounds may be set on that is measured of a training."""
+FIGURES = ("latency_ms", "size_bytes", *OF_TRAINING)
+"""What bounds may be set on that is no metric of an output: of the bundle, and of the training."""
 PREVIOUS = "previous"
 """How gates call the last run of the same name, as a baseline."""
 
@@ -41,7 +40,8 @@ class Limit(Spec):
     """A bound that a metric has to hold; one of `at_least` and `at_most`, or both."""
 
     metric: str
-    """Name of the metric as tables call it, or `latency_ms`, `size_bytes`."""
+    """Name of the metric as tables call it, or `latency_ms` (of one row), `size_bytes` (of the
+    bundle), `training_seconds`, `training_cost` (by `budget.price_per_hour`), `energy_joules`."""
     at_least: float | None = None
     """Lowest value that holds."""
     at_most: float | None = None
@@ -106,7 +106,7 @@ class Abstain(Spec):
     confidence_below: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Confidence under which no answer is given."""
     accuracy_at_least: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Share of answers that must be right: the confidence is chosen on the validation rows."""
+    """Share of answers that must be right, by the lower end of the interval on validation rows."""
 
     @model_validator(mode="after")
     def _has_one_rule(self) -> Self:
@@ -193,7 +193,7 @@ class Evaluation(Spec):
     abstain: Abstain | None = None
     """When the model gives no answer; by default it always answers."""
     scenarios: str | None = None
-    """File of rows with what the model must answer; see `ordain.evaluation.scenarios`."""
+    """File of rows with what the model must answer in columns such as `expect:churn`."""
     gates: tuple[Gate, ...] = ()
     """Conditions that must be met."""
     checks: bool | tuple[str | dict[str, Any], ...] = True

@@ -155,7 +155,7 @@ class _Fault:
         where = dotted(self.full[:-1])
         key = self.full[-1]
         if isinstance(key, int):
-            return self._too_few()
+            return self._other_length(self.full[:-1], self.path[:-1], code="E207")
         return fault(
             "E207",
             f"`{key}` is missing" + (f" in `{where}`" if where else ""),
@@ -165,17 +165,16 @@ class _Fault:
             fix=f"{key}: ...",
         )
 
-    def _too_few(self) -> Diagnostic:
-        """Return the fault of a list that has fewer values than its places have names."""
-        place = self.full[:-1]
-        schema = words.schema_at(self.spec, self.path[:-1]) or {}
+    def _other_length(self, place: Path, within: Path, *, code: str) -> Diagnostic:
+        """Return the fault of a list with fewer or more values than its places have names."""
+        schema = words.schema_at(self.spec, within) or {}
         parts: list[words.Schema] = next(
             (p["prefixItems"] for p in words.branches(schema) if "prefixItems" in p), []
         )
         named = [str(part["title"]) for part in parts if "title" in part]
         node = self.root.at(place)
         return fault(
-            "E207",
+            code,
             f"`{dotted(place)}` needs {len(parts)} values"
             + (f" ({', '.join(named)})" if named else "")
             + f", and has {len(node.items) if node else 0}",
@@ -205,6 +204,8 @@ class _Fault:
         named = words.literals(schema)
         mark = self.root.mark_of(self.full)
         shown = emit.show(self.value)
+        if "too_long" in types and any("prefixItems" in p for p in words.branches(schema)):
+            return self._other_length(self.full, self.path, code="E206")
         if types & _RANGE and not isinstance(self.value, bool):
             is_form = "string_pattern_mismatch" in types
             wrong = "is not of the form it must have" if is_form else "is out of range"

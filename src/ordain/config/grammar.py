@@ -5,6 +5,7 @@
     encoder: embed                               -> encoder: {type: embed}
     data: {source: a.csv, separator: ";"}        -> source: {type: csv, path: a.csv, separator: ";"}
     slices: [contract, "tenure < 6"]             -> [{column: contract}, {where: tenure < 6}]
+    models: {churn: churn@champion}              -> [{name: churn, champion: churn@champion}]
 
 Nothing is judged here: what does not fit is left as it is for the reader to report.
 """
@@ -46,6 +47,7 @@ def canonical(tree: Node) -> Node:
     _replace(root, "defaults", _defaults)
     _replace(root, "data", _data)
     _replace(root, "evaluation", _evaluation)
+    _replace(root, "deployment", _deployment)
     return root
 
 
@@ -124,6 +126,39 @@ def _slice(node: Node) -> Node:
         return node
     key = "column" if node.value.isidentifier() else "where"
     return Node({key: Entry(node.mark, node)}, node.mark)
+
+
+def _deployment(node: Node) -> Node:
+    """Open models by name; keys of the environment are text, be they digits alone."""
+    entries = dict(node.entries)
+    models = entries.get("models")
+    if models is not None and models.node.is_mapping:
+        items = [_served(name, entry) for name, entry in models.node.entries.items()]
+        entries["models"] = Entry(models.mark, Node(items, models.node.mark))
+    auth = entries.get("auth")
+    if auth is not None and (keys := auth.node.entries.get("api_keys")) is not None:
+        text = Entry(keys.mark, _as_text(keys.node))
+        node_ = Node({**auth.node.entries, "api_keys": text}, auth.node.mark)
+        entries["auth"] = Entry(auth.mark, node_)
+    return Node(entries, node.mark) if node.is_mapping else node
+
+
+def _served(name: str, entry: Entry) -> Node:
+    named = {"name": Entry(entry.mark, Node(name, entry.mark))}
+    body = entry.node
+    if body.is_mapping:
+        return Node({**named, **body.entries}, entry.mark)
+    return Node({**named, "champion": Entry(body.mark, body)}, entry.mark)
+
+
+def _as_text(node: Node) -> Node:
+    if node.is_list:
+        return Node([_as_text(item) for item in node.items], node.mark)
+    if node.raw is None or isinstance(node.value, str):
+        return node
+    text = node.copy()
+    text.value = str(node.value)
+    return text
 
 
 def _data(node: Node) -> Node:

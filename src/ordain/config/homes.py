@@ -13,6 +13,7 @@ from ordain.config.document import (
     KINDS_OF_TYPE,
     Budget,
     Data,
+    Deployment,
     Document,
     Evaluation,
     InputFeature,
@@ -166,6 +167,7 @@ class Homes:
         yield Home("backend"), _keys(Backend)
         yield Home("budget"), _keys(Budget)
         yield Home("project"), _keys(Project)
+        yield Home("deployment"), _keys(Deployment)
 
     def _feature_blocks(self, here: str) -> Iterator[tuple[Home, list[str]]]:
         is_output = here.startswith("output_features")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ordain.config.codes import fault
 from ordain.config.document import AUTO, Evaluation
@@ -68,9 +69,13 @@ def _gates(draft: Draft, block: Evaluation) -> Iterator[Diagnostic]:
         if gate.slice is not None and not _is_declared(gate.slice, slices):
             yield _unknown(draft, (*path, "slice"), "slice", gate.slice, names, code="E322")
         if gate.baseline is not None and gate.baseline not in baselines:
-            yield _unknown(
+            found = _unknown(
                 draft, (*path, "baseline"), "baseline", gate.baseline, baselines, code="E323"
             )
+            if draft.family is not None and gate.baseline == draft.family.type:
+                told = f"'{gate.baseline}' is the family of the model itself"
+                found = replace(found, message=told, fix=None)
+            yield found
         if gate.scenarios and block.scenarios is None:
             yield fault(
                 "E324",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ordain.config.codes import fault
@@ -94,15 +95,28 @@ def check_cost_labels(
             place: Path = ("evaluation", "metrics", index, "cost_matrix", truth)
             if truth != label:
                 place = (*place, label)
-            close = nearest(label, labels)
-            yield fault(
-                "E410",
-                f"`{output.column}` has no class '{label}'",
-                place,
-                config.tree.mark_of_key(place),
-                allowed=f"Classes: {', '.join(labels)}.",
-                fix=f"{close}: ..." if close else None,
-            )
+            yield unknown_class(config, output, label, labels=labels, place=place)
+
+
+def unknown_class(
+    config: Config,
+    output: OutputFeature,
+    label: str,
+    *,
+    labels: Sequence[str],
+    place: Path,
+    value: Any = "...",
+) -> Diagnostic:
+    """Return the fault of a key that names a class the output does not have."""
+    close = nearest(label, labels)
+    return fault(
+        "E410",
+        f"`{output.column}` has no class '{label}'",
+        place,
+        config.tree.mark_of_key(place),
+        allowed=f"Classes: {', '.join(labels)}.",
+        fix=f"{close}: {value}" if close else None,
+    )
 
 
 def metric_registry() -> Registry[Any]:
@@ -145,6 +159,8 @@ def _read(draft: Draft, metric: Written, path: Path) -> tuple[Any, list[Diagnost
             aliases=registry.aliases(),
             allowed=error.message if ":" in name else None,
         )
+        if isinstance(metric, str) and unknown.fix is not None:
+            unknown = replace(unknown, fix=unknown.fix.removeprefix("type: "))
         return None, [unknown]
     keys = {**keys, "type": cls.type_name()}
     return read_spec(cls, keys, draft.root, path, draft.homes)

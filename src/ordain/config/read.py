@@ -8,9 +8,11 @@ from ordain.config import ludwig
 from ordain.config.codes import fault
 from ordain.config.document import (
     AUTO,
+    BESIDE_DEPLOYMENT,
     VERSION,
     Budget,
     Data,
+    Deployment,
     Document,
     Evaluation,
     Head,
@@ -55,6 +57,7 @@ def read(root: Node) -> Draft:
         ("budget", Budget),
     ):
         _read_block(draft, key, spec)
+    _read_deployment(draft)
     _read_trainer(draft)
     _read_combiner(draft)
     _read_defaults(draft)
@@ -95,7 +98,8 @@ def _check_top(draft: Draft) -> None:
         if key not in names:
             known = [*names, "include", "environments"]
             draft.faults.append(draft.homes.unknown_key(key, (), known, draft.root))
-    for key in ("input_features", "output_features"):
+    required = () if _is_deployment_alone(draft.root) else ("input_features", "output_features")
+    for key in required:
         if key not in draft.root.entries and not is_misspelled(key, draft.root, names):
             fix = "input_features: all" if key[0] == "i" else "output_features:\n  <column>: <type>"
             what = "the columns to learn from" if key[0] == "i" else "the columns to predict"
@@ -109,6 +113,12 @@ def _check_top(draft: Draft) -> None:
                     fix=fix,
                 )
             )
+
+
+def _is_deployment_alone(root: Node) -> bool:
+    """Return whether a document declares what is served and holds no key of a training."""
+    trains = any(key in root.entries for key in Document.model_fields.keys() - BESIDE_DEPLOYMENT)
+    return "deployment" in root.entries and not trains
 
 
 def _read_head(draft: Draft) -> None:
@@ -138,6 +148,12 @@ def _read_block(draft: Draft, key: str, spec: type[Spec]) -> None:
     read = read_spec_at(draft, spec, (key,)) or salvaged(draft, spec, (key,))
     if read is not None:
         draft.blocks[key] = read
+
+
+def _read_deployment(draft: Draft) -> None:
+    node = draft.root.get("deployment")
+    if node is not None and node.value is not None:
+        _read_block(draft, "deployment", Deployment)
 
 
 def _read_trainer(draft: Draft) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from ordain.config.abilities import Asked, check_abilities, check_constraints
 from ordain.config.checks import check_checks
 from ordain.config.codes import fault
-from ordain.config.document import AUTO, Evaluation, OutputFeature, Preprocessing
+from ordain.config.document import AUTO, Evaluation, OutputFeature
 from ordain.config.draft import Draft
 from ordain.config.judging import check_judging
 from ordain.config.located import Mark, Node, Path
 from ordain.config.metrics import check_metric_name, check_metrics
+from ordain.config.split_rules import balancing_is_one_way, repeats_need_folds, shares_add_up
 from ordain.core.diagnostics import Diagnostic
+from ordain.data.locations import redact
 from ordain.features.feature import FEATURES
 
-_TOLERANCE = 1e-6
 Rule = Callable[[Draft], Iterator[Diagnostic]]
 
 
@@ -162,78 +165,8 @@ def _family_is_able(draft: Draft) -> Iterator[Diagnostic]:
         yield from check_constraints(draft.root, asked.trainer, names)
 
 
-def _shares_add_up(draft: Draft) -> Iterator[Diagnostic]:
-    path = ("preprocessing", "split", "probabilities")
-    node = draft.root.at(path)
-    if node is None or not node.is_list:
-        return
-    shares = node.plain()
-    if not shares or not all(
-        isinstance(s, int | float) and not isinstance(s, bool) for s in shares
-    ):
-        return
-    total = sum(shares)
-    others = [d for d in draft.faults if d.path[: len(path)] == path]
-    if total <= 0 or abs(total - 1) <= _TOLERANCE or any(d.code != "E210" for d in others):
-        return
-    # The splitter's own rule says the same without the shares to write.
-    draft.faults = [d for d in draft.faults if d not in others]
-    scaled = [round(share / total, 4) for share in shares]
-    yield fault(
-        "E303",
-        f"the shares of the split add up to {total:.6g}, not to 1",
-        path,
-        draft.root.mark_of(path),
-        fix=f"probabilities: {scaled}",
-    )
-
-
 def _has_fault(draft: Draft, path: Path) -> bool:
     return any(d.path[: len(path)] == path for d in draft.faults)
-
-
-def _balancing_is_one_way(draft: Draft) -> Iterator[Diagnostic]:
-    block: Any = draft.blocks.get("preprocessing")
-    if not isinstance(block, Preprocessing):
-        return
-    over, under = block.oversample_minority, block.undersample_majority
-    if over is not None and under is not None:
-        path = ("preprocessing", "undersample_majority")
-        yield fault(
-            "E309",
-            "`oversample_minority` and `undersample_majority` exclude each other",
-            path,
-            draft.root.mark_of_key(path),
-            fix="keep one of the two",
-        )
-    elif over is not None or under is not None:
-        yield from _balancing_has_classes(
-            draft, "oversample_minority" if over else "undersample_majority"
-        )
-    if block.sample_size is not None and block.sample_ratio != 1:
-        path = ("preprocessing", "sample_size")
-        yield fault(
-            "E309",
-            "`sample_ratio` and `sample_size` exclude each other",
-            path,
-            draft.root.mark_of_key(path),
-            fix="keep one of the two",
-        )
-
-
-def _balancing_has_classes(draft: Draft, key: str) -> Iterator[Diagnostic]:
-    outputs = draft.outputs or []
-    has_classes = [o for o in outputs if o.type in {"binary", "category", AUTO}]
-    if outputs and (len(outputs) > 1 or not has_classes):
-        path = ("preprocessing", key)
-        yield fault(
-            "E310",
-            f"`{key}` needs one output with classes",
-            path,
-            draft.root.mark_of_key(path),
-            allowed="It balances the classes of a single `binary` or `category` output.",
-            fix="remove it, or use `class_weights` of an output",
-        )
 
 
 def _weights_need_classes(draft: Draft) -> Iterator[Diagnostic]:
@@ -353,22 +286,6 @@ def _is_between(fill_value: object) -> bool:
     return fill_value is None or (is_number and 0 < float(fill_value) < 1)  # type: ignore[arg-type]
 
 
-def _repeats_need_folds(draft: Draft) -> Iterator[Diagnostic]:
-    block: Any = draft.blocks.get("preprocessing")
-    split = getattr(block, "split", None)
-    if getattr(split, "repeats", 1) == 1 or getattr(split, "k_fold", None) is not None:
-        return
-    path = ("preprocessing", "split", "repeats")
-    yield fault(
-        "E210",
-        "`repeats` has no meaning without `k_fold`",
-        path,
-        draft.root.mark_of_key(path),
-        allowed="It says how often rows are dealt to folds anew.",
-        fix="add `k_fold: 5`",
-    )
-
-
 def _checks_are_known(draft: Draft) -> Iterator[Diagnostic]:
     block: Any = draft.blocks.get("evaluation")
     if isinstance(block, Evaluation):
@@ -391,6 +308,62 @@ def _judging_fits(draft: Draft) -> Iterator[Diagnostic]:
         yield from check_judging(draft, block)
 
 
+def _secrets_stand_elsewhere(draft: Draft) -> Iterator[Diagnostic]:
+    """What opens a door comes from the environment: documents are kept, shown and committed."""
+    keys = ("deployment", "auth", "api_keys")
+    node = draft.root.at(keys)
+    for path, part in node.walk() if node is not None else ():
+        if isinstance(part.value, str) and not _is_from_outside(part):
+            _hide_line(draft, part.mark)
+            yield fault(
+                "E328",
+                "`api_keys` may not hold a key itself",
+                (*keys, *path),
+                _unshown(draft.root.mark_of_key(keys)),
+                allowed="A document is kept with runs and shown: it names a variable of the "
+                "environment, or `keys_file` names a file of hashed keys.",
+                fix="api_keys: ${ORDAIN_API_KEYS}",
+            )
+    place = ("deployment", "log", "sink")
+    sink = draft.root.at(place)
+    is_written = sink is not None and isinstance(sink.value, str) and not _is_from_outside(sink)
+    if sink is not None and is_written and _has_secret(str(sink.value)):
+        _hide_line(draft, sink.mark)
+        yield fault(
+            "E328",
+            "`sink` may not hold a password",
+            place,
+            _unshown(draft.root.mark_of_key(place)),
+            allowed="A document is kept with runs and shown.",
+            fix="sink: ${ORDAIN_LOG_URL}",
+        )
+
+
+def _is_from_outside(node: Node) -> bool:
+    """Return whether a text is read from a variable, or names one in a sealed document."""
+    return "${" in (node.raw or str(node.value))
+
+
+def _has_secret(url: str) -> bool:
+    """Return whether a url holds a password or a key; a user's name alone is none."""
+    parts = urlsplit(url)
+    anonymous = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return parts.password is not None or redact(anonymous) != anonymous
+
+
+def _hide_line(draft: Draft, mark: Mark | None) -> None:
+    """Take the text of a line out of the faults that stand on it too."""
+    for found in (draft.faults, draft.notices):
+        for index, told in enumerate(found):
+            if mark and told.place and told.place.line == mark.line:
+                found[index] = replace(told, place=replace(told.place, text=""))
+
+
+def _unshown(mark: Mark | None) -> Mark | None:
+    """Return a place without its text, which would print the secret."""
+    return mark and replace(mark, text=replace(mark.text, lines=()))
+
+
 _RULES: tuple[Rule, ...] = (
     _names_are_unique,
     _outputs_are_not_inputs,
@@ -398,13 +371,14 @@ _RULES: tuple[Rule, ...] = (
     _options_need_a_type,
     _family_uses_blocks,
     _family_is_able,
-    _shares_add_up,
-    _balancing_is_one_way,
+    shares_add_up,
+    balancing_is_one_way,
     _weights_need_classes,
     _targets_are_truths,
     _targets_have_no_input_options,
-    _repeats_need_folds,
+    repeats_need_folds,
     _metrics_fit,
     _judging_fits,
     _checks_are_known,
+    _secrets_stand_elsewhere,
 )

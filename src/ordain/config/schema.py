@@ -11,8 +11,10 @@ from ordain.config import words
 from ordain.config.checks import check_registry
 from ordain.config.document import (
     AUTO,
+    BESIDE_DEPLOYMENT,
     Budget,
     Data,
+    Deployment,
     Document,
     Evaluation,
     Head,
@@ -77,6 +79,7 @@ BEYOND: dict[str, str] = {
     "E325": "thresholds, abstention and calibration need an output that can have them",
     "E326": "options that only an input follows stand on no output",
     "E327": "`interaction_constraints` names inputs",
+    "E328": "no secret stands in the document itself",
     "E4xx": "the data",
     "older forms": "a document without `version` may use the older forms that `migrate` lists",
     "options of a source": "which options `data.source` takes beside it depends on the file's name",
@@ -89,6 +92,9 @@ BEYOND: dict[str, str] = {
     "plugins": "the keys of a component named as `module:Class`",
 }
 """What the schema cannot say."""
+
+
+_BESIDE = sorted({*BESIDE_DEPLOYMENT, "environments"})
 
 
 def json_schema() -> Schema:
@@ -142,7 +148,10 @@ class _Builder(Parts):
             "then": {"properties": laid_over, "allOf": piece.trainers()},
             "else": {
                 "properties": whole,
-                "required": ["input_features", "output_features"],
+                "anyOf": [
+                    {"required": ["input_features", "output_features"]},
+                    {"required": ["deployment"], "propertyNames": {"enum": _BESIDE}},
+                ],
                 "allOf": self.trainers(),
             },
             "$defs": self.defs,
@@ -167,6 +176,7 @@ class _Builder(Parts):
             "evaluation": self.nullable(self.evaluation()),
             "backend": self.nullable(self.spec(Backend)),
             "budget": self.nullable(self.spec(Budget)),
+            "deployment": self.nullable(self.deployment()),
         }
         for key, block in blocks.items():
             if key in described and "description" in described[key]:
@@ -213,6 +223,28 @@ class _Builder(Parts):
             "anyOf": [{"type": "boolean"}, items],
             "default": True,
             "description": described,
+        }
+        return schema
+
+    def deployment(self) -> Schema:
+        """Return `deployment`, whose models may be a mapping by name."""
+        schema = self.spec(Deployment)
+        models = schema["properties"]["models"]
+        reference = models.pop("items")
+        named = {**self.defs[reference["$ref"].rpartition("/")[2]]}
+        unnamed = {key: value for key, value in named["properties"].items() if key != "name"}
+        short: Schema = {**named, "properties": unnamed, "required": ["champion"]}
+        listed = {key: models.pop(key) for key in ("type", "minItems") if key in models}
+        schema["properties"]["models"] = {
+            "anyOf": [
+                {**listed, "items": reference},
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"anyOf": [{"type": "string", "minLength": 1}, short]},
+                },
+            ],
+            **models,
         }
         return schema
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 from ordain.config.checks import check_registry
 from ordain.config.document import Document
@@ -80,6 +81,8 @@ def blocks() -> dict[str, type[Spec]]:
     found: dict[str, type[Spec]] = {}
     for key, info in Document.model_fields.items():
         kind = info.annotation
+        if isinstance(kind, UnionType):
+            kind = get_args(kind)[0]
         if isinstance(kind, type) and issubclass(kind, Spec) and not issubclass(kind, Component):
             found[key] = kind
     found.pop("trainer", None)

@@ -178,7 +178,7 @@ def evaluation(*, metrics: Sequence[str | Mapping[str, Any]] | None = ..., optim
         calibration: How probabilities are mended, on validation rows; `auto` takes what helps, or nothing. Default: 'auto'.
         intervals: Share of rows that prediction intervals (numbers) or label sets (classes) must cover. Default: None.
         abstain: When the model gives no answer; by default it always answers. Default: None.
-        scenarios: File of rows with what the model must answer; see `ordain.evaluation.scenarios`. Default: None.
+        scenarios: File of rows with what the model must answer in columns such as `expect:churn`. Default: None.
         gates: Conditions that must be met. Default: [].
         checks: Sanity checks to run with each training: all, none, or those named, with their keys. Default: True.
         importance: Whether the report says how much each input matters. Default: True.
@@ -198,6 +198,16 @@ def budget(*, seconds: float | None = ..., cost: float | None = ..., price_per_h
         seconds: Wall time of a run, in seconds; judging and the report come on top of it. Default: None.
         cost: Money a run may take, in the unit of `price_per_hour`, which it needs beside it. Default: None.
         price_per_hour: What an hour of this machine costs, in any currency: runs and plans then say their cost. Default: None.
+    """
+def deployment(*, models: Sequence[Mapping[str, Any]], limits: Mapping[str, Any] = ..., batching: Mapping[str, Any] = ..., auth: Mapping[str, Any] = ..., log: Mapping[str, Any] = ...) -> Part:
+    """Which versions answer, for whom, under which limits, and what is kept.
+
+    Args:
+        models: The models that are served.
+        limits: What a request may take, and how many there may be.
+        batching: How requests that wait are answered together.
+        auth: Who may call; without keys anybody on this machine.
+        log: What is kept of predictions.
     """
 class _sources(Namespace):
     def arrow(self, *, path: str) -> Part:

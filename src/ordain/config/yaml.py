@@ -16,6 +16,7 @@ import yaml as pyyaml
 
 from ordain.config.codes import fault
 from ordain.config.located import Entry, Mark, Node, Scalar, Text
+from ordain.config.syntax import refuse, syntax_error
 from ordain.core.diagnostics import Diagnostic
 from ordain.core.errors import ConfigError
 
@@ -29,6 +30,10 @@ _HEX = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+")
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9](?:_?[0-9])*(?:\.(?:[0-9](?:_?[0-9])*)?)?)(?:[eE][-+]?[0-9]+)?"
 )
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*(?::-[^\s,\[\]{}\"']*)?)\}")
+_VEILED = "$\ue000\\1\ue001"
+"""A variable whose brackets are none to YAML: `{keys: ${KEYS}}` needs no quotes, places stay."""
+_UNVEIL = re.compile("\\$\ue000([^\ue001]*)\ue001")
 _WORDS: dict[str, Scalar] = {
     "": None,
     "~": None,
@@ -48,44 +53,6 @@ _WORDS: dict[str, Scalar] = {
 _TAGS = {
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
 }
-_PROBLEMS = {
-    "mapping values are not allowed in this context": (
-        "a second `:` stands here, or the line is indented more than the one above",
-        "Text that holds `: ` must be quoted; keys of one mapping must start in one column.",
-    ),
-    "found unexpected end of stream": (
-        "a quote that is opened here is never closed",
-        "Close the quote on the same line.",
-    ),
-    "did not find expected key": (
-        "this line is indented in a way that fits no mapping above",
-        "Keys of one mapping must start in one column.",
-    ),
-    "did not find expected '-' indicator": (
-        "a key stands where the list above expects `- `",
-        "Items of a list start with `- `; indent the key to make it part of an item.",
-    ),
-    "did not find expected ',' or ']'": (
-        "a `[` that is opened here is not closed",
-        "Separate items by `,` and close with `]`.",
-    ),
-    "did not find expected ',' or '}'": (
-        "a `{` that is opened here is not closed",
-        "Separate keys by `,` and close with `}`.",
-    ),
-    "did not find expected node content": (
-        "a value is missing here, or a bracket around it is not closed",
-        "Each `[` needs its `]`, each `{` its `}`; items stand between commas.",
-    ),
-    "block sequence entries are not allowed in this context": (
-        "a list starts here in the middle of a line",
-        "Write the first `- ` on the next line.",
-    ),
-    "found character that cannot start any token": (
-        "a value may not start with this character",
-        "Put the value in quotes.",
-    ),
-}
 
 
 def parse(text: str, name: str, *, faults: list[Diagnostic] | None = None) -> Node:
@@ -102,7 +69,7 @@ def parse(text: str, name: str, *, faults: list[Diagnostic] | None = None) -> No
     """
     lines = Text.of(text, name)
     if len(text) > MAX_BYTES:
-        raise _refuse(
+        raise refuse(
             "E108",
             f"the document has {len(text):,} characters",
             lines,
@@ -110,10 +77,12 @@ def parse(text: str, name: str, *, faults: list[Diagnostic] | None = None) -> No
         )
     try:
         builder = _Builder(lines, is_json=_is_json(text))
-        for event in pyyaml.parse(text, Loader=_LOADER):
+        for event in pyyaml.parse(_VARIABLE.sub(_VEILED, text), Loader=_LOADER):
+            if isinstance(event, pyyaml.ScalarEvent):
+                event.value = _UNVEIL.sub(r"${\1}", event.value)
             builder.take(event)
     except pyyaml.YAMLError as error:
-        raise _syntax_error(error, lines) from error
+        raise syntax_error(error, lines) from error
     if builder.faults and faults is None:
         raise ConfigError.of(builder.faults)
     root = _top(builder.root, lines)
@@ -189,7 +158,7 @@ class _Builder:
         elif isinstance(event, pyyaml.DocumentStartEvent):
             self.n_documents += 1
             if self.n_documents > 1:
-                raise _refuse(
+                raise refuse(
                     "E106",
                     "a second document starts here",
                     self.text,
@@ -218,10 +187,10 @@ class _Builder:
         mark = self._mark(event)
         self._check_tag(event, mark)
         if len(self.stack) >= MAX_DEPTH:
-            raise _refuse("E108", f"blocks are nested more than {MAX_DEPTH} deep", self.text, mark)
+            raise refuse("E108", f"blocks are nested more than {MAX_DEPTH} deep", self.text, mark)
         frame = self.stack[-1] if self.stack else None
         if frame is not None and frame.awaits_key:
-            raise _refuse("E110", "a key must be a plain name, not a block", self.text, mark)
+            raise refuse("E110", "a key must be a plain name, not a block", self.text, mark)
         is_mapping = isinstance(event, pyyaml.MappingStartEvent)
         node = Node({} if is_mapping else [], mark)
         self.stack.append(_Frame(node, event.anchor, self.n_nodes))
@@ -235,7 +204,7 @@ class _Builder:
     def _alias(self, event: pyyaml.AliasEvent) -> None:
         mark = self._mark(event)
         if event.anchor not in self.anchors:
-            raise _refuse(
+            raise refuse(
                 "E111",
                 f"no anchor '&{event.anchor}' stands above",
                 self.text,
@@ -249,7 +218,7 @@ class _Builder:
     def _add(self, node: Node, anchor: str | None, *, size: int, already: int = 0) -> None:
         self.n_nodes += size - already
         if self.n_nodes > MAX_NODES:
-            raise _refuse(
+            raise refuse(
                 "E108",
                 f"the document has more than {MAX_NODES:,} values",
                 self.text,
@@ -284,14 +253,14 @@ class _Builder:
         for node in frame.merges:
             for source in node.items or [node]:
                 if not source.is_mapping:
-                    raise _refuse("E110", "`<<` needs a mapping", self.text, node.mark)
+                    raise refuse("E110", "`<<` needs a mapping", self.text, node.mark)
                 for key, entry in source.entries.items():
                     entries.setdefault(key, entry)
 
     def _check_tag(self, event: Any, mark: Mark) -> None:
         if event.tag and event.tag != "!" and event.tag not in _TAGS:
             shown = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise _refuse(
+            raise refuse(
                 "E109",
                 f"the tag '{shown}' is not plain data",
                 self.text,
@@ -340,7 +309,7 @@ def _is_json(text: str) -> bool:
 
 def _top(root: Node | None, lines: Text) -> Node:
     if root is None or root.value is None:
-        raise _refuse(
+        raise refuse(
             "E104",
             "the document is empty",
             lines,
@@ -349,7 +318,7 @@ def _top(root: Node | None, lines: Text) -> Node:
         )
     if not root.is_mapping:
         kind = "a list" if root.is_list else "a single value"
-        raise _refuse(
+        raise refuse(
             "E105",
             f"the document is {kind}, not keys with values",
             lines,
@@ -373,70 +342,3 @@ def _duplicate(key: str, mark: Mark | None, first: Mark | None) -> Diagnostic:
 
 def _known_anchors(names: list[str]) -> str:
     return f"Anchors above: {', '.join(names)}." if names else "An anchor is written `&name`."
-
-
-def _refuse(
-    code: str, message: str, text: Text, mark: Mark | None = None, **more: Any
-) -> ConfigError:
-    place = mark or Mark(text, 1, 1, 1)
-    return ConfigError.of([fault(code, message, (), place, **more)])
-
-
-def _syntax_error(error: pyyaml.YAMLError, text: Text) -> ConfigError:
-    where = getattr(error, "problem_mark", None)
-    if where is None:
-        return _refuse("E101", f"the text holds a control character: {_control(text)}", text)
-    line = text.lines[where.line] if where.line < len(text.lines) else ""
-    mark = Mark(text, where.line + 1, where.column + 1, 1)
-    if (
-        "\t" in line[: len(line) - len(line.lstrip())]
-        or line[where.column : where.column + 1] == "\t"
-    ):
-        tab = line.find("\t")
-        return _refuse(
-            "E102",
-            "a tab stands where YAML needs spaces",
-            text,
-            Mark(text, where.line + 1, tab + 1, 1),
-            allowed="Blocks are indented with spaces.",
-            fix=line.replace("\t", "  ").rstrip(),
-        )
-    problem = str(getattr(error, "problem", None) or error)
-    said, allowed = _PROBLEMS.get(problem, (problem, None))
-    opened = getattr(error, "context_mark", None)
-    if opened is not None and said.endswith("closed"):
-        mark = Mark(text, opened.line + 1, opened.column + 1, 1)
-        return _refuse("E101", said, text, mark, allowed=allowed, fix=_closed(mark))
-    notes: tuple[str, ...] = ()
-    if opened is not None and opened.line != where.line:
-        notes = (f"The block around it starts on line {opened.line + 1}.",)
-    return _refuse("E101", said, text, _visible(mark), allowed=allowed, notes=notes)
-
-
-def _closed(mark: Mark) -> str | None:
-    """Return the line of a bracket that is open, closed at its end, where nothing else closes."""
-    line = mark.text.lines[mark.line - 1].rstrip()
-    inside = line[mark.column :]
-    close = {"[": "]", "{": "}"}.get(line[mark.column - 1 : mark.column])
-    if close is None or not inside or any(sign in inside for sign in "[]{}#'\""):
-        return None
-    return line.rstrip(",") + close
-
-
-def _visible(mark: Mark) -> Mark:
-    """Move a mark at the end of the text to the last line that has something on it."""
-    lines = mark.text.lines
-    line = min(mark.line, len(lines))
-    if mark.line <= len(lines) and lines[line - 1].strip():
-        return mark
-    while line > 1 and not lines[line - 1].strip():
-        line -= 1
-    return Mark(mark.text, line, max(1, len(lines[line - 1])), 1)
-
-
-def _control(text: Text) -> str:
-    for number, line in enumerate(text.lines, 1):
-        for character in line:
-            if not character.isprintable() and character != "\t":
-                return f"U+{ord(character):04X} on line {number}"
-    return "unknown"

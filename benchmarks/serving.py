@@ -1,0 +1,145 @@
+"""How a server does: start, memory, one row, many clients, too many clients, batches.
+
+Server and clients share the machine, so that throughput is that of half of it at best.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import psutil
+
+import ordain
+from benchmarks import tables
+from benchmarks.measure import Figure, at_least, at_most
+from benchmarks.measure import ordain as command
+from ordain.serving.bench import Line, bench
+from ordain.serving.keys import add_key
+
+N_ROWS = 7_000
+N_BATCH = 10_000
+SECONDS = float(os.environ.get("ORDAIN_BENCH_SECONDS", "4"))
+ARROW = "application/vnd.apache.arrow.stream"
+DEPLOYMENT = """
+name: bench
+deployment:
+  models: [{{name: model, champion: {bundle}, checks: flag}}]
+  limits: {{body_bytes: 20_000_000, timeout_seconds: 30}}
+  auth: {{keys_file: {keys}}}
+  log: {{sink: {log}}}
+"""
+
+
+class Server:
+    """A server with keys, checks, metrics and log, as it would run for others."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str, key: str, seconds: float) -> None:
+        self.process, self.url, self.key, self.seconds = process, url, key, seconds
+
+    def lines(self, *clients: int) -> list[Line]:
+        return bench(self.url, "model", clients=clients, seconds=SECONDS, key=self.key)
+
+    def post(self, body: bytes, kind: str) -> float:
+        headers = {"content-type": kind, "x-api-key": self.key}
+        request = urllib.request.Request(f"{self.url}/v1/models/model/predict", body, headers)
+        began = time.perf_counter()
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            answer.read()
+        return time.perf_counter() - began
+
+    @property
+    def megabytes(self) -> float:
+        return psutil.Process(self.process.pid).memory_info().rss / 1e6
+
+
+def trees() -> Iterator[Figure]:
+    """A `gbm` of 19 columns."""
+    yield from _family("gbm", most_start=1.5, most_megabytes=250)
+
+
+def networks() -> Iterator[Figure]:
+    """A network of 19 columns."""
+    yield from _family("neural", trainer={"epochs": 5})
+
+
+def batches() -> Iterator[Figure]:
+    """Ten thousand rows of a `gbm` in one request."""
+    frame = tables.mixed(N_ROWS)
+    rows = pl.concat([frame, frame])[:N_BATCH].drop("target")
+    body = io.BytesIO()
+    rows.write_ipc_stream(body)
+    columns = json.dumps({"columns": rows.to_dict(as_series=False)}).encode()
+    with _served(frame, "gbm") as server:
+        for name, content, kind, bar in (
+            ("Arrow", body.getvalue(), ARROW, 300_000),
+            ("JSON columns", columns, "application/json", 60_000),
+        ):
+            taken = statistics.median(server.post(content, kind) for _ in range(7))
+            yield at_least(f"{N_BATCH:,} rows as {name}", N_BATCH / taken, bar, "rows/s")
+
+
+def _family(
+    model_type: str,
+    *,
+    most_start: float | None = None,
+    most_megabytes: float | None = None,
+    **keys: object,
+) -> Iterator[Figure]:
+    with _served(tables.mixed(N_ROWS), model_type, **keys) as server:
+        if most_start is not None:
+            yield at_most(f"{model_type}: start to ready", server.seconds, most_start, "s")
+        one, many, crowd = server.lines(1, 32, 160)
+        if most_megabytes is not None:
+            yield at_most(f"{model_type}: memory", server.megabytes, most_megabytes, "MB")
+        yield at_most(f"{model_type}: one client, p50", one.p50 * 1e3, 0.6, "ms")
+        yield at_most(f"{model_type}: one client, p99", one.p99 * 1e3, 2.5, "ms")
+        yield at_least(f"{model_type}: 32 clients", many.per_second, 5_000, "requests/s")
+        yield at_most(f"{model_type}: 32 clients, p99", many.p99 * 1e3, 25, "ms")
+        name = f"{model_type}: 160 clients against 32"
+        detail = f"{crowd.n_shed:,} shed, {crowd.n_failed} failed"
+        yield at_least(f"{name}, goodput", crowd.per_second / many.per_second, 0.9, "x")
+        yield at_most(f"{name}, p99", crowd.p99 / many.p99, 3, "x", detail=detail)
+
+
+@contextlib.contextmanager
+def _served(frame: pl.DataFrame, model_type: str, **keys: object) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = tables.config(frame, model_type, **keys)
+        bundle = ordain.train(config, frame, home=folder / "home").bundle
+        key = add_key(folder / "keys.json", "bench")
+        document = folder / "deployment.yaml"
+        document.write_text(
+            DEPLOYMENT.format(bundle=bundle, keys=folder / "keys.json", log=folder / "log")
+        )
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command("serve", str(document), "--port", "0", "--home", str(folder / "home")),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            port = next(
+                line.strip().rpartition(":")[2] for line in process.stderr if "ready on" in line
+            )
+            seconds = time.perf_counter() - began
+            yield Server(process, f"http://127.0.0.1:{port}", key, seconds)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+            process.stderr.close()
+
+
+ALL = [trees, networks, batches]

@@ -1,0 +1,1 @@
+"""The server: HTTP in, answers of models out, nothing of it needed to train."""

@@ -1,0 +1,169 @@
+"""Ends segments: a file of columns for each, rows of a database; one file an hour in the end."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import deque
+from pathlib import Path
+
+import polars as pl
+
+from ordain.core.errors import OrdainError, StoreError
+from ordain.core.files import TEMPORARY_PREFIX, atomic_file, try_lock
+from ordain.serving.log.place import HOUR, OUTCOMES, Sink
+from ordain.serving.log.rows import META, frame_of, outcomes_of, stacked
+from ordain.serving.log.rows import OUTCOMES as OUTCOME_COLUMNS
+from ordain.serving.log.segment import SUFFIX, is_abandoned, read_segment
+
+PARQUET = ".parquet"
+TORN, UNREADABLE = "torn", "unreadable"
+"""What the names of files end with that were put aside."""
+SMALL_BYTES = 32 << 20
+"""Files of this size are left as they are; smaller ones are merged."""
+MERGE_BYTES = 256 << 20
+"""Files are merged up to this size together."""
+MANY_FILES = 50
+"""Small files of an hour from which they are merged before it is over."""
+_OVER_SECONDS = 3600.0 + 300.0
+_LEFT_OVER_SECONDS = 300.0
+_LOOK_SECONDS = 60.0
+_DATABASE_SECONDS = 5.0
+
+
+class Finisher:
+    """Does what can wait: it is called by the thread of a log, never by the server itself.
+
+    Args:
+        sink: where to.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._ended: deque[Path] = deque()
+        self._looked_at = time.monotonic()
+        self._not_before = 0.0
+
+    def take_segment(self, path: Path) -> None:
+        """Take over a segment that is not written any more."""
+        self._ended.append(path)
+
+    def take_frame(self, frame: pl.DataFrame, path: Path) -> None:
+        """Keep a frame at once, as a file of its own; it is on the disk on return."""
+        write_parquet(frame, path)
+        if self._sink.url:
+            self._ended.append(path)
+
+    def adopt(self) -> None:
+        """Take over what killed processes have left."""
+        if not self._sink.folder.is_dir():
+            return
+        for path in sorted(self._sink.folder.glob(f"*/*/*{SUFFIX}")):
+            if is_abandoned(path):
+                self._ended.append(path)
+        if self._sink.url:
+            self._ended.extend(sorted(self._sink.folder.glob(f"*/*/*{PARQUET}")))
+        for path in self._sink.folder.glob(f"*/*/{TEMPORARY_PREFIX}*"):
+            if time.time() - path.stat().st_mtime > _LEFT_OVER_SECONDS:
+                path.unlink(missing_ok=True)
+
+    def work(self) -> None:
+        """Finish what has ended, and merge the files of hours that are over.
+
+        Raises:
+            OrdainError: a file or the database cannot be written; it is tried again later.
+        """
+        self._finish_ended()
+        if not self._sink.url and time.monotonic() - self._looked_at > _LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            for stream in (*self._sink.streams(), OUTCOMES):
+                for folder in self._sink.hours(stream, since=time.time() - 86_400):
+                    merge_hour(folder)
+
+    def settle(self) -> None:
+        """Finish what has ended, without waiting for a database that was away a moment ago."""
+        self._not_before = 0.0
+        self._finish_ended()
+
+    def _finish_ended(self) -> None:
+        while self._ended and time.monotonic() >= self._not_before:
+            path = self._ended[0]
+            if self._sink.url:
+                try:
+                    self._ship(path)
+                except OrdainError:  # it stays the first in line
+                    self._not_before = time.monotonic() + _DATABASE_SECONDS
+                    raise
+            self._ended.popleft()
+            if not self._sink.url and path.suffix == SUFFIX:
+                _finish(path)
+
+    def _ship(self, path: Path) -> None:
+        from ordain.serving.log.database import ship
+
+        assert self._sink.url is not None, "the caller has looked"
+        with try_lock(path.parent / ".shipping") as is_free:
+            if is_free and path.exists():
+                ship(path, self._sink.url, is_outcomes=path.parent.parent.name == OUTCOMES)
+                path.unlink(missing_ok=True)
+
+
+def _finish(path: Path) -> None:
+    """Finish a segment; one that cannot be read is put aside."""
+    try:
+        finish_segment(path)
+    except pl.exceptions.PolarsError as error:
+        path.rename(path.with_suffix(f".{UNREADABLE}"))
+        raise StoreError(f"{path} cannot be read and was put aside: {error}") from error
+
+
+def finish_segment(path: Path) -> None:
+    """Make a segment that nobody writes any more a Parquet file; a torn end is put aside.
+
+    A process that is killed between the two leaves both; rows that stand twice are read once.
+    """
+    if not path.exists():
+        return
+    contents = read_segment(path)
+    if contents.payload:
+        is_outcomes = path.parent.parent.name == OUTCOMES
+        frame = (outcomes_of if is_outcomes else frame_of)(contents.payload)
+        write_parquet(frame, path.with_suffix(PARQUET))
+    if contents.n_torn_bytes:
+        path.rename(path.with_suffix(f".{TORN}"))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame so that it is whole and on the disk, or not there."""
+    with atomic_file(path) as file:
+        frame.write_parquet(file, compression="zstd", compression_level=3)
+
+
+def merge_hour(folder: Path, *, now: float | None = None) -> int:
+    """Make one file of the small ones of an hour, and return how many it was made of.
+
+    Of the hour that runs they are merged once there are many. A process that is killed meanwhile
+    leaves some rows twice; they are read once.
+    """
+    sizes = {path: path.stat().st_size for path in sorted(folder.glob(f"*{PARQUET}"))}
+    small = [path for path, size in sizes.items() if size < SMALL_BYTES]
+    began = dt.datetime.strptime(folder.name, HOUR).replace(tzinfo=dt.UTC).timestamp()
+    is_over = (time.time() if now is None else now) - began > _OVER_SECONDS
+    files, total = [], 0
+    for path in small:
+        total += sizes[path]
+        if total <= MERGE_BYTES:
+            files.append(path)
+    if len(files) < (2 if is_over else MANY_FILES):
+        return 0
+    with try_lock(folder / ".merging") as is_free:
+        if not is_free or not all(path.exists() for path in files):
+            return 0
+        schema = OUTCOME_COLUMNS if folder.parent.name == OUTCOMES else META
+        merged = stacked([pl.read_parquet(path) for path in files], schema)
+        write_parquet(merged, folder / f"hour-{time.time_ns():x}{PARQUET}")
+        for path in files:
+            path.unlink()
+    return len(files)

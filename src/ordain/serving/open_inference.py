@@ -1,0 +1,228 @@
+"""The Open Inference Protocol, version 2, over REST, so that clients of KServe and Triton work.
+
+Source: https://github.com/kserve/open-inference-protocol. Inputs are tensors by the name of the
+field, of shape [N] or [N, 1]; outputs are those of `Model.predict`, by their names. Data stand in
+the JSON: the extension for binary data is not spoken, and is not announced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version as version_of
+from math import prod
+from typing import Any, Literal
+
+import msgspec
+import polars as pl
+
+from ordain.serving.answering import Kit
+from ordain.serving.batches import Batches, joined
+from ordain.serving.call import Call, Endpoint, Route
+from ordain.serving.ids import new_id
+from ordain.serving.predicting import JSON
+from ordain.serving.refusal import Refusal, Reply
+from ordain.serving.wire import encode
+
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
+    "FP16", "FP32", "FP64", "BYTES",
+]  # fmt: skip
+_MOST_DIMENSIONS = 2
+
+
+class Tensor(msgspec.Struct, forbid_unknown_fields=True):
+    """An input."""
+
+    name: str
+    shape: list[int]
+    datatype: Datatype
+    data: list[Any]
+    parameters: dict[str, Any] = {}
+
+
+class WantedOutput(msgspec.Struct, forbid_unknown_fields=True):
+    """An output that is asked for."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class InferBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A request to infer."""
+
+    inputs: list[Tensor]
+    id: str | None = None
+    parameters: dict[str, Any] = {}
+    outputs: list[WantedOutput] | None = None
+
+
+class OpenInference:
+    """The routes of the protocol."""
+
+    def __init__(self, kit: Kit, batches: Batches) -> None:
+        self._kit, self._batches = kit, batches
+        self._decode = msgspec.json.Decoder(InferBody).decode
+
+    def routes(self) -> Iterator[Route]:
+        """Yield the routes of the server, of each model, and of each of its versions."""
+        yield self._get("/v2", _said({"name": "ordain", "version": version_of("ordain"),
+                                      "extensions": []}))  # fmt: skip
+        yield self._get("/v2/health/live", _said({"live": True}))
+        yield self._get("/v2/health/ready", _said({"ready": True}))
+        for name, versions in self._kit.state().versions.items():
+            whole = {"": None, **{f"/versions/{label}": label for label in versions}}
+            for tail, label in whole.items():
+                path = f"/v2/models/{name}{tail}"
+                template = "/v2/models/{name}" + ("/versions/{version}" if label else "")
+                yield self._get(path, self._metadata(name, label), name, template)
+                ready = _said({"name": name, "ready": True})
+                yield self._get(f"{path}/ready", ready, name, f"{template}/ready")
+                yield Route(
+                    "POST",
+                    f"{path}/infer",
+                    self._infer(name, label),
+                    "predict",
+                    name,
+                    f"{template}/infer",
+                    self._kit.deployment.limits.body_bytes,
+                    refuse,
+                )
+
+    def _get(
+        self, path: str, endpoint: Endpoint, name: str | None = None, template: str = ""
+    ) -> Route:
+        return Route("GET", path, endpoint, "read", name, template or path, 0, refuse)
+
+    def _metadata(self, name: str, label: str | None) -> Endpoint:
+        async def tell(call: Call) -> Reply:
+            del call
+            versions = self._kit.state().versions[name]
+            served = versions[label] if label else next(iter(versions.values()))
+            answers = served.predict_frame(served.golden.head(1))
+            inputs = [
+                _described(column, dtype) for column, dtype in served.model.input_schema.items()
+            ]
+            outputs = [_described(key, dtype) for key, dtype in answers.schema.items()]
+            return Reply(
+                encode(
+                    {
+                        "name": name,
+                        "versions": list(versions),
+                        "platform": "ordain",
+                        "inputs": inputs,
+                        "outputs": outputs,
+                    }
+                )
+            )
+
+        return tell
+
+    def _infer(self, name: str, label: str | None) -> Endpoint:
+        async def infer(call: Call) -> Reply:
+            if call.content_type not in {JSON, b""}:
+                raise Refusal(415, "unknown_form", "the body must be application/json")
+            body = self._read(call.body)
+            state = self._kit.state()
+            served = next(iter(state.versions[name].values()))
+            frame = served.columns_of(_columns(body))
+            parts = await self._batches.answered(
+                call, name, frame, new_id(), state=state, only=label
+            )
+            answers, versions = joined(parts)
+            wanted = None if body.outputs is None else [output.name for output in body.outputs]
+            told: dict[str, Any] = {
+                "model_name": name,
+                "model_version": versions[0],
+                "outputs": _tensors(answers, wanted),
+            }
+            return Reply(encode(told if body.id is None else {**told, "id": body.id}))
+
+        return infer
+
+    def _read(self, body: bytes) -> InferBody:
+        try:
+            found = self._decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refusal.malformed("the body is no request of the protocol") from error
+        if not found.inputs:
+            raise Refusal.malformed("`inputs` is empty")
+        return found
+
+
+def refuse(refusal: Refusal, request_id: str) -> Reply:
+    """Say no as the protocol does: a text under `error`."""
+    said = [refusal.message, *(str(fault["message"]) for fault in refusal.faults)]
+    headers = [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
+    body = encode({"error": "; ".join(said), "id": request_id})
+    return Reply(body, refusal.status, headers=headers)
+
+
+def _said(told: Mapping[str, Any]) -> Endpoint:
+    body = encode(told)
+
+    async def say(call: Call) -> Reply:
+        del call
+        return Reply(body)
+
+    return say
+
+
+def _columns(body: InferBody) -> dict[str, list[Any]]:
+    """Return the values of each tensor, flat.
+
+    Raises:
+        Refusal: a shape does not fit its data, two have the same name, or lengths differ.
+    """
+    found: dict[str, list[Any]] = {}
+    for tensor in body.inputs:
+        named = f"input '{tensor.name[:60]}'"
+        if tensor.name in found:
+            raise Refusal.malformed(f"{named} stands twice")
+        if not 1 <= len(tensor.shape) <= _MOST_DIMENSIONS or tensor.shape[1:] not in ([], [1]):
+            raise Refusal.malformed(f"{named}: the shape must be [N] or [N, 1]")
+        data = [cell for value in tensor.data for cell in _flat(value)]
+        if len(data) != prod(tensor.shape):
+            raise Refusal.malformed(f"{named}: {len(data)} values do not fit its shape")
+        if any(isinstance(cell, list | dict) for cell in data):
+            raise Refusal.malformed(f"{named}: the data are nested too deeply")
+        is_whole = tensor.datatype.startswith(("INT", "UINT"))
+        if is_whole and any(isinstance(c, float) and not c.is_integer() for c in data):
+            raise Refusal.malformed(f"{named}: the data are not whole numbers")
+        found[tensor.name] = data
+    if len({len(values) for values in found.values()}) > 1:
+        raise Refusal.malformed("all inputs must have the same number of rows")
+    return found
+
+
+def _flat(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _tensors(answers: pl.DataFrame, wanted: list[str] | None) -> list[dict[str, Any]]:
+    names = answers.columns if wanted is None else wanted
+    if strange := [name for name in names if name not in answers.columns]:
+        raise Refusal.malformed(
+            f"'{strange[0][:60]}' is no output; possible: {', '.join(answers.columns)}"
+        )
+    flat = [name for name in names if not answers[name].dtype.is_nested()]
+    return [
+        {
+            "name": name,
+            "shape": [answers.height],
+            "datatype": _datatype(answers[name].dtype),
+            "data": answers[name].to_list(),
+        }
+        for name in flat
+    ]
+
+
+def _described(name: str, dtype: pl.DataType) -> dict[str, Any]:
+    return {"name": name, "datatype": _datatype(dtype), "shape": [-1]}
+
+
+def _datatype(dtype: pl.DataType) -> str:
+    if dtype == pl.Boolean:
+        return "BOOL"
+    if dtype.is_integer():
+        return "INT64"
+    return "FP64" if dtype.is_numeric() else "BYTES"

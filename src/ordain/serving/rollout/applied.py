@@ -1,0 +1,247 @@
+"""What is deployed: the declaration with every reference settled, and what has happened since.
+
+A deployment is applied as a whole and never changed: each change makes the next generation. What a
+generation serves is pinned to bundles by their digests; an alias that comes to point at another
+version makes a new generation as well (`follow`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ordain.config import Config
+from ordain.config.deployment import Deployment, PredictionLogging, ServedModel
+from ordain.core.errors import UsageError
+from ordain.data.locations import scheme_of
+from ordain.serving.rollout.choice import Part, Shares
+from ordain.serving.rollout.versions import Version
+
+Find = Callable[[str, str], Version]
+"""Gives the version that a reference of a model means now."""
+
+
+class Halted(msgspec.Struct, frozen=True):
+    """A canary that was taken out of the traffic.
+
+    Attributes:
+        version: its label.
+        test: that showed it: ``errors``, ``latency``, a metric, or ``by hand``.
+        reason: in words.
+        at: seconds since 1970.
+    """
+
+    version: str
+    test: str
+    reason: str
+    at: float
+
+
+class AppliedModel(msgspec.Struct, frozen=True):
+    """One model of a generation.
+
+    Attributes:
+        versions: by part: `champion`, `canary`, `fallback`, names of arms, `shadow 1` and so on.
+        trial: name of the canary's trial: the generation that it began with; empty without one.
+        trial_began: seconds since 1970.
+        halted: why the canary has no share, if it was halted.
+    """
+
+    versions: Mapping[str, Version]
+    trial: str = ""
+    trial_began: float = 0.0
+    halted: Halted | None = None
+
+    @property
+    def champion(self) -> Version:
+        """The version that answers."""
+        return self.versions["champion"]
+
+    @property
+    def canary(self) -> Version | None:
+        """The version that is tried, halted or not."""
+        return self.versions.get("canary")
+
+    @property
+    def shadows(self) -> tuple[str, ...]:
+        """Labels of the versions that predict unseen, each once."""
+        labels = (one.label for part, one in self.versions.items() if part.startswith("shadow "))
+        return tuple(dict.fromkeys(labels))
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """One generation of a deployment.
+
+    Attributes:
+        name: of the deployment.
+        generation: counted from 1.
+        at: seconds since 1970.
+        by: who, or what, made it.
+        document: as declared, filled; what came from the environment stays `${NAME}`.
+        models: by name.
+        seen: digest of the version that each alias pointed at when it was last looked at.
+        restores: generation that this one brought back; 0 for one of its own.
+        registry: URI of the registry, where it is not the usual one.
+    """
+
+    name: str
+    generation: int
+    at: float
+    by: str
+    document: dict[str, Any]
+    models: dict[str, AppliedModel]
+    seen: dict[str, str] = msgspec.field(default_factory=dict)
+    restores: int = 0
+    registry: str = ""
+
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """What it serves, without what happened to it: equal for a generation brought back."""
+        pinned = {name: dict(model.versions) for name, model in self.models.items()}
+        return self.document, pinned
+
+    @property
+    def followed(self) -> dict[str, tuple[str, Version]]:
+        """The versions found through an alias, with their models, by reference."""
+        return {
+            version.reference: (name, version)
+            for name, model in self.models.items()
+            for version in model.versions.values()
+            if version.follows
+        }
+
+    def deployment(self) -> Deployment:
+        """Return the declaration; variables are read from this process's environment.
+
+        Raises:
+            ConfigError: a variable is not set here.
+        """
+        return declared(Config.load(self.document))[1]
+
+    def models_declared(self) -> dict[str, ServedModel]:
+        """Return the declared models by name; only their own variables are read.
+
+        Raises:
+            ConfigError: a variable is not set here.
+        """
+        block = {"models": self.document["deployment"]["models"]}
+        found = declared(Config.load({"deployment": block}))[1]
+        return {model.name: model for model in found.models}
+
+    def logging(self) -> PredictionLogging:
+        """Return how predictions are kept; only the variables of that block are read.
+
+        Raises:
+            ConfigError: a variable is not set here.
+        """
+        block = {"models": {"any": "any"}, "log": self.document["deployment"]["log"]}
+        return declared(Config.load({"deployment": block}))[1].log
+
+
+def declared(config: Config) -> tuple[str, Deployment, dict[str, Any]]:
+    """Return name, declaration and document of a config's deployment.
+
+    Raises:
+        UsageError: it declares none.
+    """
+    deployment = config.document.deployment
+    if deployment is None:
+        raise UsageError(
+            "the document declares no deployment\n"
+            "  Fix: deployment:\n         models: {churn: churn@champion}"
+        )
+    filled = config.to_dict()
+    # Servers and commands that read it stand in folders of their own.
+    for block, key in (("log", "sink"), ("auth", "keys_file")):
+        place = filled["deployment"][block][key]
+        if place and "${" not in place and not scheme_of(place):
+            filled["deployment"][block][key] = str((config.folder / place).absolute())
+    keys = ("version", "name", "deployment")
+    return config.document.name, deployment, {key: filled[key] for key in keys}
+
+
+def settle(
+    deployment: Deployment, find: Find, *, before: Applied | None, generation: int, at: float
+) -> dict[str, AppliedModel]:
+    """Return the models of a deployment with every reference settled.
+
+    A canary that was halted stays so while champion, canary and share are the same.
+
+    Raises:
+        UsageError: a version is not there; all such are told at once.
+    """
+    models: dict[str, AppliedModel] = {}
+    faults: list[str] = []
+    for model in deployment.models:
+        try:
+            versions = dict(_versions(model, find))
+        except UsageError as error:
+            faults.append(f"`{model.name}`: {error.message}")
+            continue
+        known = before.models.get(model.name) if before else None
+        split = _declared_split(before, model.name)
+        models[model.name] = _with_trial(
+            model, versions, known, split=split, generation=generation, at=at
+        )
+    if faults:
+        raise UsageError("\n".join(faults))
+    return models
+
+
+def shares_of(model: ServedModel, applied: AppliedModel) -> Shares:
+    """Return how the keys of a model are divided."""
+    canary = None
+    if model.canary and applied.canary and applied.halted is None:
+        canary = Part("canary", applied.canary.label, model.canary.share)
+    arms = tuple(
+        Part(name, applied.versions[name].label, arm.share)
+        for name, arm in (model.ab.named if model.ab else ())
+    )
+    return Shares(model.name, applied.champion.label, canary, arms)
+
+
+def _versions(model: ServedModel, find: Find) -> Iterator[tuple[str, Version]]:
+    n_shadows = 0
+    for part, reference in model.references():
+        if part == "shadow":
+            n_shadows += 1
+            part = f"shadow {n_shadows}"  # noqa: PLW2901 - each shadow has a name of its own
+        yield part, find(reference, model.name)
+
+
+def _with_trial(
+    model: ServedModel,
+    versions: dict[str, Version],
+    known: AppliedModel | None,
+    *,
+    split: tuple[object, object],
+    generation: int,
+    at: float,
+) -> AppliedModel:
+    if model.canary is None:
+        return AppliedModel(versions)
+    is_same = (
+        known is not None
+        and split == (model.canary.share, model.canary.sticky_by)
+        and known.canary is not None
+        and known.canary.digest == versions["canary"].digest
+        and known.champion.digest == versions["champion"].digest
+    )
+    if is_same:
+        assert known is not None, "it was compared"
+        return AppliedModel(versions, known.trial, known.trial_began, known.halted)
+    return AppliedModel(versions, str(generation), at)
+
+
+def _declared_split(before: Applied | None, name: str) -> tuple[object, object]:
+    """Return share and key of a canary as they were declared; None without one.
+
+    They are read from the document as kept: what variables hold is not known here.
+    """
+    for model in before.document["deployment"]["models"] if before else ():
+        if model["name"] == name:
+            canary = model.get("canary") or {}
+            return canary.get("share"), canary.get("sticky_by")
+    return None, None

@@ -1,0 +1,199 @@
+"""One version of a model, loaded, checked, warm: what answers.
+
+It is made off the event loop and never changed; a new version is another object that takes its
+place. Loading checks every byte of the bundle and predicts its golden rows, so that what is damaged
+or answers otherwise is refused here and the old version keeps serving.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ordain.core.errors import BundleError
+from ordain.core.files import read_json
+from ordain.serving.contracts import Policy
+from ordain.serving.door import Door
+from ordain.serving.refusal import Refusal
+from ordain.serving.shapes import Shape, require_numbers
+from ordain.store import bundle
+from ordain.store.model import Model, load
+
+INLINE_SECONDS = 0.001
+"""A row that takes less is predicted on the event loop: a hop to a thread costs more."""
+_WARM_UPS = 50
+_WARM_SECONDS = 0.2
+
+
+class Served:
+    """A version that answers.
+
+    Args:
+        name: of the model.
+        label: of the version.
+        model: loaded.
+        policy: of its door.
+        others: fields that may stand in a row beside the inputs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        *,
+        model: Model,
+        policy: Policy,
+        others: Iterable[str] = (),
+    ) -> None:
+        self.name = name
+        self.label = label
+        self.model = model
+        self.others = tuple(others)
+        self.door = Door(model, policy=policy, others=self.others)
+        self.shape = Shape(model)
+        self.predict_row = model.row_function()
+        assert model.path is not None, "it was loaded from a bundle"
+        self.fingerprint = fingerprint(model.path)
+        self.golden = pl.read_parquet(model.path / bundle.GOLDEN).select(model.input_columns)
+        self.row_seconds = self._warm_up()
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        label: str,
+        *,
+        folder: Path,
+        policy: Policy,
+        others: Iterable[str] = (),
+    ) -> Served:
+        """Return the version of a bundle's folder.
+
+        Raises:
+            BundleError: damaged, foreign, of another format, or it answers golden rows otherwise.
+        """
+        served = cls(name, label, model=load(folder), policy=policy, others=others)
+        if served.fingerprint != fingerprint(folder):
+            raise BundleError(f"{folder} was changed while it was read; the bundle is refused")
+        return served
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether a row is predicted on the event loop."""
+        return self.row_seconds <= INLINE_SECONDS
+
+    def predict_frame(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the answers of rows that passed the door.
+
+        Raises:
+            NotANumberError: one of them is NaN or infinite.
+        """
+        answers: pl.DataFrame = self.model.predict(rows)
+        require_numbers(answers)
+        return answers
+
+    def frame_of(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+        """Return rows that passed the door as columns of the types of training."""
+        return pl.DataFrame(
+            [
+                _column(name, [row.get(name) for row in rows], dtype)
+                for name, dtype in self.model.input_schema.items()
+            ]
+        )
+
+    def columns_of(self, columns: Mapping[str, Sequence[Any]]) -> pl.DataFrame:
+        """Return JSON columns as columns of the types of training; others as they come.
+
+        Raises:
+            Refusal: a value cannot be of its column's type; names every such column.
+        """
+        faults: list[dict[str, Any]] = []
+        found = []
+        for name, values in columns.items():
+            dtype = self.model.input_schema.get(name)
+            if dtype is None:
+                found.append(pl.Series(name, [_text(value) for value in values], dtype=pl.String))
+                continue
+            faults += self.door.unreadable(name, values)
+            found.append(_column(name, list(values), dtype))
+        if faults:
+            raise Refusal.bad_rows(faults)
+        return pl.DataFrame(found)
+
+    def explain(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what each input adds to the answer of a row, by output; golden rows beside it."""
+        from ordain.evaluation.explain.explanation import Asked
+        from ordain.store.explain import explain_frame
+
+        rows = pl.concat([self.golden, self.frame_of([row])], how="vertical_relaxed")
+        explained = explain_frame(
+            self.model,
+            rows,
+            row=rows.height - 1,
+            output=None,
+            asked=Asked(n_counterfactuals=0, n_neighbours=0),
+        )
+        return {
+            one.output: {
+                "scale": one.scale,
+                "method": one.method,
+                "label": one.label or None,
+                "base": one.base,
+                "contributions": {part.input: part.value for part in one.contributions},
+            }
+            for one in explained.rows
+        }
+
+    def example(self) -> dict[str, Any]:
+        """Return a real row as JSON can hold it: the first of the golden rows."""
+        if self.golden.height == 0:
+            return {}
+        return {name: _as_json(value) for name, value in self.golden.row(0, named=True).items()}
+
+    def _warm_up(self) -> float:
+        """Predict golden rows, alone and together; return the seconds that one alone takes."""
+        rows = self.golden.to_dicts()
+        if not rows:
+            return 0.0
+        self.predict_frame(self.golden)
+        end = time.perf_counter() + _WARM_SECONDS
+        taken = []
+        for turn in range(_WARM_UPS):
+            started = time.perf_counter()
+            self.shape.of_row(self.predict_row(rows[turn % len(rows)]))
+            taken.append(time.perf_counter() - started)
+            if started > end:
+                break
+        return sorted(taken)[len(taken) // 2]
+
+
+def fingerprint(folder: Path) -> str:
+    """Return twelve hexadecimal digits of what a bundle holds."""
+    sealed = repr(sorted(read_json(folder / bundle.CHECKSUMS)["files"].items()))
+    return hashlib.sha256(sealed.encode()).hexdigest()[:12]
+
+
+def _column(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
+    """Return values as the type of training where they all fit, else as numbers or as text."""
+    wider = [dtype, pl.Float64()] if dtype.is_numeric() else [dtype]
+    for kind in wider:
+        try:
+            return pl.Series(name, values, dtype=kind, strict=True)
+        except (TypeError, OverflowError, pl.exceptions.PolarsError):
+            continue
+    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _as_json(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return None if isinstance(value, float) and value != value else value  # noqa: PLR0124
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

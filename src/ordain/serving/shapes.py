@@ -1,0 +1,109 @@
+"""The shape of an answer: what `Model.predict` names flatly, grouped by output.
+
+    {"churn": {"prediction": "Yes", "probability": 0.67, "probabilities": {"No": 0.33, "Yes": 0.67},
+               "threshold": 0.5}}
+
+A number has `prediction`, and `low` and `high` where the model settled intervals; a class may have
+`set` and `is_answered`. An answer that is not a finite number is no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from ordain.features.binary import BinaryEncoding
+from ordain.store.model import Model
+from ordain.store.problem import typed_labels
+
+Flat = Mapping[str, Any]
+_EXTRAS = ("low", "high", "set", "is_answered")
+
+
+class NotANumberError(ArithmeticError):
+    """A model answered NaN or infinity."""
+
+
+class Shape:
+    """Groups the answers of one model."""
+
+    def __init__(self, model: Model) -> None:
+        self.outputs = tuple(_Output(model, f.name) for f in model.document.output_features)
+
+    def of_row(self, flat: Flat) -> dict[str, Any]:
+        """Return one row's answer, grouped.
+
+        Raises:
+            NotANumberError: a number in it is NaN or infinite.
+        """
+        return {output.name: output.of_row(flat) for output in self.outputs}
+
+    def of_columns(self, answers: pl.DataFrame) -> dict[str, Any]:
+        """Return many rows' answers as lists, grouped in the same way; see `require_numbers`."""
+        return {output.name: output.of_columns(answers) for output in self.outputs}
+
+    def of_value(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a declared fallback in the shape of an answer."""
+        return {name: {"prediction": given} for name, given in value.items()}
+
+
+class _Output:
+    def __init__(self, model: Model, name: str) -> None:
+        encoding = model.encodings[name]
+        self.name = name
+        self.is_number = not hasattr(encoding, "labels")
+        self.labels = [] if self.is_number else [str(one) for one in typed_labels(encoding)]
+        names = [] if self.is_number else list(encoding.labels)  # type: ignore[attr-defined]
+        self.probabilities = [
+            (text, f"{name}_probability_{label}")
+            for text, label in zip(self.labels, names, strict=True)
+        ]
+        self.threshold = encoding.threshold if isinstance(encoding, BinaryEncoding) else None
+        self._prediction, self._probability = f"{name}_prediction", f"{name}_probability"
+        made = model.decisions.get(name)
+        has_more = made is not None and (made.coverage is not None or made.answer_from is not None)
+        self._extras = [(key, f"{name}_{key}") for key in _EXTRAS] if has_more else []
+
+    def of_row(self, flat: Flat) -> dict[str, Any]:
+        found: dict[str, Any] = {"prediction": flat[self._prediction]}
+        if self.is_number:
+            doubt = found["prediction"]
+        else:
+            found["probability"] = flat[self._probability]
+            found["probabilities"] = shares = {text: flat[key] for text, key in self.probabilities}
+            doubt = sum(shares.values())
+        if self.threshold is not None:
+            found["threshold"] = self.threshold
+        for key, name in self._extras:
+            if name in flat:
+                found[key] = flat[name]
+        if doubt - doubt != 0:  # NaN and infinity alone
+            raise NotANumberError(self.name)
+        return found
+
+    def of_columns(self, answers: pl.DataFrame) -> dict[str, Any]:
+        found: dict[str, Any] = {"prediction": answers[self._prediction].to_list()}
+        if not self.is_number:
+            found["probability"] = answers[self._probability].to_list()
+            found["probabilities"] = {
+                text: answers[key].to_list() for text, key in self.probabilities
+            }
+        if self.threshold is not None:
+            found["threshold"] = self.threshold
+        found |= {
+            key: answers[name].to_list() for key, name in self._extras if name in answers.columns
+        }
+        return found
+
+
+def require_numbers(answers: pl.DataFrame) -> None:
+    """Check that every number of the answers is one.
+
+    Raises:
+        NotANumberError: one is NaN or infinite.
+    """
+    for column in answers:
+        if column.dtype.is_float() and not column.is_finite().all():
+            raise NotANumberError(column.name)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ordain.config.deployment import Auth, Deployment
+from ordain.core.errors import ConfigError, UsageError
+from ordain.serving.access import Access, hash_of
+from ordain.serving.refusal import Refusal
+from ordain.serving.server import Address
+
+SHOP, BOSS, OLD = "shop-key-0123456789", "boss-key-0123456789", "old-key-0123456789a"
+ROW = {"tenure": 3, "contract": "month", "charges": 70.5}
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.json"
+    write(
+        path,
+        {"caller": "shop", "sha256": hash_of(SHOP), "models": ["one"], "verbs": ["predict"]},
+        {"caller": "boss", "sha256": hash_of(BOSS)},
+        {"caller": "old", "sha256": hash_of(OLD), "expires": "2020-01-01"},
+    )
+    return path
+
+
+def write(path: Path, *records: dict[str, Any]) -> None:
+    path.write_text(json.dumps({"keys": records}))
+    os.utime(path, ns=(time.time_ns(), time.time_ns()))
+
+
+@pytest.fixture
+def asked(application: Callable[..., Any], keys: Path) -> Any:
+    return application({"one": {}, "two": {}}, auth={"keys_file": str(keys)})
+
+
+def test_every_route_needs_a_key_but_the_two_probes(asked: Any) -> None:
+    routes = list(asked.process.gate.routes)
+    assert len(routes) > 20
+    is_open = set()
+    for route in routes:
+        for headers in ({}, bearer("wrong-key-0123456789"), bearer(OLD), {"x-api-key": ""}):
+            answer = asked.request(route.method, route.path, headers=headers)
+            if route.verb == "health":
+                is_open.add(route.path)
+                assert answer.status_code == 200
+                continue
+            assert answer.status_code == 401, route.path
+            assert answer.json()["error"]
+    assert is_open == {"/livez", "/readyz"}
+
+
+def test_a_path_that_does_not_exist_is_told_only_with_a_key(asked: Any) -> None:
+    assert asked.get("/v1/nothing").status_code == 401
+    assert asked.get("/v1/nothing", headers=bearer(BOSS)).status_code == 404
+    assert asked.request("DELETE", "/v1/models").status_code == 401
+
+
+def test_a_key_allows_its_models_and_verbs_only(asked: Any) -> None:
+    def ask(key: str, name: str) -> int:
+        path = f"/v1/models/{name}/predict"
+        return asked.post(path, json={"row": ROW}, headers=bearer(key)).status_code
+
+    assert ask(SHOP, "one") == 200
+    assert ask(SHOP, "two") == 403
+    assert ask(BOSS, "two") == 200
+    assert asked.get("/metrics", headers=bearer(SHOP)).status_code == 403
+    assert asked.get("/v1/models", headers={"x-api-key": BOSS}).status_code == 200
+
+
+def test_calls_are_counted_by_caller(asked: Any, kept: Any) -> None:
+    asked.post("/v1/models/one/predict", json={"row": ROW}, headers=bearer(SHOP))
+    assert 'caller="shop"' in asked.get("/metrics", headers=bearer(BOSS)).text
+    assert kept.entries[0].caller == "shop"
+
+
+def test_keys_are_taken_up_when_the_file_changes(keys: Path) -> None:
+    access = Access(Auth(keys_file=str(keys)))
+    assert access.caller({b"x-api-key": BOSS.encode()}).name == "boss"
+    write(keys, {"caller": "new", "sha256": hash_of("new-key-0123456789")})
+    access._next_look = 0.0
+    assert access.caller({b"x-api-key": b"new-key-0123456789"}).name == "new"
+    with pytest.raises(Refusal, match="valid API key"):
+        access.caller({b"x-api-key": BOSS.encode()})
+
+
+def test_a_file_that_breaks_leaves_the_keys_as_they_were(keys: Path) -> None:
+    access = Access(Auth(keys_file=str(keys)))
+    keys.write_text("{")
+    access._next_look = 0.0
+    assert access.caller({b"x-api-key": BOSS.encode()}).name == "boss"
+
+
+def test_a_file_that_cannot_be_read_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Access(Auth(keys_file=str(tmp_path / "nothing.json")))
+    (tmp_path / "keys.json").write_text('{"keys": [{"caller": "a", "sha256": "plain"}]}')
+    with pytest.raises(ConfigError, match="sha256"):
+        Access(Auth(keys_file=str(tmp_path / "keys.json")))
+
+
+def test_keys_of_the_deployment_have_callers() -> None:
+    access = Access(Auth(api_keys=f"shop:{SHOP},{BOSS}"))
+    assert access.caller({b"x-api-key": SHOP.encode()}).name == "shop"
+    assert access.caller({b"x-api-key": BOSS.encode()}).name == "key"
+    with pytest.raises(UsageError, match="at least 16 characters"):
+        Access(Auth(api_keys="short"))
+
+
+def test_a_caller_may_come_only_so_often() -> None:
+    access = Access(Auth(api_keys=f"shop:{SHOP},{BOSS}", requests_per_second=2))
+    shop = access.caller({b"x-api-key": SHOP.encode()})
+    other = access.caller({b"x-api-key": BOSS.encode()})
+    access.count(shop)
+    access.count(shop)
+    with pytest.raises(Refusal, match="2 requests a second") as refused:
+        access.count(shop)
+    assert refused.value.status == 429
+    assert int(refused.value.headers["retry-after"]) >= 1
+    access.count(other)
+
+
+def test_listening_publicly_without_keys_is_refused_unless_asked() -> None:
+    deployment = Deployment.model_validate({"models": [{"name": "a", "champion": "a"}]})
+    with pytest.raises(UsageError, match="--allow-public"):
+        Address(host="0.0.0.0").check(deployment)
+    Address(host="0.0.0.0", is_public=True).check(deployment)
+    Address().check(deployment)
+    with pytest.raises(UsageError, match="--certificate"):
+        Address(certificate="a.pem").check(deployment)

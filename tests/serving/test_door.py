@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from ordain.serving.door import Door
+from ordain.serving.refusal import Refusal
+from ordain.store.model import Model, load
+
+ROW = {"tenure": 3, "contract": "month", "charges": 70.5}
+
+
+@pytest.fixture(scope="module")
+def model(bundles: dict[str, Path]) -> Model:
+    return load(bundles["churn"])
+
+
+def faults(door: Door, row: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(Refusal, match="not what the model was trained on") as refused:
+        door.pass_row(row)
+    return {fault["field"]: fault["code"] for fault in refused.value.faults}
+
+
+def test_a_row_like_those_of_training_passes_unchanged(model: Model) -> None:
+    passed, flags = Door(model, policy="reject").pass_row(ROW)
+    assert passed is ROW
+    assert flags == ()
+
+
+def test_all_faults_of_a_row_are_told_at_once(model: Model) -> None:
+    row = {"tenure": "three", "contract": "weekly", "charges": -4e6}
+    assert faults(Door(model, policy="reject"), row) == {
+        "tenure": "type",
+        "contract": "category",
+        "charges": "range",
+    }
+
+
+def test_a_fault_says_what_was_expected(model: Model) -> None:
+    door = Door(model, policy="reject")
+    (fault,) = door.faults_of({**ROW, "contract": "weekly"})
+    assert set(fault["expected"]["enum"]) == {"month", "year", "two years"}
+    assert fault["message"] == "`contract`: 'weekly' did not occur in training"
+
+
+@pytest.mark.parametrize("value", [True, [1], float("nan"), float("inf"), 10**400, "3", "abc"])
+def test_what_is_no_number_is_never_read_as_one(model: Model, value: object) -> None:
+    assert faults(Door(model, policy="flag"), {**ROW, "tenure": value}) == {"tenure": "type"}
+
+
+def test_a_number_just_outside_is_told_and_answered(model: Model) -> None:
+    _, flags = Door(model, policy="reject").pass_row({**ROW, "tenure": 80})
+    assert flags == ({"field": "tenure", "code": "edge"},)
+
+
+def test_below_zero_is_far_where_training_saw_nothing_below(model: Model) -> None:
+    assert faults(Door(model, policy="reject"), {**ROW, "tenure": -1}) == {"tenure": "range"}
+
+
+def test_missing_is_a_fault_only_where_training_saw_none(model: Model) -> None:
+    door = Door(model, policy="reject")
+    assert faults(door, {**ROW, "contract": ""}) == {"contract": "missing"}
+    assert faults(door, {"contract": "month", "charges": 3.0}) == {"tenure": "missing"}
+    assert door.pass_row({**ROW, "charges": None})[1] == ()
+
+
+def test_impute_takes_what_is_at_fault_as_missing(model: Model) -> None:
+    row = {"tenure": "three", "contract": "weekly", "charges": 70.0}
+    passed, flags = Door(model, policy="impute").pass_row(row)
+    assert passed == {"tenure": None, "contract": None, "charges": 70.0}
+    assert [flag["code"] for flag in flags] == ["type", "category"]
+    assert row["tenure"] == "three"
+
+
+def test_flag_answers_what_can_be_read(model: Model) -> None:
+    passed, flags = Door(model, policy="flag").pass_row({**ROW, "contract": "weekly"})
+    assert passed["contract"] == "weekly"
+    assert flags == ({"field": "contract", "code": "category"},)
+
+
+def test_an_unknown_field_is_named_and_a_misspelled_one_refused(model: Model) -> None:
+    door = Door(model, policy="reject")
+    assert door.pass_row({**ROW, "customer": 7})[1] == ({"field": "customer", "code": "unknown"},)
+    row = {"tenur": 3, "contract": "month", "charges": 3.0}
+    assert faults(door, row) == {"tenur": "unknown", "tenure": "missing"}
+
+
+def test_a_row_of_something_else_is_refused(model: Model) -> None:
+    door = Door(model, policy="flag")
+    assert faults(door, {})[None] == "no_inputs"
+    many = {f"name {number}": 1 for number in range(300)}
+    assert list(faults(door, {**ROW, **many}).values()) == ["unknown"]
+
+
+def test_the_target_and_other_known_fields_pass_quietly(model: Model) -> None:
+    door = Door(model, policy="reject", others=("customer",))
+    assert door.pass_row({**ROW, "churn": "Yes", "customer": 7})[1] == ()
+
+
+@pytest.mark.parametrize("policy", ["reject", "impute", "flag"])
+@pytest.mark.parametrize(
+    "bad",
+    [{"tenure": "abc"}, {"contract": "weekly"}, {"tenure": 9999}, {"tenure": 80}, {"tenure": None}],
+)
+def test_columns_are_judged_as_rows_are(model: Model, policy: Any, bad: dict[str, Any]) -> None:
+    row = {**ROW, **bad}
+    door = Door(model, policy=policy)
+    frame = pl.DataFrame({name: [None if v is None else str(v)] for name, v in row.items()})
+    row = {name: (float(v) if _is_number(name, v) else v) for name, v in row.items()}
+
+    def outcome(judge: Callable[[], Any]) -> Any:
+        try:
+            return [flag["code"] for flag in judge()]
+        except Refusal as refusal:
+            return {(fault["field"], fault["code"]) for fault in refusal.faults}
+
+    by_row = outcome(lambda: door.pass_row(row)[1])
+    by_frame = outcome(lambda: door.pass_frame(frame).flags)
+    assert by_frame == by_row
+
+
+def _is_number(name: str, value: object) -> bool:
+    return name != "contract" and str(value).replace(".", "").isdigit()
+
+
+def test_columns_at_fault_name_count_and_rows(model: Model) -> None:
+    frame = pl.DataFrame([ROW] * 5).with_columns(pl.Series("tenure", [1, 9999, 2, 9999, 3]))
+    with pytest.raises(Refusal, match="1 fault") as refused:
+        Door(model, policy="reject").pass_frame(frame)
+    (fault,) = refused.value.faults
+    assert (fault["count"], fault["rows"]) == (2, [1, 3])
+
+
+def test_a_column_that_is_not_there_counts_as_missing(model: Model) -> None:
+    frame = pl.DataFrame([ROW]).drop("charges")
+    admitted = Door(model, policy="reject").pass_frame(frame)
+    assert admitted.rows["charges"].to_list() == [None]
