@@ -9,10 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import memory, quality, speed
+from benchmarks import judge, memory, quality, serving, speed
 from benchmarks.measure import Figure, show
 
-PARTS = {"speed": speed.ALL, "memory": memory.ALL, "quality": quality.ALL}
+PARTS = {
+    "speed": speed.ALL,
+    "memory": memory.ALL,
+    "quality": quality.ALL,
+    "judge": judge.ALL,
+    "serving": serving.ALL,
+}
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -62,7 +62,7 @@ def measure(keys: dict[str, Any], metric: str, **data: Any) -> tuple[float, floa
     return values[metric], sum(result.seconds.values())
 
 
-def _files(*names: str) -> list[Path] | None:
+def files_of(*names: str) -> list[Path] | None:
     base = folder()
     if base is None or not all((base / name).exists() for name in names):
         print(f"  skipped: {', '.join(names)} not in ORDAIN_BENCH_DATA")
@@ -71,7 +71,7 @@ def _files(*names: str) -> list[Path] | None:
 
 
 def adult() -> Iterator[Figure]:
-    if (files := _files("adult-train.csv", "adult-test.csv")) is None:
+    if (files := files_of("adult-train.csv", "adult-test.csv")) is None:
         return
     bars = {"gbm": 0.926, "neural": 0.915, "linear": 0.9, "knn": 0.893, "naive_bayes": 0.888}
     for family, bar in bars.items():
@@ -85,7 +85,7 @@ def adult() -> Iterator[Figure]:
 
 
 def telco() -> Iterator[Figure]:
-    if (files := _files("telco-churn.csv")) is None:
+    if (files := files_of("telco-churn.csv")) is None:
         return
     for family in ("gbm", "neural", "linear"):
         values = []
@@ -108,7 +108,7 @@ def telco() -> Iterator[Figure]:
 
 
 def diamonds() -> Iterator[Figure]:
-    if (files := _files("diamonds.csv")) is None:
+    if (files := files_of("diamonds.csv")) is None:
         return
     for family in ("gbm", "neural"):
         keys = {
@@ -122,7 +122,7 @@ def diamonds() -> Iterator[Figure]:
 
 
 def ag_news() -> Iterator[Figure]:
-    if (files := _files("ag_news.csv")) is None:
+    if (files := files_of("ag_news.csv")) is None:
         return
     cases = (
         ("linear", None, 0.878),
@@ -144,7 +144,7 @@ def ag_news() -> Iterator[Figure]:
 
 
 def banking77() -> Iterator[Figure]:
-    if (files := _files("banking77-train.csv", "banking77-test.csv")) is None:
+    if (files := files_of("banking77-train.csv", "banking77-test.csv")) is None:
         return
     plain = {"text": "text"}
     tuned = {

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ordain.cli.main import app
-from ordain.config import document, emit, stub, words
+from ordain.config import deployment, document, emit, evaluation, stub, words
 from ordain.config.codes import CODES
 from ordain.core.component import Component, Registry, Spec
 from ordain.data.source import SOURCES
@@ -33,6 +33,7 @@ from ordain.evaluation.plots.plot import PLOTS
 from ordain.features.feature import FEATURES
 from ordain.models.family import FAMILIES, Backend
 from ordain.models.neural import component as neural
+from ordain.store.export.format import EXPORTS
 
 REFERENCE = Path(__file__).parent / "reference"
 Schema = dict[str, Any]
@@ -65,6 +66,7 @@ KINDS = (
     Kind("schedules", neural.SCHEDULES, "How the rate goes: `trainer.learning_rate_scheduler`."),
     Kind("metrics", METRICS, "How a model is judged: `evaluation.metrics`."),
     Kind("checks", CHECKS, "What every training is asked: `evaluation.checks`."),
+    Kind("export formats", EXPORTS, "What `ordain export` writes, with the options of `-o`."),
     Kind("plots", PLOTS, "What `ordain visualize` draws, with the options of `-o`."),
 )
 """Every kind of component; a test compares it with the registries there are."""
@@ -77,9 +79,28 @@ BLOCKS: dict[type[Spec], tuple[str, str]] = {
     document.OutputFeature: ("output_features", "Each of `output_features`."),
     document.TypeDefaults: ("defaults", "Each type under `defaults`."),
     document.Evaluation: ("evaluation", ""),
+    evaluation.Gate: ("evaluation.gates", "Each of `evaluation.gates`."),
+    evaluation.Limit: ("evaluation.satisfy", "Each of `evaluation.satisfy`."),
+    evaluation.Slice: (
+        "evaluation.slices",
+        "Each of `evaluation.slices`; a text is the name of a column, or a condition.",
+    ),
+    evaluation.Threshold: ("evaluation.threshold", ""),
+    evaluation.Abstain: ("evaluation.abstain", ""),
     Backend: ("backend", ""),
     document.Project: ("project", ""),
     document.Budget: ("budget", ""),
+    deployment.Deployment: ("deployment", ""),
+    deployment.ServedModel: ("deployment.models", "Each of `deployment.models`."),
+    deployment.Canary: ("deployment.models.canary", ""),
+    deployment.Halt: ("deployment.models.canary.halt", ""),
+    deployment.SplitTest: ("deployment.models.ab", ""),
+    deployment.Arm: ("deployment.models.ab.arms", "Each of `arms`."),
+    deployment.Fallback: ("deployment.models.fallback", ""),
+    deployment.Limits: ("deployment.limits", ""),
+    deployment.Batching: ("deployment.batching", ""),
+    deployment.Auth: ("deployment.auth", ""),
+    deployment.PredictionLogging: ("deployment.log", ""),
 }
 """Blocks of the document with their headings."""
 
@@ -257,9 +278,9 @@ def _kind(schema: Schema, root: Schema, *, with_null: bool = False) -> str:
     for part in words.branches({**schema, "$defs": root.get("$defs", {})}):
         if "x-component" in part:
             texts.append(_link(part["x-component"]))
-        elif part.get("title") in _TITLES:
+        elif part.get("title") in _TITLES and part.get("type") == "object":
             title = _TITLES[part["title"]]
-            texts.append(f"[the keys of `{title}`](config.md#{title})")
+            texts.append(f"[the keys of `{title}`](config.md#{title.replace('.', '')})")
         elif part.get("type") == "array" and isinstance(part.get("items"), dict):
             texts.append(_list(part, root))
         elif part.get("type") == "object" and isinstance(part.get("additionalProperties"), dict):

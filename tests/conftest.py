@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +69,110 @@ def work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A work folder of the test's own, which commands and functions use by default."""
     monkeypatch.setenv("ORDAIN_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def registry_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder with three runs and an empty registry, made once: its tables take seconds.
+
+    The runs are named `good`, `gated` (as weak, and its gate is not met) and `weak`.
+    """
+    import ordain
+    from ordain.store.registry.place import place_of
+    from ordain.store.registry.service import Service
+
+    folder = tmp_path_factory.mktemp("registry")
+    churn(1500).write_csv(folder / "churn.csv")
+    gates = [{"metric": "roc_auc", "at_least": 0.7}, {"metric": "latency_ms", "at_most": 1000}]
+    inputs = {"tenure": "number", "contract": "category", "charges": "number"}
+    for name, kept, declared in (
+        ("good", inputs, gates),
+        ("gated", {"charges": "number"}, gates),
+        ("weak", {"charges": "number"}, []),
+    ):
+        config = {
+            "name": name,
+            "data": {"source": str(folder / "churn.csv")},
+            "input_features": kept,
+            "output_features": {"churn": "binary"},
+            "model_type": "gbm",
+            "trainer": {"num_boost_round": 20},
+            "evaluation": {"baselines": False, "gates": declared},
+        }
+        ordain.train(config, home=folder / "home")
+    Service(place_of(folder / "home")).read_names()
+    return folder
+
+
+@pytest.fixture
+def registry_home(registry_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `registry_template`'s work folder, which commands and functions use by default."""
+    home = tmp_path / "home"
+    shutil.copytree(registry_template / "home", home)
+    monkeypatch.setenv("ORDAIN_HOME", str(home))
+    monkeypatch.setenv("ORDAIN_USER", "ann")
+    monkeypatch.delenv("ORDAIN_REGISTRY_URI", raising=False)
+    return home
+
+
+_INSTALLED = (
+    sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if Path("/usr/lib/postgresql").is_dir()
+    else []
+)
+BINARIES = _INSTALLED[-1] if _INSTALLED else Path(shutil.which("initdb") or "/nowhere").parent
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The url of a real PostgreSQL on the loopback, ended by its process id; its password has a
+    colon and a space."""
+    if not (BINARIES / "initdb").is_file():
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="ordain-pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    password = folder / "password"
+    password.write_text("pa:ss w0rd")
+    password.chmod(0o644)
+    made = _as_server(
+        [str(BINARIES / "initdb"), "-D", str(folder / "data"), "-U", "ordain",
+         "-A", "scram-sha-256",
+         f"--pwfile={password}", "--no-sync", "-E", "UTF8", "--locale=C"], cwd=folder,
+    )  # fmt: skip
+    output = made.communicate(timeout=120)[0]
+    assert made.returncode == 0, output
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = _as_server(
+        [str(BINARIES / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-F",
+         "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"], cwd=folder,
+    )  # fmt: skip
+    try:
+        yield _answering(f"postgresql://ordain:pa%3Ass%20w0rd@127.0.0.1:{port}/postgres")
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+        shutil.rmtree(folder)
+
+
+def _as_server(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a command as the user a server runs under: never root."""
+    if os.geteuid() == 0:
+        options |= {"user": "postgres", "group": "postgres", "extra_groups": []}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+
+
+def _answering(url: str) -> str:
+    """Return the url once the server answers."""
+    import psycopg
+
+    for _ in range(100):
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+        else:
+            break
+    return url

@@ -18,6 +18,7 @@ from ordain.core.component import Registry, Spec
 from ordain.evaluation.checks.check import CHECKS
 from ordain.evaluation.metric import METRICS
 from ordain.evaluation.plots.plot import PLOTS
+from ordain.store.export.format import EXPORTS
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -41,6 +42,11 @@ def build() -> ModuleType:
     return module
 
 
+def anchor_of(title: str) -> str:
+    """Return the anchor that GitHub gives a heading: letters, digits, hyphens."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
 def headings(path: Path) -> list[str]:
     return re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
 
@@ -59,7 +65,8 @@ def test_reference_is_in_step_with_the_code() -> None:
 
 def test_every_kind_of_component_has_a_page(build: ModuleType) -> None:
     kinds = {kind.registry.kind for kind in build.KINDS}
-    assert kinds == {*words.registries(), METRICS.kind, CHECKS.kind, PLOTS.kind}
+    others = {METRICS.kind, CHECKS.kind, PLOTS.kind, EXPORTS.kind}
+    assert kinds == {*words.registries(), *others}
 
 
 def test_every_component_has_its_heading_and_its_keys(build: ModuleType) -> None:
@@ -129,7 +136,7 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
         path = (page.parent / name).resolve() if name else page
         assert path.exists(), f"{page}: {target}"
         if anchor:
-            assert anchor in {title.lower().replace(" ", "-") for title in headings(path)}
+            assert anchor in {anchor_of(title) for title in headings(path)}
 
 
 def test_every_folder_of_the_package_has_a_short_page() -> None:

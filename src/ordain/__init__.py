@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         BundleError,
         ConfigError,
         DataError,
+        GateError,
         OrdainError,
         StoreError,
         TrainingError,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from ordain.pipeline.leave_out import leave_one_out
     from ordain.pipeline.patches import apply_patch
     from ordain.pipeline.plan import plan
+    from ordain.pipeline.promote import promote, rollback
+    from ordain.pipeline.register import register, versions
     from ordain.pipeline.reproduce import reproduce
     from ordain.pipeline.result import Result
     from ordain.pipeline.score import score
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from ordain.pipeline.train import resume, train
     from ordain.pipeline.visualize import visualize
     from ordain.pipeline.why import why
+    from ordain.store.export.export import export
     from ordain.store.model import Model, load
 
 _HOMES = {
@@ -47,6 +51,7 @@ _HOMES = {
     "Config": "ordain.config",
     "ConfigError": "ordain.core.errors",
     "DataError": "ordain.core.errors",
+    "GateError": "ordain.core.errors",
     "Model": "ordain.store.model",
     "OrdainError": "ordain.core.errors",
     "Result": "ordain.pipeline.result",
@@ -60,18 +65,23 @@ _HOMES = {
     "diagnose": "ordain.pipeline.diagnose",
     "evaluate": "ordain.pipeline.evaluate",
     "explain": "ordain.pipeline.explain",
+    "export": "ordain.store.export.export",
     "leave_one_out": "ordain.pipeline.leave_out",
     "list_datasets": "ordain.data",
     "load": "ordain.store.model",
     "plan": "ordain.pipeline.plan",
     "preview": "ordain.pipeline.trace",
+    "promote": "ordain.pipeline.promote",
+    "register": "ordain.pipeline.register",
     "render": "ordain.pipeline.check",
     "reproduce": "ordain.pipeline.reproduce",
     "resume": "ordain.pipeline.train",
+    "rollback": "ordain.pipeline.promote",
     "score": "ordain.pipeline.score",
     "spec": "ordain.config",
     "trace": "ordain.pipeline.trace",
     "train": "ordain.pipeline.train",
+    "versions": "ordain.pipeline.register",
     "visualize": "ordain.pipeline.visualize",
     "why": "ordain.pipeline.why",
 }
@@ -81,6 +91,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataError",
+    "GateError",
     "Model",
     "OrdainError",
     "Result",
@@ -94,18 +105,23 @@ __all__ = [
     "diagnose",
     "evaluate",
     "explain",
+    "export",
     "leave_one_out",
     "list_datasets",
     "load",
     "plan",
     "preview",
+    "promote",
+    "register",
     "render",
     "reproduce",
     "resume",
+    "rollback",
     "score",
     "spec",
     "trace",
     "train",
+    "versions",
     "visualize",
     "why",
 ]

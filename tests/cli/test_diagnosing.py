@@ -57,7 +57,7 @@ def test_a_user_goes_from_two_runs_to_a_patched_config(config: Path) -> None:
     assert "config" in why
     assert json.loads(run("why", first, second, "--json").stdout)["outputs"]["churn"]["metric"]
     diagnosed = json.loads(run("diagnose", first, "--budget", "30", "--json").stdout)
-    assert "10 x the data would bring" in json.dumps(diagnosed)
+    assert "10 x the data would make" in json.dumps(diagnosed)
     for file in diagnosed["patches"].values():
         assert "not written" in run("apply-patch", str(config), file, "--dry-run").stdout
     patch = str(config.with_name("family-gbm.yaml"))

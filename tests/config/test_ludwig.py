@@ -17,8 +17,8 @@ def faults_of(text):
     return [fault for fault in check(text, env={}) if fault.severity == "error"]
 
 
-def test_there_are_five():
-    assert len(CONFIGS) == 5
+def test_there_are_seven():
+    assert len(CONFIGS) == 7
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

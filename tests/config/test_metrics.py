@@ -96,3 +96,18 @@ def test_check_imports_the_function_where_the_document_is_trusted(tmp_path, monk
     ((code, message, _),) = faults_of('metrics: [{call: "measures_that_fail:one"}]')
     assert code == "E320"
     assert "cannot be imported: ZeroDivisionError: division by zero" in message
+
+
+@pytest.mark.parametrize(
+    ("written", "fix"), [("roc_auk", "roc_auc"), ("{type: roc_auk}", "type: roc_auc")]
+)
+def test_the_fix_of_a_metric_is_written_as_the_metric_was(written, fix):
+    (fault,) = check(f"{BASE}  metrics: [{written}]\n")
+    assert fault.fix == fix
+
+
+def test_a_gate_that_compares_a_family_with_itself_says_so():
+    gates = "  gates: [{baseline: linear, better: true}]\n"
+    (fault,) = check(f"model_type: linear\n{BASE}{gates}")
+    assert (fault.code, fault.fix) == ("E323", None)
+    assert fault.message == "'linear' is the family of the model itself"

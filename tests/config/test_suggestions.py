@@ -136,6 +136,20 @@ def test_too_few_shares_are_counted_and_named(given, count):
     assert found.path == ("preprocessing", "split", "probabilities")
 
 
+def test_two_shares_are_mended_to_those_of_a_validation_set_cut_from_training():
+    found = only(BASE, "preprocessing.split.probabilities=[0.8, 0.2]")
+    assert (found.code, found.fix) == ("E207", "probabilities: [0.72, 0.08, 0.2]")
+    assert not check(BASE, overrides=[f"preprocessing.split.{found.fix.replace(': ', '=', 1)}"])
+
+
+def test_too_many_shares_are_counted_and_named():
+    found = only(BASE, "preprocessing.split.probabilities=[0.7, 0.1, 0.1, 0.1]")
+    assert found.code == "E206"
+    assert found.message == (
+        "`preprocessing.split.probabilities` needs 3 values (train, validation, test), and has 4"
+    )
+
+
 def test_a_combiner_without_type_is_the_one_there_is():
     text = BASE + "model_type: neural\ncombiner: {num_fc_layers: 2}\n"
     config = Config.load(text, env={})

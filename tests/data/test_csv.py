@@ -66,7 +66,7 @@ def test_declared_type_wins_over_the_inferred_one(tmp_path):
 def test_declared_type_counts_what_does_not_parse(tmp_path):
     read = table(tmp_path, "a,b\n1,1\nx,2\n", types={"a": "number"})
     found = problem(read, "not_parsed")
-    assert (found["count"], found["examples"]) == (1, [{"row": 2, "value": "x"}])
+    assert (found["count"], found["examples"]) == (1, [{"row": 1, "value": "x"}])
 
 
 def test_declared_type_of_an_unknown_column_names_the_nearest(tmp_path):
@@ -151,7 +151,7 @@ def test_mixed_types_below_the_head_keep_every_value_and_are_shown(tmp_path):
     assert read.column("a").to_list()[-2:] == ["59999", "twelve"]
     found = problem(read, "mixed_types")
     assert found["column"] == "a"
-    assert found["examples"] == [{"row": 60_001, "value": "twelve"}]
+    assert found["examples"] == [{"row": 60_000, "value": "twelve"}]
     assert "types: {a: number}" in found["fix"]
 
 

@@ -1,17 +1,8 @@
-"""A real PostgreSQL server: started for these tests on the loopback, ended by its process id."""
+"""A real PostgreSQL server as a source."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import polars as pl
 import psycopg
@@ -22,61 +13,14 @@ from ordain.data import open_source, read_table
 
 pytestmark = pytest.mark.service
 
-_INSTALLED = (
-    sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if Path("/usr/lib/postgresql").is_dir()
-    else []
-)
-BINARIES = _INSTALLED[-1] if _INSTALLED else Path(shutil.which("initdb") or "/nowhere").parent
-
-
-def _as_server(command: list[str], **options) -> subprocess.Popen[bytes]:
-    """Start a command as the user a server runs under: never root."""
-    if os.geteuid() == 0:
-        options |= {"user": "postgres", "group": "postgres", "extra_groups": []}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
-
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    if not (BINARIES / "initdb").is_file():
-        pytest.skip("PostgreSQL is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="ordain-pg-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-    password = folder / "password"
-    password.write_text("pa:ss w0rd")
-    password.chmod(0o644)
-    made = _as_server(
-        [str(BINARIES / "initdb"), "-D", str(folder / "data"), "-U", "ordain",
-         "-A", "scram-sha-256",
-         f"--pwfile={password}", "--no-sync", "-E", "UTF8", "--locale=C"], cwd=folder,
-    )  # fmt: skip
-    output = made.communicate(timeout=120)[0]
-    assert made.returncode == 0, output
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = _as_server(
-        [str(BINARIES / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-F",
-         "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"], cwd=folder,
-    )  # fmt: skip
-    try:
-        yield _filled(f"postgresql://ordain:pa%3Ass%20w0rd@127.0.0.1:{port}/postgres")
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.communicate(timeout=60)
-        shutil.rmtree(folder)
+def url(postgresql: str) -> str:
+    return _filled(postgresql)
 
 
 def _filled(url: str) -> str:
-    for _ in range(100):
-        try:
-            connection = psycopg.connect(url, autocommit=True)
-            break
-        except psycopg.OperationalError:
-            time.sleep(0.1)
-    with connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "CREATE TABLE orders (id int, name text, price numeric(9, 2), ok boolean, "
             "at timestamp, tags int[], note jsonb)"

@@ -17,7 +17,7 @@ from ordain.data.problems import describe_problem, is_expected
         (
             "a,b\n1,2\nx,3\n",
             {"types": {"a": "number"}},
-            "`a` has 1 cell that is not of its declared type (row 2 'x')",
+            "`a` has 1 cell that is not of its declared type (row 1 'x')",
         ),
         ('a,b\n5" x,1\nz,2\n', {}, "1 quote stands inside fields"),
     ],

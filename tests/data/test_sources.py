@@ -87,7 +87,9 @@ def test_json_columns_of_unlike_values_become_text_and_are_reported(tmp_path):
     (tmp_path / "a.json").write_text('[{"a": 1}, {"a": "x"}, {"a": null}]')
     found = read_table(open_source("a.json", root=tmp_path))
     assert found.column("a").to_list() == ["1", "x", None]
-    assert found.report.problems[0]["kind"] == "mixed_types"
+    problem = found.report.problems[0]
+    assert problem["kind"] == "mixed_types"
+    assert problem["examples"] == [{"row": 1, "value": "x"}]
 
 
 def test_json_object_of_columns(tmp_path):

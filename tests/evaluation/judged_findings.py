@@ -8,9 +8,17 @@ from ordain.evaluation.decision.calibration import Calibration, Choice
 from ordain.evaluation.decision.conformal import Covered
 from ordain.evaluation.decision.decision import Decided, Decision
 from ordain.evaluation.decision.threshold import ThresholdChoice
+from ordain.evaluation.diagnosis.gaps import ErrorSplit, Gap
+from ordain.evaluation.diagnosis.growth import Forecast, Grown, Growth
+from ordain.evaluation.diagnosis.noise import LabelNoise
+from ordain.evaluation.diagnosis.patch import Effect, Finding, Patch
+from ordain.evaluation.diagnosis.record import Diagnosis, OutputDiagnosis
+from ordain.evaluation.diagnosis.upkeep import Upkeep
 from ordain.evaluation.errors import ErrorAnalysis, ErrorGroup, Mistake, WorstRow
-from ordain.evaluation.explain.dependence import Dependence
+from ordain.evaluation.explain.dependence import Dependence, Interaction
+from ordain.evaluation.explain.highlight import Piece
 from ordain.evaluation.explain.importance import Importance, ImportanceTable
+from ordain.evaluation.explain.vocabulary import ReadRow, Vocabulary, WordEffect, WordFindings
 from ordain.evaluation.findings import Calibrated, Findings
 from ordain.evaluation.gates import GateResult
 from ordain.evaluation.judgement import Interval
@@ -124,6 +132,27 @@ def findings_of(*, n_slices=3, n_inputs=3, n_rows=5):
                            n_rows=200),
             )
         },
+        interactions={
+            "churn": (
+                Interaction(inputs=("input 1", NASTY), strength=0.4, label="yes",
+                            values=((1.0, 2.0), (NASTY, "b")), mean=((0.1, 0.2), (0.3, 0.9))),
+                Interaction(inputs=("input 1", "input 2"), strength=0.1),
+            )
+        },
+        words={
+            "churn": WordFindings(
+                n_rows=60,
+                vocabulary=(
+                    Vocabulary(input="note", label="yes", against=(),
+                               for_it=(WordEffect(word=NASTY, value=0.8, n_rows=3),)),
+                ),
+                rows=(
+                    ReadRow(row=7, truth="no", prediction=NASTY,
+                            pieces={"note": (Piece(text=NASTY, start=0, value=0.5),
+                                             Piece(text="not", start=30, value=-0.4))}),
+                ),
+            )
+        },
         errors={
             "churn": errors_of("churn", labels=("no", NASTY), n_inputs=n_inputs, n_rows=n_rows),
             "price": errors_of("price", labels=(), n_inputs=n_inputs, n_rows=n_rows),
@@ -151,6 +180,45 @@ def findings_of(*, n_slices=3, n_inputs=3, n_rows=5):
     )  # fmt: skip
 
 
+def diagnosis_of(*, is_first_look=False):
+    """Return a diagnosis of the output `churn`, with a patch that was tried and one not."""
+    gaps = (
+        Gap(part="avoidable bias", before="perfect", after="train", size=0.02,
+            interval=interval(0.01, 0.03), note="no ceiling is declared"),
+        Gap(part="variance", before="train", after="test", size=0.1,
+            interval=interval(0.05, 0.15), is_real=True),
+    )  # fmt: skip
+    smaller = Patch(name="smaller-trees", title="trees of `3` leaves", expected="they fit less",
+                    effect=Effect(metric="roc_auc", gain=0.01, low=0.002, high=0.02))  # fmt: skip
+    larger = Patch(name="more-rows", title="all rows", expected="slower",
+                   unmeasured="it needs other rows")  # fmt: skip
+    one = OutputDiagnosis(
+        output="churn",
+        metric="roc_auc",
+        split=ErrorSplit(output="churn", metric="roc_auc", gaps=gaps, largest="variance",
+                         values={"train": 0.98, "test": 0.88}),
+        noise=LabelNoise(n_rows=600, share=0.05, low=0.03, high=0.07, by_class=(0.05, 0.05)),
+        upkeep=(Upkeep(input=NASTY, type="text", microseconds=1.5, n_bytes=4.0, increase=0.0,
+                       low=-0.1, high=0.1, share=0.0, is_useless=True),),
+        growth=Growth(metric="roc_auc",
+                      points=tuple(Grown(n_rows=100 * n, seed=1, value=0.8 + n / 100)
+                                   for n in (1, 2, 4)),
+                      forecasts=(Forecast(factor=10, n_rows=4000, gain=0.02, low=0.01, high=0.03),
+                                 )),
+        findings=(
+            Finding(name="variance", output="churn", text=f"variance: worse on `{NASTY}`",
+                    patches=(smaller, larger)),
+            Finding(name="shift", text="shift: none", is_problem=False),
+        ),
+    )  # fmt: skip
+    return Diagnosis(
+        run="r1", outputs={"churn": one}, seconds=12.0, left_out=("growth", "age", "a", "b"),
+        patches={"smaller-trees": "patches/smaller-trees.yaml"}, notes=("the rows have changed",),
+        diffs={"smaller-trees": f"--- a\n+++ b\n@@ -1 +1 @@\n-x: 1\n+x: {NASTY}\n"},
+        is_first_look=is_first_look,
+    )  # fmt: skip
+
+
 def full_summary(*, n_slices=3, n_inputs=3, n_rows=5, **changes):
     """Return the run of `summary_of` with findings, people and what the split came out as."""
     split = {
@@ -162,5 +230,8 @@ def full_summary(*, n_slices=3, n_inputs=3, n_rows=5, **changes):
         "rows_without_set": 2,
     }  # fmt: skip
     findings = findings_of(n_slices=n_slices, n_inputs=n_inputs, n_rows=n_rows)
-    given = {"findings": findings, "human": {"roc_auc": 0.99}, "split": split, **changes}
+    given = {
+        "findings": findings, "human": {"roc_auc": 0.99}, "split": split,
+        "diagnosis": diagnosis_of(), **changes,
+    }  # fmt: skip
     return summary_of(**given)

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 from judged_runs import category_scores
-from subjects import expit
+from subjects import binary_target, expit
 
+from ordain.config.evaluation import Evaluation
 from ordain.evaluation.decision.calibration import (
     Calibration,
     choose,
     fit_calibration,
     log_losses,
 )
+from ordain.evaluation.decision.decision import decide
 from ordain.evaluation.evaluate import evaluate_output
 
 
@@ -168,3 +170,21 @@ def test_auto_changes_no_answer_of_a_category():
     assert (chosen.apply(claimed).argmax(axis=1) == claimed.argmax(axis=1)).all()
     named = choose("platt", truth, claimed, seed=0).calibration
     assert (named.apply(claimed).argmax(axis=1) != claimed.argmax(axis=1)).any()
+
+
+def test_a_shift_of_two_classes_tells_how_many_answers_it_changes(odds, truth):
+    given = binary_target(truth.astype(np.int8), expit(odds + 1.0))
+    found = decide(Evaluation(), given, seed=0, metric_named=lambda name: None).calibration
+    mended = found.calibration.apply(given.scores)
+    assert found.calibration.method in {"platt", "isotonic"}
+    assert found.n_changed == ((given.scores >= 0.5) != (mended >= 0.5)).sum() > 0
+    assert f"{found.n_changed:,} of 8,000 validation rows get another answer" in found.reason
+
+
+def test_a_temperature_changes_no_answer_of_two_classes(odds, truth):
+    given = binary_target(truth.astype(np.int8), expit(3 * odds))
+    found = decide(
+        Evaluation(calibration="temperature"), given, seed=0, metric_named=lambda name: None
+    ).calibration
+    assert found.n_changed == 0
+    assert found.reason == "as declared"

@@ -1,5 +1,7 @@
 """Gates and limits: met or not, by how much, in words that can be read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from judged_runs import binary_scores, number_scores
@@ -161,6 +163,16 @@ def test_figures_of_the_bundle_are_bounded_too(measured):
     (one,) = judge_limits([Limit(metric="latency_ms", at_most=0.3)], measured)
     assert (one.passed, one.reason) == (False, "`latency_ms` is 0.4, 0.1 outside the bound")
     assert judge(measured, metric="size_bytes", at_most=2e6, certain=True)[0].passed
+
+
+def test_what_the_training_took_is_bounded_where_it_is_known(measured):
+    known = replace(measured, figures={"training_seconds": 12.0})
+    assert judge(known, metric="training_seconds", at_most=20)[0].passed
+    (one,) = judge(known, metric="training_cost", at_most=1)
+    assert not one.passed
+    assert one.reason == "`training_cost` has no value: `budget.price_per_hour` is not declared"
+    (one,) = judge(known, metric="energy_joules", at_most=1)
+    assert one.reason == "`energy_joules` has no value: this machine does not tell it"
 
 
 def test_a_metric_of_the_user_s_that_raises_has_not_passed():

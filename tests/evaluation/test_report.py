@@ -81,7 +81,12 @@ def test_page_is_small_enough(text):
 
 def test_first_screen_has_verdict_headline_and_warnings(page):
     words = "".join(page.words)
-    for expected in ("Better than every baseline", "roc_auc of churn", "1 warning", "95% interval"):
+    for expected in (
+        "Better than every baseline",
+        "roc_auc of churn",
+        "1 warning",
+        "95 % interval",
+    ):
         assert expected in words
 
 

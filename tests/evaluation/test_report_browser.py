@@ -106,3 +106,45 @@ def test_nothing_runs_off_a_narrow_screen(full, tmp_path):
     relaxed(path, after=script)
     document, _ = opened(path, tmp_path / "profile", "--window-size=500,900")
     assert "<title>fits</title>" in document
+
+
+def test_every_heading_sorts_its_column_both_ways(full, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(full, path)
+    script = """
+    const wrong = [];
+    for (const heading of document.querySelectorAll("table.sortable th")) {
+      const table = heading.closest("table");
+      const place = [...heading.parentElement.children].indexOf(heading);
+      const texts = () => [...table.tBodies[0].rows].map((row) => row.children[place].textContent);
+      if (new Set(texts()).size < 3) { continue; }
+      heading.querySelector("button").click();
+      const first = texts().join("|");
+      heading.querySelector("button").click();
+      if (texts().join("|") === first) { wrong.push(heading.textContent); }
+    }
+    document.title = "stuck: " + wrong.join(", ");
+    """
+    relaxed(path, after=script)
+    document, console = opened(path, tmp_path / "profile")
+    assert console == []
+    assert "<title>stuck: </title>" in document
+
+
+def test_printed_plots_stand_two_in_a_row(full, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(full, path)
+    script = """
+    const wait = setInterval(() => {
+      if (document.querySelector("[data-figure]:not([data-drawn])")) { return; }
+      clearInterval(wait);
+      dispatchEvent(new Event("beforeprint"));
+      setTimeout(() => {
+        const widths = [...document.querySelectorAll(".main-svg")].map((svg) => svg.clientWidth);
+        document.title = "widths " + [...new Set(widths)].sort().join(" ");
+      }, 3000);
+    }, 200);
+    """
+    relaxed(path, after=script)
+    document, _ = opened(path, tmp_path / "profile")
+    assert "<title>widths 300 640</title>" in document

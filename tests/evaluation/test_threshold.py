@@ -9,6 +9,7 @@ from subjects import binary_target, expit
 from ordain.config.evaluation import Limit, Threshold
 from ordain.core.errors import UsageError
 from ordain.evaluation.decision.threshold import choose_threshold
+from ordain.evaluation.figures import threshold_search
 from ordain.evaluation.metric import find_metric, value_of
 from ordain.evaluation.sample import BinarySample, Extras
 
@@ -127,3 +128,13 @@ def test_equal_scores_leave_two_thresholds():
     target = binary_target(np.array([0, 1] * 50), np.full(100, 0.5))
     choice = choose_threshold(Threshold(maximize="recall"), target, metric_named=named)
     assert choice.value == 1.0
+
+
+def test_thresholds_that_were_tried_are_kept_with_what_had_to_hold():
+    declared = Threshold(maximize="recall", subject_to=Limit(metric="precision", at_least=0.6))
+    choice = choose_threshold(declared, rows(), metric_named=named)
+    assert len(choice.tried["threshold"]) <= 101
+    assert len(choice.tried["bound"]) == len(choice.tried["value"])
+    figure = threshold_search(choice)
+    assert [trace["name"] for trace in figure["data"]] == ["recall", "precision"]
+    assert figure["layout"]["shapes"][0]["x0"] == choice.threshold

@@ -20,7 +20,8 @@ from ordain.models.family import Backend, FitContext, Input, Problem
 from ordain.models.gbm.matrix import Layout
 from ordain.models.gbm.native import Booster, LightGBMError
 from ordain.models.gbm.recipe import Task, recipe
-from ordain.testing.families import FamilyCase, row_cells
+from ordain.testing.families import FamilyCase
+from ordain.testing.rows import row_cells
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from ordain.models.families.knn import Knn
 from ordain.models.family import Input
 from ordain.models.neighbours.points import Space
 from ordain.models.neighbours.search import Search
-from ordain.testing.families import CHECKS, FamilyCase, row_cells
+from ordain.testing.families import CHECKS, FamilyCase
+from ordain.testing.rows import row_cells
 
 
 def case(**trainer):

@@ -12,7 +12,7 @@ from ordain.models.families.linear import Linear, LinearTrainer
 from ordain.models.family import Dataset, FitContext, Input, Output, Problem
 from ordain.models.linear.losses import quantile
 from ordain.models.neural.component import LOSSES
-from ordain.testing.families import row_cells
+from ordain.testing.rows import row_cells
 
 
 def amounts(n_rows=600, *, kind="poisson", seed=0):
@@ -143,7 +143,7 @@ def test_a_truth_outside_the_domain_is_named(tmp_path):
     with pytest.raises(
         DataError,
         match=r"`y` has 2 of 600 training rows that the loss 'poisson' cannot judge: "
-        r"-1\.5 in training row 4, -1\.5 in training row 8\n  Possible: targets of 0 or more",
+        r"-1\.5 in training row 3, -1\.5 in training row 7\n  Possible: targets of 0 or more",
     ):
         fit(matrix, truth, tmp_path, loss="poisson")
 
@@ -151,7 +151,7 @@ def test_a_truth_outside_the_domain_is_named(tmp_path):
 def test_a_gamma_target_must_be_above_zero(tmp_path):
     matrix, truth = amounts(kind="gamma")
     truth[0] = 0
-    with pytest.raises(DataError, match=r"the loss 'gamma' cannot judge: 0 in training row 1"):
+    with pytest.raises(DataError, match=r"the loss 'gamma' cannot judge: 0 in training row 0"):
         fit(matrix, truth, tmp_path, loss="gamma")
 
 

@@ -18,8 +18,8 @@ from ordain.pipeline.cache import Cache
 from ordain.pipeline.checking import check_training
 from ordain.pipeline.inputs import Given
 from ordain.pipeline.judging import judge_training
+from ordain.pipeline.opening import open_config
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.train import open_config
 from ordain.pipeline.variant import fit, prepare
 
 Answers = dict[str, CheckResult]

@@ -12,7 +12,9 @@ import pytest
 import ordain
 from ordain.core.errors import UsageError
 from ordain.core.events import Event
-from ordain.pipeline.diagnosis import Diagnosis
+from ordain.evaluation.diagnosis.record import Diagnosis
+from ordain.pipeline.relearning import _for_as_many_steps
+from ordain.pipeline.reopen import part_of, prepared_of, reopen, stages_of
 from ordain.store.home import home
 from ordain.store.runs import Runs
 
@@ -49,6 +51,13 @@ def test_a_run_is_diagnosed_with_patches_that_apply(tmp_path: Path, data: Path) 
     recorded = run.metrics["metrics"]["test"]["churn"]["roc_auc"]
     assert one.growth.points[-1].value == pytest.approx(recorded)
     assert len(one.growth.forecasts) == 2
+    assert found.figures.keys() == {
+        "where roc_auc of churn is lost",
+        "learning curve of churn",
+        "damaged rows of churn",
+    }
+    ahead = found.figures["learning curve of churn"].data[1]
+    assert ahead.y[1] - ahead.y[0] == pytest.approx(one.growth.forecasts[0].gain)
     assert one.split.largest == "variance"
     assert any(event.data.get("task") == "growth" for event in heard)
     assert found.patches
@@ -59,6 +68,8 @@ def test_a_run_is_diagnosed_with_patches_that_apply(tmp_path: Path, data: Path) 
         assert found.diffs[name].startswith("--- config.yaml")
     effects = [patch.effect for finding in found.findings for patch in finding.patches]
     assert any(effect is not None for effect in effects)
+    tried = [patch for finding in found.findings for patch in finding.patches]
+    assert all((patch.effect is None) == bool(patch.unmeasured) for patch in tried)
     kept = Diagnosis.model_validate_json((run.folder / "diagnosis.json").read_text())
     assert kept == found
     assert found.frame["gain"].is_not_null().any()
@@ -97,6 +108,60 @@ def test_a_window_that_holds_no_more_is_found_stale(tmp_path: Path) -> None:
     assert values[0] < 0.5 < values[-1]
     finding = next(one for one in found.findings if one.name == "staleness")
     assert finding.patches[0].set[0].value == {"type": "datetime", "column": "day"}
+    assert finding.patches[0].measured == (
+        "not measured: other rows would learn or judge, so that no rows can judge both"
+    )
+
+
+def test_what_helps_against_typos_is_measured_on_rows_with_typos(
+    tmp_path: Path, data: Path
+) -> None:
+    config = written(tmp_path, data, more="model_type: gbm\nevaluation: {baselines: false}\n")
+    found = ordain.diagnose(ordain.train(config).run.reference, budget=60)
+    (finding,) = [one for one in found.findings if one.name == "robustness-typos"]
+    (patch,) = finding.patches
+    assert patch.effect is not None
+    assert patch.effect.gain > 0.01
+    assert patch.measured.startswith(
+        "measured on validation rows with a typo in every text and label: roc_auc better by "
+    )
+
+
+def test_inputs_that_are_useless_one_by_one_are_dropped_together_and_measured_so(
+    tmp_path: Path, data: Path
+) -> None:
+    random = np.random.default_rng(0)
+    rows = pl.read_csv(data)
+    path = tmp_path / "noisy.csv"
+    rows.with_columns(a=random.random(rows.height), b=random.random(rows.height)).write_csv(path)
+    config = tmp_path / "noisy.yaml"
+    config.write_text(
+        f"name: noisy\ndata: {{source: {path.name}}}\n"
+        "input_features: {tenure: number, contract: category, a: number, b: number}\n"
+        "output_features: {churn: binary}\nmodel_type: gbm\ntrainer: {num_boost_round: 60}\n"
+        "evaluation: {baselines: false}\n"
+    )
+    before = ordain.train(config)
+    found = ordain.diagnose(before.run.reference, budget=60)
+    (patch,) = [p for f in found.findings for p in f.patches if p.name == "drop-useless-inputs"]
+    assert set(patch.remove) == {("input_features", "a"), ("input_features", "b")}
+    assert patch.effect is not None
+    ordain.apply_patch(config, found.patches[patch.name])
+    values = [
+        run.metrics["validation"]["churn"]["roc_auc"] for run in (before, ordain.train(config))
+    ]
+    assert patch.effect.gain == pytest.approx(values[1] - values[0], abs=1e-6)
+
+
+def test_parts_of_the_rows_take_as_many_steps_as_all(config: dict[str, Any], data: Path) -> None:
+    for epochs, expected in ((2, 8), ("auto", "auto")):
+        trainer = {"epochs": epochs, "train_steps": None if epochs == 2 else 3}
+        settings = {"model_type": "neural", "trainer": trainer, "evaluation": {"baselines": False}}
+        run = ordain.train({**config, **settings}, data).run
+        stages = stages_of(None, (), seconds=60)
+        prepared = prepared_of(reopen(run, stages), stages)
+        part = part_of(prepared, np.arange(100))
+        assert _for_as_many_steps(part, 0.25).document.trainer.epochs == expected
 
 
 def test_a_leak_is_to_be_dropped_and_all_inputs_are_listed(tmp_path: Path, data: Path) -> None:

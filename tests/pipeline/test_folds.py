@@ -22,9 +22,9 @@ from ordain.pipeline.fold_process import FoldProcesses, open_variant
 from ordain.pipeline.fold_summary import FoldMetrics, spread, summarize
 from ordain.pipeline.folds import _prepare, cross_validate, fold_request
 from ordain.pipeline.inputs import Given
+from ordain.pipeline.opening import Opened, open_config
+from ordain.pipeline.requests import fit_request
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.train import Opened, open_config
-from ordain.pipeline.variant import fit_request
 from ordain.store.runs import Runs
 
 Plain = dict[str, Any]
@@ -231,3 +231,14 @@ def test_folds_settle_what_the_config_declares(
         found[len(found)] = judged.metrics["churn"]
     assert found[0]["roc_auc"] == found[1]["roc_auc"]
     assert found[0]["f1"] != found[1]["f1"]
+
+
+def test_a_metric_that_has_keys_is_summarized_by_the_keys_it_was_given() -> None:
+    folds = [
+        FoldMetrics({"y": {"model": {"price": value}}}, {"y": "price"}, {"y": {"price": False}})
+        for value in (0.1, 4.0, 0.2)
+    ]
+    chosen = [{"type": "cost", "name": "price", "cost_matrix": {"FN": 50, "FP": 5}}]
+    found = summarize(folds, n_folds=3, chosen=chosen).metrics["y"]["price"]
+    assert found["mean"] == pytest.approx(4.3 / 3)
+    assert found["interval"][0] == 0.0, "no price is below zero"

@@ -170,6 +170,22 @@ def test_evaluation_gives_all_of_a_trainings_judgement(
     assert judged.write_report(tmp_path / "r.html").stat().st_size > 100_000
 
 
+def test_judgements_come_as_frames_figures_and_for_notebooks(
+    result: ordain.Result, frame: pl.DataFrame
+) -> None:
+    judged = ordain.evaluate(result.bundle, frame)
+    assert judged.frames.keys() == result.frames.keys()
+    assert judged.frames["slices"]["output"].unique().to_list() == ["churn"]
+    assert len(judged.figure("roc").data) > 0
+    with pytest.raises(UsageError, match="there is no figure 'rock'"):
+        judged.figure("rock")
+    assert "<table>" in judged._repr_html_()
+    table = ordain.score(result).frame
+    assert table.height == 28
+    assert table.schema["points"] == pl.Float64
+    assert ordain.browse_errors(result).frame.columns[:2] == ["row", "tag"]
+
+
 def test_evaluation_tells_of_gates_that_rest_on_other_rows(
     config: dict[str, Any], frame: pl.DataFrame
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def test_shares_of_config_data_and_seed_add_up_to_the_change(
     found = ordain.why(first, second, n_seeds=1)["churn"]
     assert {share.cause for share in found.shares} == {"config", "data", "seed"}
     assert sum(share.gain for share in found.shares) == pytest.approx(found.change)
+    assert found.frame["gain"].sum() == pytest.approx(found.change)
+    assert found.sentence in unescape(found._repr_html_())
     assert len(found.trained) == 8
     largest = min(found.shares, key=lambda share: share.gain)
     assert largest.cause == "data"

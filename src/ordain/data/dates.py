@@ -34,7 +34,7 @@ class Dates:
         values: microseconds without a time zone, in UTC where the text had one [N].
         format: that read the text; None where the column was no text.
         unparsed: number of present values that are no date in that format.
-        examples: up to three of them, with their row counted from one.
+        examples: up to three of them, with their row counted from 0.
     """
 
     values: pl.Series
@@ -70,7 +70,7 @@ def parse_dates(column: pl.Series, *, format: str | None = None) -> Dates:  # no
     chosen = format or find_format(texts)
     values = _parse(texts, chosen)
     failed = (values.is_null() & texts.is_not_null()).arg_true()
-    examples = tuple({"row": int(row) + 1, "value": texts[int(row)]} for row in failed.head(3))
+    examples = tuple({"row": int(row), "value": texts[int(row)]} for row in failed.head(3))
     return Dates(values, chosen, len(failed), examples)
 
 

@@ -16,6 +16,7 @@ from ordain.data.rowhash import mix
 from ordain.data.splitter import TRAIN
 
 Hashes = npt.NDArray[np.uint64]
+_BLOCK = 1 << 20
 
 
 class RowHashes:
@@ -31,7 +32,10 @@ class RowHashes:
             hashed = column.to_frame().hash_rows(self._position)
         else:
             hashed = column.hash(self._position)
-        self._total = mix(self._total + hashed.to_numpy())
+        added = hashed.to_numpy()
+        for start in range(0, len(added), _BLOCK):  # what is mixed at once stays small
+            part = self._total[start : start + _BLOCK]
+            part[:] = mix(part + added[start : start + _BLOCK])
         self._position += 1
 
     @property
@@ -45,7 +49,7 @@ def find_duplicates(sets: pl.Series, inputs: Hashes, target: Hashes | None) -> d
 
     Under ``sets``, by name: ``rows``, those whose inputs are a training row's; ``same_target`` and
     ``other_target``, how many of them do and do not have its target; ``share`` of the set's rows;
-    ``example``, such a row and its twin, counted from one. Under ``distinct_in_train`` the number
+    ``example``, such a row and its twin, counted from 0. Under ``distinct_in_train`` the number
     of distinct training rows over that of all: where it is low, equal rows are the nature of the
     data, not a leak.
 

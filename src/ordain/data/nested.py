@@ -134,11 +134,11 @@ def _text(value: Any) -> str | None:
 
 
 def _mixed(key: str, values: Sequence[Any], name: str) -> dict[str, Any]:
-    odd = [(i, value) for i, value in enumerate(values) if isinstance(value, str)]
+    odd = [(row, value) for row, value in enumerate(values) if isinstance(value, str)]
     return {
         "kind": "mixed_types",
         "column": key,
         "count": len(odd),
-        "examples": [{"row": i + 1, "value": value} for i, value in odd[:3]],
+        "examples": [{"row": row, "value": value} for row, value in odd[:3]],
         "fix": f"values of `{key}` in '{name}' are of unlike kinds, so the column is text",
     }

@@ -17,7 +17,6 @@ _SAMPLE = 1_000
 _TOP = 20
 _TIES = 1_000
 _COUNTED_ROWS = 1 << 17
-_VALUES_AT_ONCE = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class ColumnProfile:
 def profile_table(table: Table, columns: Sequence[str] | None = None) -> dict[str, ColumnProfile]:
     """Return the profile of each column; NaN counts as missing.
 
-    Columns are read side by side as far as about 32 million values fit at once, a single one
+    Columns are read side by side as far as about 8 million values fit at once, a single one
     otherwise, so that memory stays bounded for a table of any width.
 
     Args:
@@ -54,15 +53,14 @@ def profile_table(table: Table, columns: Sequence[str] | None = None) -> dict[st
         columns: names; all columns where None.
     """
     names = list(columns) if columns is not None else table.schema.names()
-    width = max(1, _VALUES_AT_ONCE // max(1, table.n_rows))
     profiles: dict[str, ColumnProfile] = {}
-    for start in range(0, len(names), width):
-        frame = table.select(names[start : start + width])
-        profiles |= _profile_frame(frame, table)
+    for group in table.side_by_side(names):
+        profiles |= _profile_columns(group, table)
     return profiles
 
 
-def _profile_frame(frame: pl.DataFrame, table: Table) -> dict[str, ColumnProfile]:
+def _profile_columns(names: Sequence[str], table: Table) -> dict[str, ColumnProfile]:
+    frame = table.select(names)
     dtypes = frame.schema
     frame = frame.with_columns(
         _comparable(name, dtype)

@@ -75,15 +75,16 @@ def _balance(sets: pl.Series, target: pl.Series) -> dict[str, Any]:
             pl.col("target").mean().alias("mean"), pl.col("target").std().alias("std")
         )
         return {row["set"]: {"mean": row["mean"], "std": row["std"]} for row in rows.to_dicts()}
-    top = frame["target"].cast(pl.String).value_counts(sort=True).head(_MOST_CLASSES)
-    classes = top["target"].to_list()
-    counts = frame.group_by("set", pl.col("target").cast(pl.String)).len().rows()
-    totals = dict(frame.group_by("set").len().rows())
-    shares: dict[str, Any] = {name: {} for name in totals}
-    for name, value, count in sorted(counts, key=lambda row: (row[0], row[1] is None, row[1])):
-        if value in classes:
-            label = "(missing)" if value is None else value
-            shares[name][label] = round(count / totals[name], 6)
+    # Counted before they are text: the labels are few, the rows may be millions.
+    counts = frame.group_by("set", "target").len().cast({"set": pl.String, "target": pl.String})
+    classes = counts.group_by("target").agg(pl.col("len").sum())
+    classes = classes.sort("len", "target", descending=[True, False]).head(_MOST_CLASSES)
+    counts = counts.with_columns(share=(pl.col("len") / pl.col("len").sum().over("set")).round(6))
+    counts = counts.join(classes.select("target"), on="target", nulls_equal=True)
+    shares: dict[str, Any] = {name: {} for name in counts["set"].unique().sort()}
+    for row in counts.sort("set", "target", nulls_last=True).to_dicts():
+        label = "(missing)" if row["target"] is None else row["target"]
+        shares[row["set"]][label] = row["share"]
     return shares
 
 

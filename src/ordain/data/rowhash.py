@@ -54,9 +54,13 @@ def to_unit(hashes: Hashes) -> npt.NDArray[np.float64]:
 
 def mix(values: Hashes) -> Hashes:
     """Return values whose every bit depends on every bit of the input [N]."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    mixed = values >> np.uint64(30)  # in place from here on: the arrays are long
+    mixed ^= values
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _salt(text: str) -> np.uint64:

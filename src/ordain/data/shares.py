@@ -15,6 +15,8 @@ from ordain.data.splitter import TEST, TRAIN, VALIDATION
 
 STANDARD = (TRAIN, VALIDATION, TEST)
 DEFAULT_PROBABILITIES = (0.7, 0.1, 0.2)
+HELD_OUT = 0.1
+"""Part of the training rows that validates where no validation set came."""
 _TOLERANCE = 1e-6
 
 

@@ -26,6 +26,8 @@ PACKED_FACTOR = 8
 """How much larger packed text is, about, when it is unpacked."""
 BLOCK_BYTES = 1 << 26
 """Size of a block of text."""
+_ROWS_A_SLICE = 1 << 16
+"""Rows that are handed on at once: what streams them holds several such."""
 
 
 class Spill:
@@ -79,7 +81,8 @@ class Spill:
                 rows = rows if with_columns is None else rows.select(with_columns)
                 block = (rows if n_wanted is None else rows.head(n_wanted)).collect()
                 n_wanted = None if n_wanted is None else n_wanted - block.height
-                yield block if predicate is None else block.filter(predicate)
+                block = block if predicate is None else block.filter(predicate)
+                yield from block.iter_slices(_ROWS_A_SLICE)
                 if n_wanted == 0:
                     return
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ordain.core.errors import DataError
+from ordain.data.table import ReadReport
+
+DAMAGED = "\n  Fix: write the file again: it is damaged, or was cut off"
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,37 @@ def stack_frames(frames: Mapping[str, pl.LazyFrame], *, is_strict: bool = True) 
         for name in names
     ]
     return Stacked(pl.concat(parts, how="vertical"), tuple(problems))
+
+
+def stack_files(
+    paths: Sequence[Path], scan: Callable[[Path], pl.LazyFrame], *, source: str, kind: str
+) -> tuple[pl.LazyFrame, ReadReport]:
+    """Return the rows of files that are read in place, by column, and what reading found.
+
+    Args:
+        paths: of the files, in order.
+        scan: opens one of them.
+        source: as the user gave it.
+        kind: of the files, as messages name it; its first word is the report's format.
+
+    Raises:
+        DataError: a file is damaged or of another kind, columns differ, or there is no row.
+    """
+    try:
+        stacked = stack_frames({path.name: scan(path) for path in paths})
+        n_rows = int(stacked.frame.select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"'{source}' is not valid {kind}: {error}{DAMAGED}") from error
+    if not n_rows:
+        raise DataError(f"'{source}' has no rows")
+    report = ReadReport(
+        source=source,
+        format=kind.partition(" ")[0].lower(),
+        details={"files": len(paths)},
+        n_rows=n_rows,
+        problems=stacked.problems,
+    )
+    return stacked.frame, report
 
 
 def _common_type(kinds: list[pl.DataType]) -> pl.DataType:

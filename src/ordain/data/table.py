@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 
@@ -39,6 +41,7 @@ _CODED_ROWS = range(10_000, 1_000_001)
 _CODE_BYTES = 4
 _CODED_BYTES = 1 << 28
 _PROBE_ROWS = 2_000
+_VALUES_AT_ONCE = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,21 @@ class Table:
     def select(self, names: Sequence[str]) -> pl.DataFrame:
         """Return some columns in memory, all rows, in table order."""
         return self.frame.select([pl.col(name) for name in names]).collect()
+
+    def side_by_side(self, names: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Give names in groups whose columns are about 8 million values; one a group at least.
+
+        What goes over a table group by group needs bounded memory, of whatever width it is.
+        """
+        width = max(1, _VALUES_AT_ONCE // max(1, self.n_rows))
+        for start in range(0, len(names), width):
+            yield names[start : start + width]
+
+    def rows(self, positions: npt.NDArray[np.int64]) -> pl.DataFrame:
+        """Return some rows in memory, all columns, in the order of the positions given."""
+        groups = self.side_by_side(self.schema.names())
+        parts = [self.select(names)[positions] for names in groups]
+        return pl.concat(parts, how="horizontal")
 
 
 def _code(column: pl.Series) -> pl.Series | None:

@@ -11,7 +11,7 @@ import polars as pl
 from ordain.core.errors import DataError
 from ordain.core.randomness import generator
 from ordain.data.classes import row_classes
-from ordain.data.shares import Shares, sets_series, spread_classes
+from ordain.data.shares import HELD_OUT, Shares, sets_series, spread_classes
 from ordain.data.splitter import TRAIN, VALIDATION, Assignment
 
 
@@ -19,7 +19,7 @@ def holdout(
     assignment: Assignment,
     *,
     seed: int,
-    share: float = 0.1,
+    share: float = HELD_OUT,
     groups: pl.Series | None = None,
     classes: pl.Series | None = None,
     times: pl.Series | None = None,

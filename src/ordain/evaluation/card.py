@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ordain.evaluation import card_findings as found
+from ordain.evaluation.card_data import data_card, source_name
 from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.markdown import code, inline, prose, scalar, table
@@ -48,12 +49,13 @@ def model_card(
         description.strip() or _project(summary) or _unsaid(),
         "## How good it is",
         *(_performance(summary, name) for name in summary.outputs),
+        *_section("## Gates", found.conditions(summary)),
         *_section("## How it decides", _decisions(summary)),
         *_section("## For whom it is better or worse", found.slices(summary)),
         *_section("## Fairness", found.fairness(summary)),
         *_section("## What it looks at", found.importance(summary)),
         "## Data",
-        _data(summary),
+        data_card(summary),
         "## Known limits",
         _limits(summary),
         "## How to use it",
@@ -80,6 +82,7 @@ def _front_matter(summary: RunSummary) -> str:
 
 def _model_index(summary: RunSummary, task: str | None) -> list[str]:
     results = []
+    data = source_name(summary) or summary.name
     for name, output in summary.outputs.items():
         set_name = deciding_set(output.sets)
         values = [
@@ -91,7 +94,7 @@ def _model_index(summary: RunSummary, task: str | None) -> list[str]:
             results += [
                 f"      - task: {{type: {task or output.type}, name: {scalar(name)}}}",
                 (
-                    f"        dataset: {{type: tabular, name: {scalar(summary.name)}, "
+                    f"        dataset: {{type: tabular, name: {scalar(data)}, "
                     f"split: {scalar(set_name)}}}"
                 ),
                 "        metrics:",
@@ -168,21 +171,13 @@ def _by_class(output: OutputSummary) -> str:
     return f"Weakest classes: {found}."
 
 
-def _data(summary: RunSummary) -> str:
-    sizes = summary.split.get("sizes")
-    lines = []
-    if isinstance(sizes, Mapping) and sizes:
-        parts = ", ".join(f"{name} {int(size):,}" for name, size in sizes.items())
-        kind = summary.split.get("type")
-        lines.append(f"Rows: {parts}" + (f" (split: `{kind}`)." if kind else "."))
-    for problem in summary.read.get("problems") or ():
-        words = str(problem.get("kind", "")).replace("_", " ")
-        lines.append(f"While reading: {problem.get('count', 0):,} {inline(words)}.")
-    return "\n\n".join(lines) or "No facts about the data were kept."
-
-
 def _limits(summary: RunSummary) -> str:
-    lines = [f"- {prose(text)}" for text in summary.all_warnings]
+    lines = [
+        f"- A gate is not met: {prose(one.reason)}."
+        for one in summary.findings.gates
+        if not one.passed and not found.is_figure(one)
+    ]
+    lines += [f"- {prose(text)}" for text in summary.all_warnings]
     lines += [
         f"- A sanity check {'failed' if one.state == 'failed' else 'warns'}: {prose(one.reason)}"
         for one in summary.findings.checks

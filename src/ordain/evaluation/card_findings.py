@@ -7,14 +7,53 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ordain.config.evaluation import FIGURES
+from ordain.evaluation.gate_words import value_in_words
+from ordain.evaluation.gates import GateResult
 from ordain.evaluation.judgement import Interval
-from ordain.evaluation.markdown import code, inline, table
+from ordain.evaluation.markdown import code, inline, prose, table
 from ordain.evaluation.slices.judged import SliceJudgement
 from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.verdict import format_value
 
 MAX_SLICES = 30
 MAX_INPUTS = 10
+
+
+def conditions(summary: RunSummary) -> str:
+    """Return the gates and limits with what was measured, those not met first, or no text.
+
+    What is timed or weighed is left out: its result may differ between equal runs.
+    """
+    findings = summary.findings
+    judged = [("gate", one) for one in findings.gates] + [("limit", one) for one in findings.limits]
+    rows = [
+        [
+            "met" if one.passed else "**not met**",
+            kind,
+            prose(one.name),
+            value_in_words(one),
+            "-" if one.interval is None else _ends(one.interval.low, one.interval.high),
+            format_value(one.margin),
+        ]
+        for kind, one in sorted(judged, key=lambda pair: pair[1].passed)
+        if not is_figure(one)
+    ]
+    if not rows:
+        return ""
+    head = ["state", "kind", "condition", "value", "95 % interval", "inside by"]
+    failed = sum(not one.passed for one in findings.gates if not is_figure(one))
+    verdict = f"**{failed} of {len(findings.gates)} gates are not met: not to ship as it is.**"
+    words = (
+        "A gate stops a model, a limit only ranks it. Conditions on time and size are judged anew "
+        "with every run and stand in its report."
+    )
+    return "\n\n".join([*([verdict] if failed else []), table(head, rows, n_text=3), words])
+
+
+def is_figure(one: GateResult) -> bool:
+    """Return whether a condition is about what is measured of the bundle, not of rows."""
+    return any(one.reason.startswith(f"`{name}` ") for name in FIGURES) and not one.output
 
 
 def decisions(summary: RunSummary, name: str) -> Iterator[str]:

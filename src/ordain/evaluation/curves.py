@@ -86,10 +86,7 @@ def gain_curve(ranking: Ranking) -> Json:
 
 def threshold_curve(ranking: Ranking) -> Json:
     """Return precision, recall, f1 and accuracy of calling positive from each threshold up."""
-    thresholds = np.linspace(0, 1, 101)
-    above = np.searchsorted(-ranking.thresholds.astype(np.float64), -thresholds, side="right")
-    found = np.append(0.0, ranking.positives)[above]
-    alarms = np.append(0.0, ranking.negatives)[above]
+    thresholds, found, alarms = _called(ranking)
     positives, negatives = ranking.positives[-1], ranking.negatives[-1]
     called = found + alarms
     precision = np.divide(found, called, out=np.full(len(called), np.nan), where=called > 0)
@@ -100,6 +97,20 @@ def threshold_curve(ranking: Ranking) -> Json:
         "f1": _plain(2 * found / (called + positives)),
         "accuracy": _plain((found + negatives - alarms) / (positives + negatives)),
     }
+
+
+def cost_curve(ranking: Ranking, prices: Floats) -> Json:
+    """Return the mean price of a row for calling positive from each threshold up.
+
+    Args:
+        ranking: of the rows.
+        prices: of each true (row) and predicted class [2, 2].
+    """
+    thresholds, found, alarms = _called(ranking)
+    positives, negatives = ranking.positives[-1], ranking.negatives[-1]
+    paid = prices[1, 1] * found + prices[1, 0] * (positives - found)
+    paid = paid + prices[0, 1] * alarms + prices[0, 0] * (negatives - alarms)
+    return {"threshold": _plain(thresholds), "cost": _plain(paid / (positives + negatives))}
 
 
 def calibration_curve(sample: ClassSample) -> Json:
@@ -229,6 +240,15 @@ def _binary_curves(sample: BinarySample) -> Json:
         curves["gain"] = gain_curve(ranking)
         curves["thresholds"] = threshold_curve(ranking)
     return curves
+
+
+def _called(ranking: Ranking) -> tuple[Floats, Floats, Floats]:
+    """Return 101 thresholds from 0 to 1 with the positives and negatives at or above each."""
+    thresholds = np.linspace(0, 1, 101)
+    above = np.searchsorted(-ranking.thresholds.astype(np.float64), -thresholds, side="right")
+    found = np.append(0.0, ranking.positives)[above]
+    alarms = np.append(0.0, ranking.negatives)[above]
+    return thresholds, found, alarms
 
 
 def _score_bars(sample: BinarySample) -> Json:

@@ -28,7 +28,7 @@ def plain(data: list[Figure], *, x: str, y: str) -> Figure:
             "height": HEIGHT,
             "margin": {"l": 56, "r": 16, "t": 12, "b": 48},
             "xaxis": {"title": {"text": x}},
-            "yaxis": {"title": {"text": y}},
+            "yaxis": {"title": {"text": y}, "automargin": True},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "showlegend": len(data) > 1,
         },

@@ -16,7 +16,7 @@ from ordain.evaluation.compare import (
     difference_of,
     sure_differences,
 )
-from ordain.evaluation.curves import confusion_of, curves_of, per_class
+from ordain.evaluation.curves import confusion_of, cost_curve, curves_of, per_class
 from ordain.evaluation.intervals import LEVEL, value_interval
 from ordain.evaluation.judgement import Difference, Interval, Judgement, OutputSummary
 from ordain.evaluation.metric import (
@@ -297,7 +297,7 @@ def _judge(
     intervals = {} if level is None else _intervals(sample, metrics, results, level=level)
     detail: dict[str, Any] = {}
     if has_detail:
-        detail["curves"] = curves_of(sample)
+        detail["curves"] = curves_of(sample) | _cost_curves(sample, metrics)
     if has_detail and isinstance(sample, ClassSample) and len(sample) and sample.is_finite:
         detail["confusion"] = confusion_of(sample, labels)
         detail["per_class"] = per_class(sample, labels)
@@ -326,6 +326,19 @@ def _judge(
         warnings=(*_warnings(sample, usable, labels), *_failed(metrics, results)),
         **detail,
     )
+
+
+def _cost_curves(sample: Sample, metrics: Sequence[Metric[Any]]) -> dict[str, Any]:
+    """Return by the name of each mean price what every threshold costs; empty without one."""
+    if not (isinstance(sample, BinarySample) and sample.total > 0 and sample.is_finite):
+        return {}
+    known = {metric.label: metric.price_matrix(sample) for metric in metrics}
+    found = {
+        label: cost_curve(sample.ranking, prices)
+        for label, prices in known.items()
+        if prices is not None
+    }
+    return {"costs": found} if found else {}
 
 
 def _intervals(

@@ -7,9 +7,11 @@ draws a figure adds the colours of text, grid and background.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ordain.evaluation.decision.threshold import ThresholdChoice
 from ordain.evaluation.drawing import (
     FAINT,
     HEIGHT,
@@ -26,14 +28,15 @@ from ordain.evaluation.drawing import (
     unit_axes,
     upright,
 )
-from ordain.evaluation.history import series_of
+from ordain.evaluation.history import ORDER, Panel, panels_of
 from ordain.evaluation.judgement import Judgement, OutputSummary
 from ordain.evaluation.table import comparison_rows
 from ordain.evaluation.verdict import format_value
 
 MAX_TICK = 16
-SET_ORDER = ("train", "validation", "test")
 LEAST_TAKEN = 0.01
+MOST_SPANNED = 10
+"""How many times the least loss the greatest may be on an even axis."""
 MOST_EPOCHS_TICKED = 10
 """Epochs up to which each has its tick."""
 
@@ -41,25 +44,36 @@ MOST_EPOCHS_TICKED = 10
 def learning_curves(
     history: Sequence[Mapping[str, Any]], *, axis: str = ""
 ) -> list[tuple[str, Figure]]:
-    """Return a title and figure for each quantity of the history, with a line for each set.
+    """Return a title and figure for each kind of quantity, with a line for each set.
 
-    What is read of a history stands in `history.py`; None where there is nothing to draw.
+    What is read of a history stands in `history.py`; none where there is nothing to draw.
 
     Args:
         history: of learning.
         axis: what the x axis counts; by default as the history calls it.
     """
-    found = []
-    for series in series_of(history):
-        names = sorted(series.sets, key=SET_ORDER.index)
-        lines = [_set_line(name, series.sets[name]) for name in names]
-        figure = plain(lines, x=axis or series.axis, y=series.title.replace("_", " "))
-        figure["layout"]["showlegend"] = True
-        last = max(x for points in series.sets.values() for x, _ in points)
-        if series.axis == "epoch" and last <= MOST_EPOCHS_TICKED:
-            figure["layout"]["xaxis"]["dtick"] = 1  # there is no epoch 1.5
-        found.append((series.title, figure))
-    return found
+    return [(panel.title, learning_curve(panel)) for panel in panels_of(history, axis=axis)]
+
+
+def learning_curve(panel: Panel) -> Figure:
+    """Return one panel of learning; settings that were tried are laid out by factors."""
+    lines = [_learned(name, set_name, points, place)
+             for place, (name, set_name, points) in enumerate(panel.lines)]  # fmt: skip
+    figure = plain(lines, x=panel.axis, y=panel.title)
+    figure["layout"]["showlegend"] = True
+    last = max(x for _, _, points in panel.lines for x, _ in points)
+    if panel.is_search:
+        figure["layout"]["xaxis"]["type"] = "log"
+        tried = sorted({x for _, _, points in panel.lines for x, _ in points})
+        figure["layout"]["xaxis"].update({"tickvals": tried, "ticktext": [f"{x:g}" for x in tried]})
+    values = [y for _, _, points in panel.lines for _, y in points]
+    if panel.is_loss and _spans_much(values):
+        figure["layout"]["yaxis"].update(
+            {"type": "log", "title": {"text": f"{panel.title}, by factors"}, **_round_ticks(values)}
+        )
+    if not panel.is_search and panel.series[0].axis == "epoch" and last <= MOST_EPOCHS_TICKED:
+        figure["layout"]["xaxis"]["dtick"] = 1  # there is no epoch 1.5
+    return figure
 
 
 def compare_performance(output: OutputSummary, set_name: str, *, own: str) -> Figure | None:
@@ -167,6 +181,32 @@ def binary_threshold_vs_metric(judgement: Judgement) -> Figure | None:
     if judgement.threshold is not None:
         figure["layout"]["shapes"] = [upright(judgement.threshold)]
         figure["layout"]["annotations"] = [_note(judgement.threshold)]
+    return figure
+
+
+def cost_by_threshold(judgements: Mapping[str, Judgement]) -> list[tuple[str, Figure]]:
+    """Return for each metric that is a price what every threshold costs, a line for each set."""
+    first = next(iter(judgements.values()))
+    return [
+        (label, _cost_figure({name: one for name, one in judgements.items()
+                              if label in one.curves.get("costs", {})}, label))
+        for label in first.curves.get("costs", {})
+    ]  # fmt: skip
+
+
+def threshold_search(choice: ThresholdChoice) -> Figure | None:
+    """Return the metric that a threshold was chosen by, over the thresholds that were tried."""
+    tried = choice.tried
+    if len(tried.get("threshold", ())) < 2:  # noqa: PLR2004 - one point is no curve
+        return None
+    x = [float(one or 0.0) for one in tried["threshold"]]
+    traces = [line(x, tried["value"], name=choice.metric, place=0)]
+    if "bound" in tried:
+        traces.append(line(x, tried["bound"], name=choice.bound, place=1))
+    figure = plain(traces, x="threshold", y=choice.metric if len(traces) == 1 else "")
+    figure["layout"]["shapes"] = [upright(choice.threshold)]
+    figure["layout"]["annotations"] = [_note(choice.threshold)]
+    figure["layout"]["showlegend"] = len(traces) > 1
     return figure
 
 
@@ -309,10 +349,25 @@ def errors_by_size(judgement: Judgement) -> Figure | None:
     return plain(traces, x="prediction", y="error")
 
 
-def _set_line(set_name: str, points: Sequence[tuple[float, float]]) -> Figure:
+def _spans_much(values: Sequence[float]) -> bool:
+    """Return whether the end of a curve could not be seen beside its beginning."""
+    return min(values) > 0 and max(values) > MOST_SPANNED * min(values)
+
+
+def _round_ticks(values: Sequence[float]) -> Figure:
+    """Return ticks at 1, 2 and 5 times the powers of ten that the values span."""
+    low, high = (math.floor(math.log10(end)) for end in (min(values), max(values)))
+    ticks = [step * 10.0**power for power in range(low, high + 1) for step in (1, 2, 5)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+
+
+def _learned(name: str, set_name: str, points: Sequence[tuple[float, float]], place: int) -> Figure:
     x, y = zip(*points, strict=True)
-    mode = "lines" if len(x) > 1 else "markers"
-    return line(x, y, name=set_name, place=SET_ORDER.index(set_name), mode=mode)
+    is_alone = name == set_name
+    drawn = line(x, y, name=name, place=ORDER.index(set_name) if is_alone else place,
+                 mode="lines+markers" if len(x) <= MOST_EPOCHS_TICKED else "lines")  # fmt: skip
+    drawn["hovertemplate"] = "%{x:,.4~g}: %{y:.4~g}"
+    return drawn
 
 
 def _claims(curve: Mapping[str, Any], *, name: str, place: int) -> Figure:
@@ -327,6 +382,31 @@ def _claims(curve: Mapping[str, Any], *, name: str, place: int) -> Figure:
         "claimed %{x:.3f}<br>came true %{y:.3f}<br>%{customdata:,} rows<extra></extra>"
     )
     return trace
+
+
+def _cost_figure(judgements: Mapping[str, Judgement], label: str) -> Figure:
+    own = next(iter(judgements.values()))
+    curves = [(name, one.curves["costs"][label]) for name, one in judgements.items()]
+    traces = [
+        line(curve["threshold"], curve["cost"], name=name, place=place)
+        for place, (name, curve) in enumerate(curves)
+    ]
+    curve = curves[0][1]
+    least = min(range(len(curve["cost"])), key=lambda place: curve["cost"][place])
+    traces.append(
+        line([curve["threshold"][least]], [curve["cost"][least]], place=0, mode="markers",
+             name=f"least on {curves[0][0]}: {format_value(curve['cost'][least])}")
+    )  # fmt: skip
+    traces[-1]["marker"].update({"size": 11, "symbol": "diamond"})
+    idle = own.idle.get(label)
+    if idle is not None:
+        traces.append(dotted([0, 1], [idle, idle], f"none called: {format_value(idle)}"))
+    figure = plain(traces, x="threshold", y=f"{label} of a row")
+    figure["layout"]["xaxis"]["range"] = [-0.01, 1.02]
+    if own.threshold is not None:
+        figure["layout"]["shapes"] = [upright(own.threshold)]
+        figure["layout"]["annotations"] = [_note(own.threshold)]
+    return figure
 
 
 def _note(threshold: float) -> Figure:

@@ -14,14 +14,22 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from ordain.config.evaluation import Evaluation, Slice
+from ordain.config.evaluation import FIGURES, Evaluation, Slice
+from ordain.core.errors import UsageError
 from ordain.evaluation.checks.check import CheckResult
 from ordain.evaluation.decision.abstain import Answered, answered, answered_from
 from ordain.evaluation.decision.conformal import Covered, measure
 from ordain.evaluation.decision.decision import Decided
+from ordain.evaluation.diagnosis.noise import LabelNoise, label_noise
 from ordain.evaluation.errors import ErrorAnalysis, analyse_errors
-from ordain.evaluation.explain.dependence import Dependence, dependence
+from ordain.evaluation.explain.dependence import (
+    Dependence,
+    Interaction,
+    dependence,
+    interactions,
+)
 from ordain.evaluation.explain.importance import ImportanceTable, permutation_importance
+from ordain.evaluation.explain.vocabulary import WordFindings, read_words
 from ordain.evaluation.gates import GateResult, Measured, judge_gates, judge_limits
 from ordain.evaluation.judgement import OutputSummary, Record
 from ordain.evaluation.metric import METRICS, metrics_for
@@ -37,6 +45,9 @@ from ordain.evaluation.subject import Subject, Target
 R = TypeVar("R")
 
 N_DEPENDENCES = 4
+N_INTERACTING = 4
+N_INTERACTION_ROWS = 100
+N_INTERACTION_POINTS = 6
 N_SLICE_METRICS = 5
 CALIBRATION_METRICS = ("log_loss", "ece", "brier")
 
@@ -79,7 +90,13 @@ class Findings(Record):
     importance: dict[str, ImportanceTable] = Field(default_factory=dict)
     dependence: dict[str, tuple[Dependence, ...]] = Field(default_factory=dict)
     """Of the most important inputs, by output."""
+    interactions: dict[str, tuple[Interaction, ...]] = Field(default_factory=dict)
+    """Of pairs of these, the strongest first, by output."""
     errors: dict[str, ErrorAnalysis] = Field(default_factory=dict)
+    words: dict[str, WordFindings] = Field(default_factory=dict)
+    """What the words of texts do, by output of a model that reads texts."""
+    noise: dict[str, LabelNoise] = Field(default_factory=dict)
+    """Share of labels that look wrong, by output with classes."""
     checks: tuple[CheckResult, ...] = ()
     scenarios: ScenarioReport | None = None
     gates: tuple[GateResult, ...] = ()
@@ -132,6 +149,11 @@ def study(subject: Subject, given: Study) -> Findings:
     slices = _slices(subject, given)
     found = _discovered(subject, given) if "auto" in declared.slices else {}
     importance = permutation_importance(subject) if declared.importance else {}
+    errors = {
+        name: analyse_errors(subject, name)
+        for name, target in targets.items()
+        if target.is_judged.any()
+    }
     return Findings(
         set=subject.set,
         n_rows=len(subject),
@@ -158,11 +180,14 @@ def study(subject: Subject, given: Study) -> Findings:
         },
         importance=importance,
         dependence={name: _dependences(subject, name, table) for name, table in importance.items()},
-        errors={
-            name: analyse_errors(subject, name)
-            for name, target in targets.items()
-            if target.is_judged.any()
+        interactions={
+            name: acting
+            for name, table in importance.items()
+            if (acting := _interactions(subject, name, table))
         },
+        errors=errors,
+        words=_known(targets, lambda target: _words(subject, target, errors, declared)),
+        noise=_known(targets, _noise),
         checks=given.checks,
         scenarios=_scenarios(subject, given),
     )
@@ -202,6 +227,26 @@ def conclude(
             "figures": dict(figures),
         }
     )
+
+
+def conclude_untimed(
+    findings: Findings, declared: Evaluation, judged: Mapping[str, OutputSummary]
+) -> Findings:
+    """Return the findings with those gates and limits judged that are about rows.
+
+    This is what a bundle can tell of them: what is measured of the bundle itself comes later, and
+    may differ between equal runs. A gate that names what is not there is left to `conclude`.
+    """
+    about_rows = declared.model_copy(
+        update={
+            "gates": tuple(gate for gate in declared.gates if gate.metric not in FIGURES),
+            "satisfy": tuple(limit for limit in declared.satisfy if limit.metric not in FIGURES),
+        }
+    )
+    try:
+        return conclude(findings, about_rows, judged, figures={})
+    except UsageError:
+        return findings
 
 
 def _slices(subject: Subject, given: Study) -> dict[str, tuple[SliceJudgement, ...]]:
@@ -253,9 +298,35 @@ def _slice_metrics(name: str, given: Study) -> list[Any]:
 
 
 def _dependences(subject: Subject, name: str, table: ImportanceTable) -> tuple[Dependence, ...]:
-    able = [one.input for one in table.inputs if one.type != "text" and one.increase > 0]
-    found = (dependence(subject, name, one) for one in able[:N_DEPENDENCES])
+    found = (dependence(subject, name, one) for one in _able(table)[:N_DEPENDENCES])
     return tuple(one for one in found if one is not None)
+
+
+def _interactions(subject: Subject, name: str, table: ImportanceTable) -> tuple[Interaction, ...]:
+    """Return how the most important inputs act together; none of fewer than two."""
+    able = _able(table)[:N_INTERACTING]
+    if len(able) < 2:  # noqa: PLR2004 - one input acts with none
+        return ()
+    return interactions(
+        subject, name, able, n_rows=N_INTERACTION_ROWS, n_points=N_INTERACTION_POINTS
+    )
+
+
+def _words(
+    subject: Subject, target: Target, errors: Mapping[str, ErrorAnalysis], declared: Evaluation
+) -> WordFindings | None:
+    if not declared.importance:
+        return None
+    return read_words(subject, target.name, errors.get(target.name))
+
+
+def _noise(target: Target) -> LabelNoise | None:
+    return None if target.type == "number" else label_noise(target.truth, target.scores)
+
+
+def _able(table: ImportanceTable) -> list[str]:
+    """Return the inputs that matter and whose values can be tried, the most important first."""
+    return [one.input for one in table.inputs if one.type != "text" and one.increase > 0]
 
 
 def _mended_metrics(name: str, given: Study) -> list[Any]:

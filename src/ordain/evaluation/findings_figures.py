@@ -17,7 +17,7 @@ from ordain.evaluation.drawing import (
     short,
     upright,
 )
-from ordain.evaluation.explain.dependence import Dependence
+from ordain.evaluation.explain.dependence import Dependence, Interaction
 from ordain.evaluation.slices.fairness import FairnessFigure
 from ordain.evaluation.slices.judged import SliceJudgement
 
@@ -96,6 +96,32 @@ def dependence(found: Dependence) -> Figure:
     return figure
 
 
+def interaction(found: Interaction) -> Figure:
+    """Return the mean answer by one input, a line for each value of the other.
+
+    Of numbers and words the numbers are on the x axis.
+    """
+    (first, second), (along, across) = found.inputs, found.values
+    means = [list(row) for row in found.mean]
+    if isinstance(along[0], str) and not isinstance(across[0], str):
+        first, second, along, across = second, first, across, along
+        means = [list(row) for row in zip(*means, strict=True)]
+    is_ordered = not isinstance(along[0], str)
+    x = list(along) if is_ordered else distinct([short(str(one), limit=16) for one in along])
+    names = distinct([_value_name(one) for one in across])
+    traces = []
+    for place, name in enumerate(names):
+        trace = line(x, [row[place] for row in means], name=name, place=place, mode="lines+markers")
+        trace["hovertemplate"] = f"{name}<br>%{{x}}: %{{y:.4~g}}<extra></extra>"
+        traces.append(trace)
+    y = f"probability of {short(found.label)}" if found.label else "mean answer"
+    figure = plain(traces, x=short(first), y=y)
+    figure["layout"]["legend"] |= {"title": {"text": f"{short(second)}: "}}
+    if not is_ordered:
+        figure["layout"]["xaxis"].update({"type": "category", "automargin": True})
+    return figure
+
+
 def slice_points(
     slices: Sequence[SliceJudgement], metric: str, *, overall: float | None = None
 ) -> Figure | None:
@@ -154,6 +180,10 @@ def fairness_points(figures: Sequence[FairnessFigure]) -> Figure | None:
     figure["layout"]["yaxis"].update({"type": "category", "automargin": True})
     figure["layout"]["height"] = max(HEIGHT, 140 + ROW_HEIGHT * len(figures[0].groups))
     return figure
+
+
+def _value_name(value: float | str) -> str:
+    return short(value, limit=16) if isinstance(value, str) else f"{value:.4g}"
 
 
 def _faint(found: Dependence, curve: Sequence[float]) -> Figure:

@@ -137,6 +137,25 @@ def _dependence(summary: RunSummary) -> Iterable[Row]:
                 }
 
 
+def _interactions(summary: RunSummary) -> Iterable[Row]:
+    for output, found in summary.findings.interactions.items():
+        for one in found:
+            first, second = one.inputs
+            yield {"output": output, "first": first, "second": second, "strength": one.strength}
+
+
+def _words(summary: RunSummary) -> Iterable[Row]:
+    for output, found in summary.findings.words.items():
+        for one in found.vocabulary:
+            for word in (*one.for_it, *one.against):
+                yield {
+                    "output": output,
+                    "label": one.label,
+                    "input": one.input,
+                    **word.model_dump(),
+                }
+
+
 def _worst_rows(summary: RunSummary) -> Iterable[Row]:
     for output, found in summary.findings.errors.items():
         for one in found.worst:
@@ -225,6 +244,15 @@ FRAMES: dict[str, tuple[Columns, Callable[[RunSummary], Iterable[Row]]]] = {
         {"output": TEXT, "label": TEXT, "input": TEXT, "value": TEXT, "number": NUMBER,
          "mean": NUMBER, "share": NUMBER},
         _dependence,
+    ),
+    "interactions": (
+        {"output": TEXT, "first": TEXT, "second": TEXT, "strength": NUMBER},
+        _interactions,
+    ),
+    "words": (
+        {"output": TEXT, "label": TEXT, "input": TEXT, "word": TEXT, "value": NUMBER,
+         "n_rows": WHOLE},
+        _words,
     ),
     "worst_rows": (
         {"output": TEXT, "row": WHOLE, "loss": NUMBER, "truth": TEXT, "prediction": TEXT,

@@ -26,8 +26,8 @@ def figure(summary: RunSummary, name: str, *, output: str | None = None, **which
         summary: of the run.
         name: one of `GALLERY`.
         output: name of the output; the first one that has the figure by default.
-        which: `input` for `dependence`, `column` for `fairness`, `quantity` for `learning`; the
-            first one by default.
+        which: `input` for `dependence`, `column` for `fairness`, `quantity` for `learning`,
+            `metric` for `cost`, `pair` for `interaction`; the first one by default.
 
     Raises:
         UsageError: there is no such figure, or the run has nothing to draw there.
@@ -93,6 +93,14 @@ def _baselines(summary: RunSummary, output: str) -> Figure | None:
     return figures.compare_performance(judged, deciding_set(judged.sets), own=summary.family)
 
 
+def _cost(summary: RunSummary, output: str, *, metric: str = "") -> Figure | None:
+    sets = summary.outputs[output].sets
+    first = deciding_set(sets)
+    ordered = {first: sets[first], **sets}
+    chosen: Figure | None = _chosen("metric", metric, dict(figures.cost_by_threshold(ordered)))
+    return chosen
+
+
 def _slices(summary: RunSummary, output: str) -> Figure | None:
     findings = summary.findings
     found = (*findings.slices.get(output, ()), *findings.found_slices.get(output, ()))
@@ -118,6 +126,12 @@ def _dependence(summary: RunSummary, output: str, **which: str) -> Figure | None
     found = {one.input: one for one in summary.findings.dependence.get(output, ())}
     chosen = _chosen("input", which.get("input", ""), found)
     return None if chosen is None else findings_figures.dependence(chosen)
+
+
+def _interaction(summary: RunSummary, output: str, *, pair: str = "") -> Figure | None:
+    known = [one for one in summary.findings.interactions.get(output, ()) if one.mean]
+    chosen = _chosen("pair", pair, {" and ".join(one.inputs): one for one in known})
+    return None if chosen is None else findings_figures.interaction(chosen)
 
 
 def _abstention(summary: RunSummary, output: str) -> Figure | None:
@@ -150,6 +164,7 @@ GALLERY: dict[str, Callable[..., Figure | None]] = {
     "lift": _laid_over(figures.lift_curves),
     "calibration": _calibration,
     "threshold": _judged(figures.binary_threshold_vs_metric),
+    "cost": _cost,
     "scores": _judged(figures.score_distribution),
     "confusion": _judged(figures.confusion_matrix),
     "classes": _judged(figures.frequency_vs_f1),
@@ -161,5 +176,6 @@ GALLERY: dict[str, Callable[..., Figure | None]] = {
     "fairness": _fairness,
     "importance": _importance,
     "dependence": _dependence,
+    "interaction": _interaction,
 }
 """Makers of figures by name: from a summary and an output; None where there is nothing to draw."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ordain.config.evaluation import Gate, Limit
+from ordain.config.evaluation import FIGURES, Gate, Limit
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import UsageError
 from ordain.evaluation.evaluate import deciding_set
@@ -32,6 +32,13 @@ FEW_ROWS = 20
 """Rows under which a bound that the interval holds cannot be told to be kept."""
 FEW_EFFECTIVE_ROWS = 5
 """The same, of the rows that the metric rests on, such as the positive ones."""
+
+
+WITHOUT = {
+    "training_cost": "`budget.price_per_hour` is not declared",
+    "energy_joules": "this machine does not tell it",
+}
+"""Why a figure may not be measured."""
 
 
 class GateResult(Record):
@@ -110,10 +117,11 @@ def _results(gate: Gate, measured: Measured) -> Iterator[GateResult]:
     if gate.scenarios:
         yield _of_scenarios(gate, measured.scenarios)
         return
-    if gate.metric is not None and gate.metric in measured.figures:
-        # Measured of the bundle, not of rows: there is no interval to be certain by.
+    if gate.metric is not None and gate.metric in {*FIGURES, *measured.figures}:
+        # Not measured of rows: there is no interval to be certain by.
         plain = gate.model_copy(update={"certain": False})
-        yield _bounded(plain, "", measured.figures[gate.metric], None, what=f"`{gate.metric}`")
+        value, why = measured.figures.get(gate.metric), WITHOUT.get(gate.metric, "")
+        yield _bounded(plain, "", value, None, what=f"`{gate.metric}`", why=why)
         return
     for name in _outputs(gate, measured):
         output = measured.outputs[name]

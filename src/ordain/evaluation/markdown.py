@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table: the first column to the left, all others to the right."""
-    align = ["---", *("---:" for _ in head[1:])]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
+    """Return a table: the first `n_text` columns to the left, all others to the right."""
+    align = ["---" if place < n_text else "---:" for place in range(len(head))]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, align, *rows))
 
 

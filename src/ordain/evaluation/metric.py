@@ -106,6 +106,14 @@ class Metric(Component, Generic[S]):
         weights = counts if sample.weights is None else counts * sample.weights
         return np.array([value_of(self.evaluate(sample.with_weights(row))) for row in weights])
 
+    def price_matrix(self, sample: S) -> Floats | None:
+        """Return the price of each true (row) and predicted class [C, C], for a mean price.
+
+        None for all other metrics; curves of what a threshold costs are drawn by it.
+        """
+        del sample
+        return None
+
     def effective_rows(self, sample: S) -> float:
         """Return how many independent rows the value rests on, such as the positive ones."""
         return sample.rows_in()

@@ -70,7 +70,7 @@ def _conditions(findings: Findings) -> Iterator[str]:
                 [_words(one.name), "met" if one.passed else word, _words(one.reason)]
                 for one in results
             ]
-            yield table([title, "", "Why"], rows)
+            yield table([title, "", "Why"], rows, n_text=3)
 
 
 def _metrics(name: str, output: OutputSummary) -> str:
@@ -161,7 +161,7 @@ def _checks(findings: Findings) -> Iterator[str]:
     told.sort(key=lambda one: one.state != "failed")
     if told:
         rows = [[one.name, one.state, _words(one.reason), _words(one.fix)] for one in told]
-        yield table(["Check", "", "Why", "Fix"], rows)
+        yield table(["Check", "", "Why", "Fix"], rows, n_text=4)
 
 
 def _warnings(summary: RunSummary) -> Iterator[str]:

@@ -35,7 +35,7 @@ class Question:
     is_awaited: str = ""
 
 
-_HAND = 'ordain score RUN --by-hand {name}="how it was made sure"'
+HAND = 'ordain score RUN --by-hand {name}="how it was made sure"'
 
 RUBRIC: tuple[Question, ...] = (
     Question("data_schema", "data", "Is what the columns must look like written down?",
@@ -44,17 +44,17 @@ RUBRIC: tuple[Question, ...] = (
              "evaluation: {importance: true}, then leave out inputs that add nothing"),
     Question("feature_cost", "data", "Is no input dearer than what it brings?",
              "ordain diagnose RUN"),
-    Question("feature_rules", "data", "Do the inputs keep to what policy and law allow?", _HAND),
-    Question("privacy", "data", "Is personal data guarded on its way through the pipeline?", _HAND),
-    Question("new_features", "data", "Can an input be added in little time?", _HAND),
+    Question("feature_rules", "data", "Do the inputs keep to what policy and law allow?", HAND),
+    Question("privacy", "data", "Is personal data guarded on its way through the pipeline?", HAND),
+    Question("new_features", "data", "Can an input be added in little time?", HAND),
     Question("feature_code", "data", "Is the code that makes inputs tested?",
              "evaluation: {scenarios: rows_with_answers.csv}"),
     Question("versioned_config", "model", "Is every config reviewed and under version control?",
              "commit the config, then ordain train"),
     Question("offline_online", "model", "Do the metrics here move with what counts in use?",
-             _HAND, is_awaited="serving and monitoring"),
+             HAND, is_awaited="serving and monitoring"),
     Question("tuned", "model", "Have all settings that matter been tuned?",
-             _HAND, is_awaited="tuning"),
+             HAND, is_awaited="tuning"),
     Question("staleness", "model", "Is it known how fast the model grows old?",
              "ordain diagnose RUN"),
     Question("simpler_model", "model", "Is the model better than simpler ones?",
@@ -74,23 +74,23 @@ RUBRIC: tuple[Question, ...] = (
     Question("step_by_step", "infrastructure", "Can one row be followed through every step?",
              "ordain trace RUN --row 0"),
     Question("canary", "infrastructure", "Does a new model first serve a small part of the load?",
-             _HAND, is_awaited="serving"),
+             HAND, is_awaited="serving"),
     Question("rollback", "infrastructure", "Can an earlier model be put back quickly?",
-             _HAND, is_awaited="the registry"),
+             HAND, is_awaited="the registry"),
     Question("upstream_changes", "monitoring", "Is a change of what the model depends on told?",
-             _HAND, is_awaited="monitoring"),
+             HAND, is_awaited="monitoring"),
     Question("input_invariants", "monitoring", "Do inputs in use keep to what training saw?",
-             _HAND, is_awaited="monitoring"),
+             HAND, is_awaited="monitoring"),
     Question("training_skew", "monitoring", "Are inputs computed in use as in training?",
-             _HAND, is_awaited="serving and monitoring"),
+             HAND, is_awaited="serving and monitoring"),
     Question("model_age", "monitoring", "Is a model that has grown too old told?",
-             _HAND, is_awaited="monitoring"),
+             HAND, is_awaited="monitoring"),
     Question("numerically_stable", "monitoring", "Are losses, weights and scores finite numbers?",
              "ordain train with `evaluation.metrics` left at its default"),
     Question("resources", "monitoring", "Is a loss of speed or a growth of memory told?",
-             _HAND, is_awaited="monitoring"),
+             HAND, is_awaited="monitoring"),
     Question("served_quality", "monitoring", "Is quality on served rows measured?",
-             _HAND, is_awaited="serving and monitoring"),
+             HAND, is_awaited="serving and monitoring"),
 )  # fmt: skip
 
 MEANINGS: tuple[tuple[float, str], ...] = (

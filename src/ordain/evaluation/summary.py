@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from ordain.evaluation.diagnosis.record import Diagnosis
 from ordain.evaluation.findings import Findings
 from ordain.evaluation.judgement import Judgement, OutputSummary, Record
 
@@ -47,6 +48,8 @@ class RunSummary(Record):
     """What people reach on this task, by metric, as the config says it."""
     findings: Findings = Field(default_factory=Findings)
     """Slices, importance, errors, checks, gates on the deciding set."""
+    diagnosis: Diagnosis | None = None
+    """What holds the model back: a first look, or what `ordain diagnose` found."""
     reasons: dict[str, str] = Field(default_factory=dict)
     """Why each automatic value of the config was chosen, by dotted key."""
     config: str = ""

@@ -150,7 +150,7 @@ def lead_metrics(output: OutputSummary, set_name: str) -> list[str]:
 
 def _best(output: OutputSummary, name: str, judged: Sequence[Judgement]) -> float | None:
     values = [value for one in judged if (value := one.metrics.get(name)) is not None]
-    if not values:
+    if len(judged) < 2 or not values:  # noqa: PLR2004 - one model is not the best of anything
         return None
     return max(values) if output.is_higher_better.get(name, True) else min(values)
 
@@ -163,9 +163,9 @@ def _cell(judgement: Judgement, name: str, *, best: float | None) -> Cell:
     interval = None if value is None else judgement.intervals.get(name)
     if interval is not None:
         low, high = format_value(interval.low), format_value(interval.high)
-        note = f"{interval.level:.0%} interval {low} to {high}"
+        note = f"{interval.level * 100:g} % interval {low} to {high}"
     # Equal as shown is equal to a reader: a tie in the fifth digit marks both.
-    is_best = value is not None and format_value(value) == format_value(best)
+    is_best = None not in (value, best) and format_value(value) == format_value(best)
     ends = (None, None) if interval is None else (interval.low, interval.high)
     return Cell(format_value(value), value, is_best, note, *ends)
 

@@ -25,6 +25,7 @@ from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
 from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
 from ordain.features.feature import FEATURES, Encoding, Feature, Form, Scores
 from ordain.features.filling import (
+    TO_MODE,
     Filling,
     InputType,
     check_filling,
@@ -49,9 +50,6 @@ from ordain.features.step import Step, filled, parsed
 
 _FIX = "set `missing_value_strategy`, or give one of the two values"
 _HALF = 0.5
-_TO_MODE = frozenset(
-    {"fill_with_mode", "fill_with_group_mode", "fill_with_model", "ffill", "bfill"}
-)
 
 
 class BinaryEncoding(Encoding):
@@ -125,6 +123,7 @@ class BinaryFeature(Feature[BinaryEncoding]):
 
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options without `auto`, with reasons."""
+        options: dict[str, tuple[Any, str]]
         if form is None:
             options = {
                 "missing_value_strategy": ("drop_row", "a row without truth teaches nothing"),
@@ -140,10 +139,7 @@ class BinaryFeature(Feature[BinaryEncoding]):
                 "missing_value_strategy": ("fill_with_const", "0.5 lies between the two"),
                 "missing_indicator": (False, "0.5 says that it is missing"),
             }
-        chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
-        update: dict[str, Any] = {key: option for key, (option, _) in chosen.items()}
-        settled = self.settled(update, form)
-        return settled, {key: reason for key, (_, reason) in chosen.items()}
+        return self.settled(options, form)
 
     def fit(
         self, column: pl.Series, *, seed: int, others: pl.DataFrame | None = None
@@ -352,7 +348,7 @@ class BinaryFeature(Feature[BinaryEncoding]):
             return None
         if strategy == "fill_with_false":
             return 0.0
-        if strategy in _TO_MODE:
+        if strategy in TO_MODE:
             return 1.0 if positive * 2 > present else 0.0
         if strategy in {"fill_with_mean", "fill_with_group_mean"}:
             return positive / present if present else _HALF

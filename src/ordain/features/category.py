@@ -21,21 +21,24 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from ordain.features.category_ids import (
+    MISSING_FIX,
     UNKNOWN,
+    UNSEEN_FIX,
     CategoryEncoding,
     bucket_of,
     contiguous,
     fill_nearest,
+    id_reader,
     ids_of,
     look_up,
 )
 from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
-from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
+from ordain.features.facts import counted, reading_facts, unusable, wrong_kind
 from ordain.features.feature import FEATURES, Feature, Form, Scores
 from ordain.features.filling import (
+    TO_MODE,
     InputType,
     check_filling,
-    fill_reader,
     fill_values,
     fit_filling,
     unseen_groups,
@@ -49,14 +52,7 @@ from ordain.features.labels import (
     read_labels,
     typed,
 )
-from ordain.features.nearness import nearest_label
 from ordain.features.step import Step, filled, parsed
-
-_TO_MODE = frozenset(
-    {"fill_with_mode", "fill_with_group_mode", "fill_with_model", "ffill", "bfill"}
-)
-_MISSING_FIX = "set `missing_value_strategy: keep`, or give the value"
-_UNSEEN_FIX = "set `unseen: bucket`, or train on rows that hold it"
 
 
 @FEATURES.register
@@ -112,17 +108,10 @@ class CategoryFeature(Feature[CategoryEncoding]):
 
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options without `auto`, with reasons."""
-        update: dict[str, Any] = {}
-        reasons = {}
-        if self.missing_value_strategy == "auto":
-            option, reason = (
-                ("drop_row", "a row without truth teaches nothing")
-                if form is None
-                else ("keep", "that a label is missing may tell something")
-            )
-            update["missing_value_strategy"] = option
-            reasons["missing_value_strategy"] = reason
-        return self.settled(update, form), reasons
+        missing = ("keep", "that a label is missing may tell something")
+        if form is None:
+            missing = ("drop_row", "a row without truth teaches nothing")
+        return self.settled({"missing_value_strategy": missing}, form)
 
     def fit(
         self, column: pl.Series, *, seed: int, others: pl.DataFrame | None = None
@@ -152,12 +141,12 @@ class CategoryFeature(Feature[CategoryEncoding]):
             ).rename(column.name)
         ids, missing = look_up(column, encoding)
         if encoding.on_missing == "error" and missing.any():
-            raise unusable(column, missing, what="are missing", fix=_MISSING_FIX)
+            raise unusable(column, missing, what="are missing", fix=MISSING_FIX)
         if encoding.on_unseen == "error":
             unseen = ids.is_null() & ~missing
             if unseen.any():
                 raise unusable(
-                    column, unseen, what="are labels not seen in training", fix=_UNSEEN_FIX
+                    column, unseen, what="are labels not seen in training", fix=UNSEEN_FIX
                 )
         if encoding.on_unseen == "nearest" and ids.null_count():
             ids = fill_nearest(column, ids, encoding)
@@ -171,53 +160,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
 
     def row(self, encoding: CategoryEncoding) -> Callable[..., RowValue]:
         """Return the function from a value to its id."""
-        if encoding.filling is not None:
-            return self._filled_row(encoding, fill_reader(encoding.filling))
-        known = ids_of(encoding)
-        nearest = nearest_label(known) if encoding.on_unseen == "nearest" else None
-        buckets, lowercase = encoding.buckets, encoding.lowercase
-        missing_id, unseen_id = encoding.missing_id, encoding.unseen_id
-        fails_missing = encoding.on_missing == "error"
-        fails_unseen = encoding.on_unseen == "error"
-
-        def read_slowly(value: object) -> int:
-            label = read_label(value)
-            if label is None:
-                if fails_missing:
-                    raise unusable_value("category", value, what="is missing", fix=_MISSING_FIX)
-                return missing_id
-            label = label.lower() if lowercase else label
-            if buckets:
-                return bucket_of(label, buckets)
-            found = known.get(label)
-            if found is None and fails_unseen:
-                raise unusable_value(
-                    "category", value, what="was not seen in training", fix=_UNSEEN_FIX
-                )
-            if found is None and nearest is not None:
-                return known.get(nearest(label) or "", unseen_id)
-            return unseen_id if found is None else found
-
-        if buckets:
-            return read_slowly
-        find = known.get
-
-        def read(value: object) -> int:
-            # A label in its plain form is found at once; all else is read first.
-            found = find(value) if type(value) is str else None
-            return read_slowly(value) if found is None else found
-
-        return read
-
-    def _filled_row(
-        self, encoding: CategoryEncoding, guess: Callable[[Mapping[str, object]], float]
-    ) -> Callable[[object, Mapping[str, object]], RowValue]:
-        read = self.row(encoding.model_copy(update={"filling": None}))
-
-        def cell(value: object, row: Mapping[str, object]) -> RowValue:
-            return int(guess(row)) if read_label(value) is None else read(value)
-
-        return cell
+        return id_reader(encoding)
 
     def steps(
         self, value: object, encoding: CategoryEncoding, row: Mapping[str, object]
@@ -378,7 +321,7 @@ class CategoryFeature(Feature[CategoryEncoding]):
         if self.hash_buckets and not self.is_predicted and len(counts):
             mode_id = bucket_of(str(counts["label"][0]), self.hash_buckets)
         missing_id = default
-        if strategy in _TO_MODE:
+        if strategy in TO_MODE:
             missing_id = mode_id
         elif (fill := self._fill_label()) is not None:
             if self.hash_buckets and not self.is_predicted:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ordain.features.encoded import RowValue
+from ordain.features.facts import unusable_value
 from ordain.features.feature import Encoding
-from ordain.features.filling import Filling
-from ordain.features.labels import LabelType, read_labels, replace, whole_numbers
+from ordain.features.filling import Filling, fill_reader
+from ordain.features.labels import LabelType, read_label, read_labels, replace, whole_numbers
 from ordain.features.nearness import nearest_label
 
 UNKNOWN = "<UNK>"
 """Name of the bucket, as in Ludwig."""
+MISSING_FIX = "set `missing_value_strategy: keep`, or give the value"
+UNSEEN_FIX = "set `unseen: bucket`, or train on rows that hold it"
 
 
 class CategoryEncoding(Encoding):
@@ -87,6 +92,55 @@ def look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, p
     found = found.scatter(missed, replace(labels, known, ids))
     missing = column.is_null().scatter(missed, labels.is_null())
     return found, missing
+
+
+def id_reader(encoding: CategoryEncoding) -> Callable[..., RowValue]:
+    """Return the function from a value to its id; of the value and its row where that fills."""
+    if encoding.filling is None:
+        return _known_reader(encoding)
+    read, guess = _known_reader(encoding), fill_reader(encoding.filling)
+
+    def cell(value: object, row: Mapping[str, object]) -> RowValue:
+        return int(guess(row)) if read_label(value) is None else read(value)
+
+    return cell
+
+
+def _known_reader(encoding: CategoryEncoding) -> Callable[[object], int]:
+    """Return the function from a value to its id, whatever else stands in its row."""
+    known = ids_of(encoding)
+    nearest = nearest_label(known) if encoding.on_unseen == "nearest" else None
+    buckets, lowercase = encoding.buckets, encoding.lowercase
+    missing_id, unseen_id = encoding.missing_id, encoding.unseen_id
+    fails_missing = encoding.on_missing == "error"
+    fails_unseen = encoding.on_unseen == "error"
+
+    def read_slowly(value: object) -> int:
+        label = read_label(value)
+        if label is None:
+            if fails_missing:
+                raise unusable_value("category", value, what="is missing", fix=MISSING_FIX)
+            return missing_id
+        label = label.lower() if lowercase else label
+        if buckets:
+            return bucket_of(label, buckets)
+        found = known.get(label)
+        if found is None and fails_unseen:
+            raise unusable_value("category", value, what="was not seen in training", fix=UNSEEN_FIX)
+        if found is None and nearest is not None:
+            return known.get(nearest(label) or "", unseen_id)
+        return unseen_id if found is None else found
+
+    if buckets:
+        return read_slowly
+    find = known.get
+
+    def read(value: object) -> int:
+        # A label in its plain form is found at once; all else is read first.
+        found = find(value) if type(value) is str else None
+        return read_slowly(value) if found is None else found
+
+    return read
 
 
 def fill_nearest(column: pl.Series, ids: pl.Series, encoding: CategoryEncoding) -> pl.Series:

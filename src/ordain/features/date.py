@@ -18,7 +18,6 @@ well, so that the hour of a change to summer time counts as an hour.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
@@ -28,6 +27,7 @@ import polars as pl
 from pydantic import field_validator, model_validator
 
 from ordain.core.errors import UsageError
+from ordain.features.date_cells import FIX, cell_reader
 from ordain.features.date_formats import check_format, with_iso
 from ordain.features.date_parts import (
     DAY,
@@ -63,8 +63,6 @@ from ordain.features.numerals import is_nothing
 from ordain.features.scaling import Method, fit_scaling
 from ordain.features.step import Step, filled, parsed
 from ordain.features.zones import check_zone
-
-_FIX = "set `missing_value_strategy`, or give a date"
 
 
 @FEATURES.register
@@ -175,9 +173,7 @@ class DateFeature(Feature[DateEncoding]):
                 ),
                 "missing_indicator": ("if_missing", "the median alone would hide it"),
             }
-        chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
-        settled = self.model_copy(update={key: option for key, (option, _) in chosen.items()})
-        return settled, {key: reason for key, (_, reason) in chosen.items()}
+        return self.settled(options, form)
 
     def fit(
         self, column: pl.Series, *, seed: int, others: pl.DataFrame | None = None
@@ -212,7 +208,7 @@ class DateFeature(Feature[DateEncoding]):
         moments = read_instants(column, encoding.formats, zone=encoding.timezone)
         missing = moments.is_null()
         if encoding.on_missing == "error" and missing.any():
-            raise unusable(column, missing, what="are missing or no dates", fix=_FIX)
+            raise unusable(column, missing, what="are missing or no dates", fix=FIX)
         if encoding.on_missing in {"ffill", "bfill"}:
             moments = moments.fill_null(
                 strategy="forward" if encoding.on_missing == "ffill" else "backward"
@@ -236,41 +232,7 @@ class DateFeature(Feature[DateEncoding]):
 
     def row(self, encoding: DateEncoding) -> Callable[..., RowValue]:
         """Return the function from a value to its parts."""
-        read = instant_reader(encoding.formats, zone=encoding.timezone)
-        readers = [reader.read_one for reader in part_readers(encoding)]
-        tail, missing_tail = ((0.0,), (1.0,)) if encoding.has_indicator else ((), ())
-        fails = encoding.on_missing == "error"
-
-        def numbers(moment: dt.datetime) -> tuple[float, ...]:
-            cells: list[float] = []
-            for read_part in readers:
-                cells += read_part(moment)
-            return tuple(cells)
-
-        if encoding.filling is not None:
-            guess = fill_reader(encoding.filling)
-
-            def filled_cell(value: object, row: Mapping[str, object]) -> RowValue:
-                moment = read(value)
-                if moment is not None:
-                    return numbers(moment) + tail
-                return numbers(moment_of(round(guess(row)))) + missing_tail
-
-            return filled_cell
-        if encoding.fill is None:
-            missing = (math.nan,) * (encoding.shape.width - len(tail)) + missing_tail
-        else:
-            missing = numbers(moment_of(encoding.fill)) + missing_tail
-
-        def cell(value: object) -> RowValue:
-            moment = read(value)
-            if moment is not None:
-                return numbers(moment) + tail
-            if fails:
-                raise unusable_value("date", value, what="is missing or no date", fix=_FIX)
-            return missing
-
-        return cell
+        return cell_reader(encoding)
 
     def steps(self, value: object, encoding: DateEncoding, row: Mapping[str, object]) -> list[Step]:
         """Return the instant that a cell is read as, and what fills it."""

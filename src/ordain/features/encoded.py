@@ -14,6 +14,7 @@ All arrays are C-contiguous, so a slice of rows of a dense kind is a view.
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -87,6 +88,16 @@ class EncodedColumn:
         where = np.arange(int(offsets[-1]), dtype=np.int64) + shift
         weights = None if self.weights is None else self.weights[where]
         return EncodedColumn(self.kind, self.values[where], offsets, weights)
+
+    def release(self) -> None:
+        """Let go of the memory that mapped arrays hold; it is read again at their next use.
+
+        The pages of a file that was gone through count as the process's own until then.
+        """
+        for array in (self.values, self.offsets, self.weights):
+            mapping = getattr(array, "_mmap", None)
+            if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+                mapping.madvise(mmap.MADV_DONTNEED)
 
     def save(self, folder: Path) -> None:
         """Write `values.npy` and, where they are, `offsets.npy` and `weights.npy`."""

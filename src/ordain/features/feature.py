@@ -107,11 +107,19 @@ class Feature(Component, Generic[E]):
         """Whether the feature was settled as an output."""
         return self._is_predicted
 
-    def settled(self, options: Mapping[str, Any], form: Form | None) -> Self:
-        """Return the feature with some options replaced, for the role that `form` says."""
-        copy = self.model_copy(update=dict(options))
+    def settled(
+        self, options: Mapping[str, tuple[Any, str]], form: Form | None
+    ) -> tuple[Self, dict[str, str]]:
+        """Return the feature for the role that `form` says, and the reason of each key replaced.
+
+        Args:
+            options: what an option that is `auto` becomes, and why; others stay as they are.
+            form: as `settle` takes it.
+        """
+        chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
+        copy = self.model_copy(update={key: option for key, (option, _) in chosen.items()})
         copy._is_predicted = form is None  # noqa: SLF001
-        return copy
+        return copy, {key: reason for key, (_, reason) in chosen.items()}
 
     @abstractmethod
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:

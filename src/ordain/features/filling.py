@@ -44,6 +44,8 @@ Floats = npt.NDArray[np.float64]
 InputType = Literal["number", "binary", "category", "date"]
 """How `fill_with_model` may read another column."""
 
+TO_MODE = frozenset({"fill_with_mode", "fill_with_group_mode", "fill_with_model", "ffill", "bfill"})
+"""Strategies of labels that fall back on the most frequent one."""
 GROUP_PREFIX = "fill_with_group_"
 MODEL = "fill_with_model"
 _MOST_GROUPS = 10_000

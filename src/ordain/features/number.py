@@ -30,30 +30,30 @@ from ordain.features.cuts import (
     fit_knots,
 )
 from ordain.features.encoded import EncodedColumn, Kind, RowValue
-from ordain.features.facts import counted, reading_facts, unusable, unusable_value, wrong_kind
 from ordain.features.feature import FEATURES, Feature, Form, Scores
 from ordain.features.filling import (
     InputType,
     check_filling,
     fill_reader,
     fit_filling,
-    unseen_groups,
 )
 from ordain.features.number_cells import (
-    FIX,
     NumberEncoding,
-    as_missing,
+    cell_reader,
     fill_missing,
-    finisher,
-    missing_cell,
     shape_of,
     to_numbers,
 )
+from ordain.features.number_facts import (
+    count_encoding,
+    count_reading,
+    require_readable,
+    require_some,
+    summarize,
+)
 from ordain.features.numerals import (
-    LARGEST,
     Style,
     infer_style,
-    is_nothing,
     number_reader,
     read_numbers,
 )
@@ -64,7 +64,6 @@ from ordain.features.outliers import (
     cleaned_reader,
     fit_cleaning,
     is_outside,
-    median,
     statistic,
 )
 from ordain.features.powers import Floats
@@ -150,45 +149,45 @@ class NumberFeature(Feature[NumberEncoding]):
 
     def settle(self, form: Form | None) -> tuple[Self, dict[str, str]]:
         """Return the options without `auto`, with reasons."""
-        chosen: dict[str, tuple[Any, str]] = {}
+        options: dict[str, tuple[Any, str]]
         if form is None:
-            options: tuple[Any, ...] = ("drop_row", "zscore", False)
-            why = ("a row without truth teaches nothing", "losses expect a unit scale", "no input")
+            options = {
+                "missing_value_strategy": ("drop_row", "a row without truth teaches nothing"),
+                "normalization": ("zscore", "losses expect a unit scale"),
+                "missing_indicator": (False, "no input"),
+            }
         elif form is Form.TREES:
-            options = ("keep", None, False)
-            why = ("trees split on missing", "the order decides in trees", "trees see NaN")
+            options = {
+                "missing_value_strategy": ("keep", "trees split on missing"),
+                "normalization": (None, "the order decides in trees"),
+                "missing_indicator": (False, "trees see NaN"),
+            }
         else:
-            options = (
-                "fill_with_median",
-                "zscore" if form is Form.LINEAR else "robust",
-                "if_missing",
-            )
-            why = (
-                "the middle of the scale is neutral",
-                "weights compare on a unit scale"
-                if form is Form.LINEAR
-                else "robust to outliers and bounded",
-                "the median alone would hide that it was missing",
-            )
-        keys = ("missing_value_strategy", "normalization", "missing_indicator")
-        for key, option, reason in zip(keys, options, why, strict=True):
-            if getattr(self, key) == "auto":
-                chosen[key] = (option, reason)
-        update = {key: option for key, (option, _) in chosen.items()}
-        settled = self.settled(update, form)
-        return settled, {key: reason for key, (_, reason) in chosen.items()}
+            scale = ("robust", "robust to outliers and bounded")
+            if form is Form.LINEAR:
+                scale = ("zscore", "weights compare on a unit scale")
+            options = {
+                "missing_value_strategy": (
+                    "fill_with_median", "the middle of the scale is neutral"
+                ),
+                "normalization": scale,
+                "missing_indicator": (
+                    "if_missing", "the median alone would hide that it was missing"
+                ),
+            }  # fmt: skip
+        return self.settled(options, form)
 
     def fit(
         self, column: pl.Series, *, seed: int, others: pl.DataFrame | None = None
     ) -> NumberEncoding:
         """Return fill value, bounds of outliers and scale or cuts of the training rows."""
-        _require_readable(column)
+        require_readable(column)
         style, is_ambiguous = (
             infer_style(column) if self.number_format == "infer" else (self.number_format, False)
         )
         values = read_numbers(column, style=style)
-        facts = self._facts(column, values)
-        _require_some(column, values)
+        facts = count_reading(column, values)
+        require_some(column, values)
         cleaning = fit_cleaning(
             values[~np.isnan(values)],
             self.outlier_strategy,
@@ -199,7 +198,7 @@ class NumberFeature(Feature[NumberEncoding]):
         clean = cleaned[~np.isnan(cleaned)]
         if self.outlier_strategy is not None and self.outlier_threshold is not None:
             facts["n_outliers"] = int(is_outside(values, cleaning).sum())
-        facts |= _summary(clean)
+        facts |= summarize(clean)
         if is_ambiguous:
             facts["ambiguous_format"] = "read `,` as the sign between thousands"
         encoding = self._encoding(clean, style=style, cleaning=cleaning, facts=facts)
@@ -212,7 +211,7 @@ class NumberFeature(Feature[NumberEncoding]):
         )
         encoding = encoding.model_copy(update={"filling": filling})
         return encoding.model_copy(
-            update={"facts": facts | self._more_facts(column, cleaned, encoding, others)}
+            update={"facts": facts | count_encoding(column, cleaned, encoding, others)}
         )
 
     def encode(
@@ -234,42 +233,7 @@ class NumberFeature(Feature[NumberEncoding]):
 
     def row(self, encoding: NumberEncoding) -> Callable[..., RowValue]:
         """Return the function from a value to its cell."""
-        read = cleaned_reader(number_reader(encoding.style), encoding.cleaning)
-        finish = finisher(encoding)
-        if encoding.on_missing == "error":
-
-            def cell_or_error(value: object) -> RowValue:
-                x = read(value)
-                if x != x:  # noqa: PLR0124 - NaN
-                    raise unusable_value("number", value, what="is missing", fix=FIX)
-                return finish(x)
-
-            return cell_or_error
-        if encoding.filling is not None:
-            guess = fill_reader(encoding.filling)
-
-            def filled_cell(value: object, row: Mapping[str, object]) -> RowValue:
-                x = read(value)
-                if x != x:  # noqa: PLR0124 - NaN
-                    return as_missing(finish(guess(row)), encoding)
-                return finish(x)
-
-            return filled_cell
-        missing = missing_cell(encoding, finish)
-        if encoding.cleaning.outliers == "none":
-
-            def cell(value: object) -> RowValue:
-                # Floats are most of what comes: they skip the reader.
-                x = value if type(value) is float and -LARGEST <= value <= LARGEST else read(value)
-                return missing if x != x else finish(x)  # noqa: PLR0124 - NaN
-
-            return cell
-
-        def cleaned_cell(value: object) -> RowValue:
-            x = read(value)
-            return missing if x != x else finish(x)  # noqa: PLR0124 - NaN
-
-        return cleaned_cell
+        return cell_reader(encoding)
 
     def steps(
         self, value: object, encoding: NumberEncoding, row: Mapping[str, object]
@@ -339,9 +303,9 @@ class NumberFeature(Feature[NumberEncoding]):
     ) -> dict[str, Any]:
         """Return counts of missing and unparsed cells, of unseen groups, and of numbers too low."""
         values = read_numbers(column, style=encoding.style)
-        found = self._facts(column, values)
+        found = count_reading(column, values)
         cleaned = clean_array(values, encoding.cleaning)
-        return found | self._more_facts(column, cleaned, encoding, others)
+        return found | count_encoding(column, cleaned, encoding, others)
 
     def decode(self, scores: Scores, encoding: NumberEncoding, name: str) -> dict[str, pl.Series]:
         """Return `<name>_prediction`, float64, in the column's own unit."""
@@ -367,28 +331,6 @@ class NumberFeature(Feature[NumberEncoding]):
             return {column: low if value < low else min(value, high)}
 
         return decode
-
-    def _facts(self, column: pl.Series, values: Floats) -> dict[str, Any]:
-        missing = pl.Series(np.isnan(values))
-        if missing.sum() == column.null_count():
-            return reading_facts(column, missing=missing)
-        unparsed = missing & ~is_nothing(column)
-        return reading_facts(column, missing=missing, unparsed=counted(column, unparsed))
-
-    def _more_facts(
-        self,
-        column: pl.Series,
-        values: Floats,
-        encoding: NumberEncoding,
-        others: pl.DataFrame | None,
-    ) -> dict[str, Any]:
-        """Return the counts that need the encoding; those of nothing are left out."""
-        found = {
-            "unseen_group": unseen_groups(encoding.filling, others, pl.Series(np.isnan(values)))
-        }
-        if encoding.scaling.method == "box_cox" and encoding.cut is None:
-            found["not_positive"] = counted(column, pl.Series(values <= 0))
-        return {key: value for key, value in found.items() if value is not None}
 
     def _encoding(
         self, clean: Floats, *, style: Style, cleaning: Cleaning, facts: dict[str, Any]
@@ -442,38 +384,3 @@ class NumberFeature(Feature[NumberEncoding]):
             knots = fit_knots(clean, self.spline_knots, degree=degree, places=self.cut_places)
             return {"cut": "spline", "knots": knots, "degree": degree}
         return {}
-
-
-def _require_readable(column: pl.Series) -> None:
-    dtype = column.dtype
-    if dtype.is_numeric() or dtype in {pl.String, pl.Boolean, pl.Null}:
-        return
-    if isinstance(dtype, pl.Categorical | pl.Enum):
-        return
-    fix = "declare it `type: date`" if dtype.is_temporal() else "derive a number from it first"
-    raise wrong_kind(column, type_name="number", fix=fix)
-
-
-def _require_some(column: pl.Series, values: Floats) -> None:
-    if not np.isnan(values).all():
-        return
-    bad = ~is_nothing(column)
-    if bad.any():
-        raise unusable(
-            column,
-            bad,
-            what="are not numbers",
-            fix="declare it `type: category` or `type: text`, or set `number_format`",
-        )
-
-
-def _summary(values: Floats) -> dict[str, Any]:
-    if len(values) == 0:
-        return {}
-    return {
-        "mean": float(values.mean()),
-        "std": float(values.std()),
-        "min": float(values.min()),
-        "median": median(values),
-        "max": float(values.max()),
-    }

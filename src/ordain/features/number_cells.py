@@ -25,11 +25,11 @@ from ordain.features.cuts import (
     spline_reader,
 )
 from ordain.features.encoded import Kind, RowValue, Shape
-from ordain.features.facts import unusable
+from ordain.features.facts import unusable, unusable_value
 from ordain.features.feature import Encoding
-from ordain.features.filling import Filling, fill_values
-from ordain.features.numerals import Style
-from ordain.features.outliers import Cleaning
+from ordain.features.filling import Filling, fill_reader, fill_values
+from ordain.features.numerals import LARGEST, Style, number_reader
+from ordain.features.outliers import Cleaning, cleaned_reader
 from ordain.features.powers import Floats
 from ordain.features.scaling import Scaling, scale_array, scaler
 
@@ -123,7 +123,47 @@ def to_numbers(values: Floats, encoding: NumberEncoding) -> Floats:
     return scale_array(values, encoding.scaling)[:, None]
 
 
-def finisher(encoding: NumberEncoding) -> Callable[[float], RowValue]:
+def cell_reader(encoding: NumberEncoding) -> Callable[..., RowValue]:
+    """Return the function from a value to its cell; of the value and its row where that fills."""
+    read = cleaned_reader(number_reader(encoding.style), encoding.cleaning)
+    finish = _finisher(encoding)
+    if encoding.on_missing == "error":
+
+        def cell_or_error(value: object) -> RowValue:
+            x = read(value)
+            if x != x:  # noqa: PLR0124 - NaN
+                raise unusable_value("number", value, what="is missing", fix=FIX)
+            return finish(x)
+
+        return cell_or_error
+    if encoding.filling is not None:
+        guess = fill_reader(encoding.filling)
+
+        def filled_cell(value: object, row: Mapping[str, object]) -> RowValue:
+            x = read(value)
+            if x != x:  # noqa: PLR0124 - NaN
+                return _as_missing(finish(guess(row)), encoding)
+            return finish(x)
+
+        return filled_cell
+    missing = _missing_cell(encoding, finish)
+    if encoding.cleaning.outliers == "none":
+
+        def cell(value: object) -> RowValue:
+            # Floats are most of what comes: they skip the reader.
+            x = value if type(value) is float and -LARGEST <= value <= LARGEST else read(value)
+            return missing if x != x else finish(x)  # noqa: PLR0124 - NaN
+
+        return cell
+
+    def cleaned_cell(value: object) -> RowValue:
+        x = read(value)
+        return missing if x != x else finish(x)  # noqa: PLR0124 - NaN
+
+    return cleaned_cell
+
+
+def _finisher(encoding: NumberEncoding) -> Callable[[float], RowValue]:
     """Return the function from a value that is not missing to its cell, indicator included."""
     if encoding.cut is not None:
         return _cutter(encoding)
@@ -154,10 +194,10 @@ def _cutter(encoding: NumberEncoding) -> Callable[[float], RowValue]:
     return lambda x: (*(c_float(value).value for value in read(x)), *tail)
 
 
-def missing_cell(encoding: NumberEncoding, finish: Callable[[float], RowValue]) -> RowValue:
+def _missing_cell(encoding: NumberEncoding, finish: Callable[[float], RowValue]) -> RowValue:
     """Return the cell of a missing value that no other column has a say in."""
     if encoding.fill is not None:
-        return as_missing(finish(encoding.fill), encoding)
+        return _as_missing(finish(encoding.fill), encoding)
     if encoding.cut == "index":
         return 0
     width = encoding.shape.width - encoding.has_indicator
@@ -166,6 +206,6 @@ def missing_cell(encoding: NumberEncoding, finish: Callable[[float], RowValue]) 
     return cell if len(cell) > 1 or encoding.shape.kind is Kind.VECTOR else cell[0]
 
 
-def as_missing(cell: RowValue, encoding: NumberEncoding) -> RowValue:
+def _as_missing(cell: RowValue, encoding: NumberEncoding) -> RowValue:
     """Return a filled cell with its indicator set."""
     return (*cell[:-1], 1.0) if encoding.has_indicator and isinstance(cell, tuple) else cell

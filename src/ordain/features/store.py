@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from ordain.core.arrays import read_arrays, write_arrays
 from ordain.core.errors import BundleError, StoreError, UsageError
-from ordain.core.files import atomic_file, read_json, write_json
+from ordain.core.files import read_json, write_json
 from ordain.features.feature import FEATURES, Encoding
 
 JSON_FILE, ARRAYS_FILE = "features.json", "features.safetensors"
@@ -27,17 +27,14 @@ def save_encodings(folder: Path, encodings: Mapping[str, Encoding]) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
-    from safetensors.numpy import save
-
     write_json(folder / JSON_FILE, {name: to_json(item) for name, item in encodings.items()})
     arrays = {
-        f"{name}{_SEPARATOR}{key}": np.ascontiguousarray(array)
+        f"{name}{_SEPARATOR}{key}": array
         for name, item in encodings.items()
         for key, array in item.arrays.items()
     }
     if arrays:
-        with atomic_file(folder / ARRAYS_FILE) as file:
-            file.write(save({key: arrays[key] for key in sorted(arrays)}))
+        write_arrays(folder / ARRAYS_FILE, {key: arrays[key] for key in sorted(arrays)})
 
 
 def load_encodings(folder: Path) -> dict[str, Encoding]:
@@ -85,13 +82,10 @@ def from_json(document: Mapping[str, Any], *, arrays: Mapping[str, npt.NDArray[A
 def _load_arrays(path: Path) -> dict[str, dict[str, npt.NDArray[Any]]]:
     if not path.exists():
         return {}
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     try:
-        flat = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise BundleError(f"{path} cannot be read: {error}") from error
+        flat = read_arrays(path)
+    except StoreError as error:
+        raise BundleError(error.message) from error
     arrays: dict[str, dict[str, npt.NDArray[Any]]] = {}
     for key, array in flat.items():
         name, _, part = key.rpartition(_SEPARATOR)

@@ -171,9 +171,7 @@ class TextFeature(Feature[TextEncoding]):
             "stop_words": (has_language, "the language's" if has_language else "no language"),
             "stemming": (has_language, "the language's" if has_language else "no language"),
         }
-        chosen = {key: pair for key, pair in options.items() if getattr(self, key) == "auto"}
-        settled = self.model_copy(update={key: option for key, (option, _) in chosen.items()})
-        return settled, {key: reason for key, (_, reason) in chosen.items()}
+        return self.settled(options, form)
 
     def fit(
         self,

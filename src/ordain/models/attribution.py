@@ -21,7 +21,8 @@ class Attribution:
             number; [N, F, C] for a category.
         base: what is there before any input speaks; a number, or [C].
         margin: the explained score [N] or [N, C].
-        scale: `log_odds` (of a category: its logarithm before they are scaled to add up to 1),
+        scale: `log_odds` (of a category: the logarithm of its score before they are scaled to add
+            up to 1, up to what all classes share),
             `probability`, `value` (units of the truth), or `log` of such a value.
         method: such as `exact`, `tree_shap`, `integrated_gradients`, `sampled_shapley`.
         tokens: for text inputs where the method tells them: per row, pairs of the token's text

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,10 @@ class Problem:
     combiner: Component | None = None
 
 
+UNFINISHED = frozenset({"interrupted", "time_budget"})
+"""Reasons to stop that hang on the clock or a person: another run may end elsewhere."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Encoded rows: every column has the same number of rows.
@@ -98,6 +102,11 @@ class Dataset:
             n_rows=len(rows),
             weights=None if self.weights is None else self.weights[rows],
         )
+
+    def release(self) -> None:
+        """Let go of the memory that mapped columns hold; it is read again at their next use."""
+        for column in (*self.inputs.values(), *self.outputs.values()):
+            column.release()
 
 
 class Backend(Spec):
@@ -135,6 +144,14 @@ class FitContext:
     stop: threading.Event = field(default_factory=threading.Event)
     cached: Callable[[Sequence[Any], Callable[[Path], None]], Path] | None = None
     n_threads: int = 1
+
+
+class Learned(TypedDict):
+    """How much of something a model holds, and what to change where that is nothing."""
+
+    count: int
+    what: str
+    fix: str
 
 
 class FittedModel(ABC):
@@ -184,6 +201,13 @@ class FittedModel(ABC):
     def inside(self, inputs: Mapping[str, EncodedColumn]) -> dict[str, npt.NDArray[np.float64]]:
         """Return numbers [N] a model comes by on the way to its scores, by name, for people."""
         del inputs
+        return {}
+
+    def learned(self) -> dict[str, Learned]:
+        """Return how much each output's model holds, by output; empty where it cannot be counted.
+
+        A count of 0 means that nothing was learned.
+        """
         return {}
 
     @abstractmethod
@@ -286,7 +310,7 @@ class Family(Component):
         all classes alike); ``overfit`` of one small batch (``rows``, ``steps``, ``rate``, losses
         ``first`` and ``last``, ``constant``, ``floor`` of a perfect answer, ``is_cut_short``);
         ``unmoved`` of ``n_tensors``, names of tensors that learning did not change; ``learned`` by
-        output (``count`` of ``what``, ``fix``); ``skipped``, why a trial was not made.
+        output, as `FittedModel.learned` counts it; ``skipped``, why a trial was not made.
 
         Args:
             problem: as it was learned.
@@ -295,8 +319,9 @@ class Family(Component):
             trainer: the block it was learned with.
             context: its seed and backend; nothing is written.
         """
-        del problem, sample, fitted, trainer, context
-        return {}
+        del problem, sample, trainer, context
+        learned = fitted.learned()
+        return {"learned": learned} if learned else {}
 
     @abstractmethod
     def load(self, folder: Path, problem: Problem) -> FittedModel:

@@ -92,7 +92,7 @@ def check_domain(output: Output, target: Target, *, what: str = "training") -> N
     bad = np.flatnonzero(truth < 0 if domain == "not_negative" else truth <= 0)
     if not len(bad):
         return
-    shown = ", ".join(f"{truth[row]:g} in {what} row {row + 1:,}" for row in bad[:3])
+    shown = ", ".join(f"{truth[row]:g} in {what} row {row:,}" for row in bad[:3])
     asked = "0 or more" if domain == "not_negative" else "above 0"
     raise DataError(
         f"`{output.name}` has {len(bad):,} of {len(truth):,} {what} rows that the loss "

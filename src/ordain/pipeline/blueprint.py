@@ -19,8 +19,7 @@ from ordain.features.feature import Feature
 from ordain.models.family import FAMILIES, Family
 from ordain.pipeline.cache import Request
 from ordain.pipeline.inputs import Rows
-from ordain.pipeline.requests import FOLDING_KEYS, encode_request, split_request
-from ordain.pipeline.variant import fit_request
+from ordain.pipeline.requests import FOLDING_KEYS, encode_request, fit_request, split_request
 
 MODEL = "model"
 RUN_VERSION = 1

@@ -71,8 +71,9 @@ class ErrorBook:
     shares: tuple[TagShare, ...]
     slices: tuple[SliceJudgement, ...]
 
-    def table(self) -> pl.DataFrame:
-        """Return the worst rows, the worst first, with a column to write tags into.
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The worst rows, the worst first, with a column to write tags into.
 
         Columns: row, tag (several parted by ``;``), truth, prediction, probability, loss,
         is_suspect, group (in words), then the inputs.
@@ -98,13 +99,16 @@ class ErrorBook:
         )
 
     def write_csv(self, path: Path) -> None:
-        """Write `table` for a spreadsheet; `tags_from` reads the tags back.
+        """Write `frame` for a spreadsheet; `tags_from` reads the tags back.
 
         Raises:
             StoreError: the file cannot be written.
         """
         with atomic_file(path) as file:
-            self.table().write_csv(file)
+            self.frame.write_csv(file)
+
+    def _repr_html_(self) -> str:
+        return str(self.frame._repr_html_())
 
     def to_json(self) -> dict[str, Any]:
         """Return what `errors --json` prints."""

@@ -22,10 +22,10 @@ from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.subject import Subject
 from ordain.features.feature import Encoding
-from ordain.models.family import Dataset, FitContext, FittedModel
+from ordain.models.family import FitContext, FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
-from ordain.pipeline.tables import rows_at
-from ordain.pipeline.variant import Prepared, available_cores
+from ordain.pipeline.requests import available_cores
+from ordain.pipeline.variant import Prepared
 from ordain.store.subject import make_subject
 
 N_ROWS = 5_000
@@ -81,14 +81,13 @@ def training_of(
     subjects = {}
     for one in (TRAIN, name):
         places = _places(main.split.sizes.get(one, 0), one, seed=document.seed)
-        data = main.dataset(one)
         row_ids = np.asarray(main.split.rows(one))[places]
         subjects[one] = make_subject(
             document,
             encodings,
             fitted,
-            frame=rows_at(table, row_ids),
-            encoded={n: column.take(places) for n, column in data.inputs.items()},
+            frame=table.rows(row_ids),
+            encoded=main.sample(one, places).inputs,
             name=one,
             decisions=decisions,
             row_ids=row_ids,
@@ -112,16 +111,11 @@ def training_of(
 
 def _trials(main: Prepared, fitted: FittedModel) -> Mapping[str, Any]:
     document = main.document
-    data = main.dataset(TRAIN)
-    places = _places(data.n_rows, "trials", seed=document.seed)
+    places = _places(main.split.sizes[TRAIN], "trials", seed=document.seed)
     with tempfile.TemporaryDirectory() as folder:
         return document.model_type.trials(
             main.problem,
-            Dataset(
-                inputs={n: column.take(places) for n, column in data.inputs.items()},
-                outputs={n: column.take(places) for n, column in data.outputs.items()},
-                n_rows=len(places),
-            ),
+            main.sample(TRAIN, places),
             fitted=fitted,
             trainer=document.trainer,
             context=FitContext(

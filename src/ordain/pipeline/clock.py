@@ -174,6 +174,13 @@ class Energy:
         return counts
 
 
+def figures_of_account(came_to: Mapping[str, float]) -> dict[str, float]:
+    """Return what bounds may be set on of an account, by the names that conditions use."""
+    names = {"seconds": "training_seconds", "cost": "training_cost",
+             "energy_joules": "energy_joules"}  # fmt: skip
+    return {names[name]: value for name, value in came_to.items()}
+
+
 def account(seconds: float, *, cost: float | None, joules: float | None) -> dict[str, Any]:
     """Return what a run came to: seconds; cost and energy only where they are known."""
     found: dict[str, Any] = {"seconds": round(seconds, 3)}

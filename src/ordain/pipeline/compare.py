@@ -6,7 +6,7 @@ a metric are corrected for their number (Holm).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,21 @@ from ordain.config.diff import diff as config_changes
 from ordain.core.errors import ConfigError, UsageError
 from ordain.core.events import Listener
 from ordain.evaluation.compare import compare_metrics
-from ordain.evaluation.evaluate import evaluate_output
 from ordain.evaluation.judgement import Difference
-from ordain.evaluation.losses import predicted_class, row_losses
 from ordain.evaluation.metric import METRICS, Metric, find_metric, metrics_for
-from ordain.evaluation.pairs import flipped_rows, holm
+from ordain.evaluation.pairs import holm
 from ordain.evaluation.sample import THRESHOLD
-from ordain.evaluation.scores import UNSEEN, SetScores, sample_of
+from ordain.evaluation.scores import UNSEEN
 from ordain.evaluation.subject import Target
+from ordain.evaluation.targets import evaluate_target
 from ordain.pipeline.comparison import (
     Compared,
     ComparedOutput,
     Comparison,
-    Flipped,
-    Flips,
     RunDiff,
     RunFacts,
 )
+from ordain.pipeline.flips import flips_of
 from ordain.pipeline.judging import figures_of
 from ordain.pipeline.reopen import find_run, stages_of
 from ordain.pipeline.shared_rows import Shared, meeting_conditions, shared_rows
@@ -45,7 +43,6 @@ from ordain.store.model import Model, load
 from ordain.store.problem import labels_of
 from ordain.store.runs import FINISHED, Run
 
-N_EXAMPLES = 5
 N_TIMED = 200
 FEWEST = 2
 LEVEL = 0.95
@@ -74,16 +71,13 @@ def compare(
     """
     found = _found(runs, home)
     models = [load(run.bundle) for run in found]
-    outputs = _outputs(found, models)
+    names = [run.reference for run in found]
+    shared_outputs(names, models)
     shared = shared_rows(found, models, stages_of(home, listeners), data)
     shared = meeting_conditions(shared, models)
-    scores = [model.scores(model.with_derived(shared.frame)) for model in models]
-    compared = {
-        name: _compare_output(found, models, name, shared, [one[name] for one in scores])
-        for name in outputs
-    }
+    compared = compare_models(names, models, shared)
     return Comparison(
-        runs=tuple(run.reference for run in found),
+        runs=tuple(names),
         rows=shared.source,
         n_rows=shared.frame.height,
         outputs=compared,
@@ -91,6 +85,27 @@ def compare(
         diffs=tuple(difference(found[0], other) for other in found[1:]),
         notes=(*_unfinished(found), *shared.notes),
     )
+
+
+def compare_models(
+    names: Sequence[str], models: Sequence[Model], shared: Shared
+) -> dict[str, ComparedOutput]:
+    """Return models on the same rows, each against the first, by output that all of them have.
+
+    Args:
+        names: of the models.
+        models: two or more.
+        shared: rows that satisfy every model's `where`.
+
+    Raises:
+        UsageError: the models have no output in common, or of other types or labels.
+    """
+    outputs = shared_outputs(names, models)
+    scores = [model.scores(model.with_derived(shared.frame)) for model in models]
+    return {
+        output: _compare_output(names, models, output, shared, [one[output] for one in scores])
+        for output in outputs
+    }
 
 
 def _unfinished(runs: Sequence[Run]) -> list[str]:
@@ -158,8 +173,12 @@ def _found(references: Sequence[str], home: Path | str | None) -> list[Run]:
     return found
 
 
-def _outputs(runs: Sequence[Run], models: Sequence[Model]) -> list[str]:
-    """Return the outputs that all runs have, of one type and (for binary) with the same labels."""
+def shared_outputs(names: Sequence[str], models: Sequence[Model]) -> list[str]:
+    """Return the outputs that all models have, of one type and (for binary) with the same labels.
+
+    Raises:
+        UsageError: there is none, or one is of another type or has other labels.
+    """
     kinds = [
         {feature.name: feature.type for feature in model.document.output_features}
         for model in models
@@ -167,8 +186,8 @@ def _outputs(runs: Sequence[Run], models: Sequence[Model]) -> list[str]:
     shared = [name for name in kinds[0] if all(name in other for other in kinds)]
     if not shared:
         told = "; ".join(
-            f"{run.reference} predicts {', '.join(f'`{name}`' for name in kind)}"
-            for run, kind in zip(runs, kinds, strict=True)
+            f"{name} predicts {', '.join(f'`{output}`' for output in kind)}"
+            for name, kind in zip(names, kinds, strict=True)
         )
         raise UsageError(
             f"the runs have no output in common: {told}\n  Fix: compare runs of one output"
@@ -190,7 +209,7 @@ def _outputs(runs: Sequence[Run], models: Sequence[Model]) -> list[str]:
 
 
 def _compare_output(
-    runs: Sequence[Run],
+    names: Sequence[str],
     models: Sequence[Model],
     name: str,
     shared: Shared,
@@ -200,18 +219,8 @@ def _compare_output(
     first = targets[0]
     metrics = _metrics(models[0], first.type)
     entries: list[Compared] = []
-    for run, target in zip(runs, targets, strict=True):
-        judged = evaluate_output(
-            target.type,
-            target.truth,
-            target.scores,
-            target.labels,
-            threshold=target.threshold,
-            groups=shared.groups,
-            metrics=metrics,
-            has_detail=False,
-            has_intervals=True,
-        )
+    for run, target in zip(names, targets, strict=True):
+        judged = evaluate_target(target, metrics, groups=shared.groups, has_intervals=True)
         differences: tuple[Difference, ...] = ()
         if target is not first:
             differences = compare_metrics(
@@ -219,7 +228,7 @@ def _compare_output(
                 target.truth,
                 target.scores,
                 first.scores,
-                against=runs[0].reference,
+                against=names[0],
                 metrics=metrics,
                 labels=target.labels,
                 groups=shared.groups,
@@ -228,7 +237,7 @@ def _compare_output(
             )
         entries.append(
             Compared(
-                run=run.reference,
+                run=run,
                 metrics=judged.metrics,
                 intervals=judged.intervals,
                 differences=differences,
@@ -241,8 +250,8 @@ def _compare_output(
         n_rows=int(first.is_judged.sum()),
         runs=tuple(_corrected(entries)),
         flips=tuple(
-            _flips(run.reference, first, target, shared, models[0])
-            for run, target in zip(runs[1:], targets[1:], strict=True)
+            flips_of(run, first, target, shared, models[0])
+            for run, target in zip(names[1:], targets[1:], strict=True)
         ),
     )
 
@@ -325,78 +334,6 @@ def _corrected(entries: Sequence[Compared]) -> list[Compared]:
     return [
         one.model_copy(update={"differences": tuple(tables[one.run].values())}) for one in entries
     ]
-
-
-def _flips(run: str, first: Target, other: Target, shared: Shared, model: Model) -> Flips:
-    rows = np.flatnonzero(first.is_judged)
-    if not len(rows):
-        return Flips(run=run, better=0, worse=0, same=0)
-    samples = [
-        sample_of(
-            one.type,
-            SetScores(one.truth[rows], one.scores[rows], threshold=one.threshold),
-            one.scores[rows],
-            None,
-            labels=one.labels,
-        )
-        for one in (other, first)
-    ]
-    better, worse = (np.asarray(found) for found in flipped_rows(*samples))
-    change = row_losses(other.take(rows)) - row_losses(first.take(rows))
-    order = np.argsort(change, kind="stable")
-    n_better, n_worse = int(better.sum()), int(worse.sum())
-    gained = rows[order[better[order]]][:N_EXAMPLES]
-    lost = rows[order[::-1][worse[order[::-1]]]][:N_EXAMPLES]
-    by_row = dict(zip(rows.tolist(), change.tolist(), strict=True))
-    return Flips(
-        run=run,
-        better=n_better,
-        worse=n_worse,
-        same=len(rows) - n_better - n_worse,
-        examples_better=_examples(gained, first, other, shared, model=model, change=by_row),
-        examples_worse=_examples(lost, first, other, shared, model=model, change=by_row),
-    )
-
-
-def _examples(
-    rows: npt.NDArray[np.int64],
-    first: Target,
-    other: Target,
-    shared: Shared,
-    *,
-    model: Model,
-    change: Mapping[int, float],
-) -> tuple[Flipped, ...]:
-    columns = [name for name in model.input_columns if name in shared.frame.columns]
-    cells = shared.frame.select(columns)[rows].to_dicts()
-    before, after = (_answers(one.take(rows)) for one in (first, other))
-    truth = _named(first.truth[rows], first.labels)
-    return tuple(
-        Flipped(
-            row=int(shared.row_ids[row]),
-            truth=truth[place],
-            before=before[place],
-            after=after[place],
-            change=change[int(row)],
-            values={name: _plain(value) for name, value in cells[place].items()},
-        )
-        for place, row in enumerate(rows.tolist())
-    )
-
-
-def _answers(target: Target) -> list[str | float]:
-    values = target.scores if target.type == "number" else predicted_class(target)
-    return _named(values, target.labels)
-
-
-def _named(values: npt.NDArray[Any], labels: tuple[str, ...]) -> list[str | float]:
-    if labels:
-        return [labels[int(value)] for value in values]
-    return [float(value) for value in values]
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _facts(run: Run, model: Model, shared: Shared) -> RunFacts:

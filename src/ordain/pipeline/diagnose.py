@@ -15,7 +15,8 @@ from typing import Any
 from ordain.core.errors import UsageError
 from ordain.core.events import Listener
 from ordain.core.files import write_json
-from ordain.pipeline.diagnosis import Diagnosis, Work, deciding_metric, looked_at
+from ordain.evaluation.diagnosis.record import Diagnosis
+from ordain.pipeline.diagnosis import Work, deciding_metric, looked_at
 from ordain.pipeline.patches import FOLDER, patched, unified, write_patch
 from ordain.pipeline.relearning import learned_again
 from ordain.pipeline.reopen import (
@@ -27,9 +28,9 @@ from ordain.pipeline.reopen import (
 )
 from ordain.pipeline.train import Options, interruptible
 from ordain.store.model import load
+from ordain.store.run_summary import DIAGNOSIS
 
 BUDGET_SECONDS = 60.0
-FILE = "diagnosis.json"
 
 
 def diagnose(
@@ -98,5 +99,5 @@ def _kept(diagnosis: Diagnosis, folder: Path) -> Diagnosis:
             except UsageError as error:
                 diffs[patch.name] = f"# {error.message.splitlines()[0]}\n"
     kept = diagnosis.model_copy(update={"patches": files, "diffs": diffs})
-    write_json(folder / FILE, kept.to_json())
+    write_json(folder / DIAGNOSIS, kept.to_json())
     return kept

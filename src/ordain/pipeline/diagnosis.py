@@ -1,4 +1,4 @@
-"""What a diagnosis holds, and the part of it that needs no training."""
+"""The part of a diagnosis that needs no training."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import Field
 
 from ordain.data.rowhash import hash_columns
 from ordain.data.splitter import TRAIN, VALIDATION
 from ordain.evaluation.checks.alone import power_of
 from ordain.evaluation.diagnosis.advice import advise
-from ordain.evaluation.diagnosis.gaps import Ceiling, ErrorSplit, split_error
-from ordain.evaluation.diagnosis.growth import Growth
-from ordain.evaluation.diagnosis.noise import LabelNoise, Twins, label_noise, twins
-from ordain.evaluation.diagnosis.patch import Finding, Patch
+from ordain.evaluation.diagnosis.gaps import ceiling_of, split_error
+from ordain.evaluation.diagnosis.noise import Twins, label_noise, twins
+from ordain.evaluation.diagnosis.patch import Finding
+from ordain.evaluation.diagnosis.record import OutputDiagnosis
 from ordain.evaluation.diagnosis.remedies import Known
 from ordain.evaluation.diagnosis.robustness import Robustness, try_damages
-from ordain.evaluation.diagnosis.staleness import Staleness
 from ordain.evaluation.diagnosis.upkeep import Upkeep, measure_upkeep
-from ordain.evaluation.evaluate import deciding_set, evaluate_output
-from ordain.evaluation.judgement import Judgement, Record
+from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.losses import predicted_class
 from ordain.evaluation.metric import HEADLINE, Metric, find_metric
 from ordain.evaluation.subject import Subject, Target
+from ordain.evaluation.targets import evaluate_target
 from ordain.pipeline.reopen import (
     Pace,
     Reopened,
@@ -39,69 +37,6 @@ from ordain.pipeline.variant import Prepared
 from ordain.store.model import Model
 
 ROWS_LOOKED_AT = 10_000
-ACCURACIES = frozenset({"accuracy"})
-"""Metrics of which the noise in the labels gives the ceiling."""
-
-
-class OutputDiagnosis(Record):
-    """What holds one output back."""
-
-    output: str
-    metric: str
-    """The one that decides."""
-    split: ErrorSplit
-    noise: LabelNoise | None = None
-    twins: Twins | None = None
-    robustness: Robustness | None = None
-    upkeep: tuple[Upkeep, ...] = ()
-    growth: Growth | None = None
-    staleness: Staleness | None = None
-    findings: tuple[Finding, ...] = ()
-
-
-class Diagnosis(Record):
-    """What holds a run's model back."""
-
-    run: str
-    outputs: dict[str, OutputDiagnosis]
-    patches: dict[str, str] = Field(default_factory=dict)
-    """File of each patch, by name."""
-    diffs: dict[str, str] = Field(default_factory=dict)
-    """Unified diff of the run's config with each patch, by name."""
-    seconds: float = 0.0
-    left_out: tuple[str, ...] = ()
-    """What the budget, or a person, left out."""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """Of all outputs."""
-        return tuple(finding for one in self.outputs.values() for finding in one.findings)
-
-    @property
-    def frame(self) -> pl.DataFrame:
-        """One row for each finding and patch: what was found, what to try, what it brought."""
-        rows: list[dict[str, Any]] = []
-        for finding in self.findings:
-            told = {"output": finding.output, "finding": finding.name, "text": finding.text,
-                    "is_problem": finding.is_problem}  # fmt: skip
-            patches: tuple[Patch | None, ...] = finding.patches or (None,)
-            for patch in patches:
-                effect = patch.effect if patch else None
-                rows.append(
-                    {
-                        **told,
-                        "patch": patch.name if patch else None,
-                        "expected": patch.expected if patch else None,
-                        "gain": effect.gain if effect else None,
-                        "low": effect.low if effect else None,
-                        "high": effect.high if effect else None,
-                    }
-                )
-        return pl.DataFrame(rows, infer_schema_length=None)
-
-    def _repr_html_(self) -> str:
-        return str(self.frame._repr_html_())
 
 
 @dataclass
@@ -138,13 +73,17 @@ def looked_at(work: Work) -> dict[str, OutputDiagnosis]:
     keys = _input_keys(work)
     found = {}
     for number, (name, metric) in enumerate(work.metrics.items()):
-        judged = {one: judged_on(subject.targets[name], metric) for one, subject in sets.items()}
+        judged = {
+            one: evaluate_target(subject.targets[name], [metric], has_intervals=True)
+            for one, subject in sets.items()
+        }
         held_out = sets[work.judging].targets[name]
         noise = None
         if held_out.type != "number":
             noise = label_noise(held_out.truth, held_out.scores)
         same = _twins(work, name, keys)
-        ceiling = _ceiling(work, metric, noise, on_train=judged.get(TRAIN))
+        human = work.model.document.evaluation.human
+        ceiling = ceiling_of(metric, human, noise, on_train=judged.get(TRAIN))
         split = split_error(name, metric, judged, ceiling=ceiling)
         damages = try_damages(sets[work.judging], name, metric=metric)
         found[name] = OutputDiagnosis(
@@ -174,44 +113,11 @@ def _needed(upkeep: tuple[Upkeep, ...], damages: Robustness) -> tuple[Upkeep, ..
     )
 
 
-def judged_on(target: Target, metric: Metric[Any]) -> Judgement:
-    """Return one metric of a target with its interval."""
-    return evaluate_output(
-        target.type,
-        target.truth,
-        target.scores,
-        target.labels,
-        threshold=target.threshold,
-        metrics=[metric],
-        has_detail=False,
-        has_intervals=True,
-    )
-
-
 def deciding_metric(model: Model, output: str, type_name: str) -> Metric[Any]:
     """Return the metric that decides an output, as the run's metrics say."""
     metrics = model.document.evaluation.metrics
     headline = model.metrics.get("headline", {}).get(output)
     return find_metric(headline or HEADLINE[type_name][0], metrics)
-
-
-def _ceiling(
-    work: Work, metric: Metric[Any], noise: LabelNoise | None, *, on_train: Judgement | None
-) -> Ceiling | None:
-    """Return what can be expected at best, where somebody says so.
-
-    The noise in the labels is an upper bound, so that a model which has passed what it leaves shows
-    that it left more.
-    """
-    declared = work.model.document.evaluation.human.get(metric.label)
-    if declared is not None:
-        return Ceiling(value=declared, source="people")
-    if noise is None or metric.label not in ACCURACIES or on_train is None:
-        return None
-    value = on_train.metrics.get(metric.label)
-    if value is None or value > 1 - noise.share:
-        return None
-    return Ceiling(value=1 - noise.share, source="labels with such noise")
 
 
 def _input_keys(work: Work) -> npt.NDArray[np.uint64]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ordain.config.evaluation import Evaluation, Slice
+from ordain.config.evaluation import OF_TRAINING, Evaluation, Slice
 from ordain.config.render import render_document
 from ordain.core.component import sealed
 from ordain.core.files import read_json
@@ -61,6 +62,33 @@ class Judged:
     findings: Findings = field(default_factory=Findings)
     summary: RunSummary | None = None
 
+    @cached_property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """What was found as data frames, as `Result.frames`: `metrics`, `slices` and so on."""
+        from ordain.evaluation.frames import frames_of
+
+        return frames_of(self._known)
+
+    def figure(self, name: str, *, output: str | None = None, **which: str) -> Any:
+        """Return a plotly figure, such as `figure("roc")`, as `Result.figure`.
+
+        Raises:
+            UsageError: there is no such figure; the message lists those that there are.
+        """
+        from ordain.evaluation.gallery import figure
+
+        return figure(self._known, name, output=output, **which)
+
+    def _repr_html_(self) -> str:
+        from ordain.evaluation.notebook import summary_html
+
+        return summary_html(self._known)
+
+    @property
+    def _known(self) -> RunSummary:
+        assert self.summary is not None, "`evaluate` makes it"
+        return self.summary
+
     @property
     def gates(self) -> tuple[GateResult, ...]:
         """The declared conditions that can be judged on these rows, met or not."""
@@ -79,8 +107,7 @@ class Judged:
         """
         from ordain.evaluation.report import write_report
 
-        assert self.summary is not None, "`evaluate` makes it"
-        write_report(self.summary, Path(path))
+        write_report(self._known, Path(path))
         return Path(path)
 
     def to_json(self) -> dict[str, Any]:
@@ -106,7 +133,7 @@ def evaluate(bundle: str | Path | Model, data: Any) -> Judged:
     here (a baseline, another set, a file of scenarios that has moved) is not judged, and told.
 
     Args:
-        bundle: a bundle folder, a run, or a model.
+        bundle: a bundle folder, a run, a registered version, or a model.
         data: a reference or a data frame.
 
     Raises:
@@ -159,7 +186,9 @@ def _judgeable(declared: Evaluation) -> tuple[Evaluation, list[str]]:
     for kind, found in kept.items():
         for one in getattr(declared, kind):
             baseline = getattr(one, "baseline", None)
-            if baseline is not None:
+            if one.metric in OF_TRAINING:
+                notes.append(f"`{one.metric}` is not judged: it is of a training")
+            elif baseline is not None:
                 notes.append(f"gate on `{baseline}` is not judged: a bundle holds no baselines")
             elif one.set not in {None, "test", SET}:
                 notes.append(f"gate on the set `{one.set}` is not judged: these are other rows")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ordain.core.errors import OrdainError
+from ordain.core.errors import OrdainError, UsageError
 from ordain.data.splitter import TRAIN
 from ordain.data.table import Table
 from ordain.evaluation.explain.counterfactual import Goal
@@ -19,7 +19,6 @@ from ordain.evaluation.explain.explanation import Asked, Explanation, require_ou
 from ordain.evaluation.subject import Subject
 from ordain.pipeline.inputs import as_rows
 from ordain.pipeline.known import known_of, rows_of_run, run_of
-from ordain.pipeline.tables import rows_at
 from ordain.store.explain import (
     explain_subject,
     places_of,
@@ -46,12 +45,13 @@ def explain(
     at_most: float | None = None,
     n_counterfactuals: int = 3,
     n_neighbours: int = 5,
+    changes: Mapping[str, Any] | None = None,
     home: Path | str | None = None,
 ) -> Explanation:
     """Return why a model answers as it does, over all rows or for the rows named.
 
     Args:
-        bundle: a bundle folder, a run, or a model.
+        bundle: a bundle folder, a run, a registered version such as `churn@champion`, or a model.
         data: a reference or a data frame; by default the test rows of the run. The target may be
             missing, but importance needs it.
         row: a row, or several, counted from 0: of the data given, else of the table that the run
@@ -64,15 +64,18 @@ def explain(
         n_counterfactuals: ways to another answer that are looked for at most.
         n_neighbours: known rows most like a row; of the training rows where the bundle stands in
             its run, else of the rows given.
+        changes: values by input, to ask the rows again with: what if it were so.
         home: the work folder; `ORDAIN_HOME` or `.ordain` by default.
 
     Raises:
         UsageError: a row, output, input or class that is not there; no rows.
         DataError: an input column is missing, or there are no rows.
     """
-    model = bundle if isinstance(bundle, Model) else load(bundle)
+    model = bundle if isinstance(bundle, Model) else load(bundle, home=home)
     require_outputs([f.name for f in model.document.output_features], output)
     places = places_of(row)
+    if changes and not places:
+        raise UsageError("changes are asked about of a row\n  Fix: name it: row=0, or --row 0")
     given = _of_run if data is None else _of_data
     subject, n_rows, notes = given(model, data, places, home)
     reference, more = _reference(model, home) if n_neighbours and places else (None, ())
@@ -83,7 +86,11 @@ def explain(
         places=places,
         output=output,
         asked=Asked(
-            Goal(wanted, at_least, at_most), tuple(immutable), n_counterfactuals, n_neighbours
+            goal=Goal(wanted, at_least, at_most),
+            immutable=tuple(immutable),
+            n_counterfactuals=n_counterfactuals,
+            n_neighbours=n_neighbours,
+            changes=dict(changes or {}),
         ),
         reference=reference,
         notes=(*notes, *more),
@@ -112,7 +119,7 @@ def _of_run(
     del data
     table, ids, told = rows_of_run(model, places, home)
     at = sampled(len(ids), np.searchsorted(ids, places).tolist(), seed=model.document.seed)
-    frame = rows_at(table, ids[at])
+    frame = table.rows(ids[at])
     subject, notes = subject_to_explain(model, frame, ids[at], n_rows=len(ids), places=places)
     return subject, len(ids), (f"explained by the {told}", *notes)
 
@@ -133,7 +140,7 @@ def _picked(
     ids = sampled(table.n_rows, places, seed=model.document.seed)
     if model.depends_on_order or len(ids) == table.n_rows:
         return table.frame.collect(), np.arange(table.n_rows)
-    return rows_at(table, ids), ids
+    return table.rows(ids), ids
 
 
 def _reference(model: Model, home: Path | str | None) -> tuple[Subject | None, tuple[str, ...]]:

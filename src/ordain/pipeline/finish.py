@@ -15,7 +15,7 @@ from ordain.core.files import atomic_folder, read_json, write_json, write_text
 from ordain.data.locations import redact
 from ordain.data.splitter import TEST, TRAIN, VALIDATION
 from ordain.evaluation.card import model_card
-from ordain.evaluation.findings import conclude
+from ordain.evaluation.findings import conclude, conclude_untimed
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.report import write_report
 from ordain.evaluation.summary import RunSummary, metrics_json
@@ -24,7 +24,8 @@ from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
 from ordain.pipeline.cautions import warn_of_checks
 from ordain.pipeline.checking import check_training
-from ordain.pipeline.clock import Energy, account, bottleneck
+from ordain.pipeline.clock import Energy, account, bottleneck, figures_of_account
+from ordain.pipeline.first_look import first_look
 from ordain.pipeline.fold_summary import CrossValidation
 from ordain.pipeline.judging import figures_of, judge_training, study_training
 from ordain.pipeline.previous import PREVIOUS, find_previous
@@ -39,8 +40,6 @@ from ordain.store.model import Model
 from ordain.store.problem import labels_of
 from ordain.store.run_summary import write_summary
 from ordain.store.runs import FINISHED, INTERRUPTED, Run
-
-ROW = "__row__"
 
 
 def finish(
@@ -97,6 +96,9 @@ def finish(
             folder=run.folder,
         )
     facts = fitted[MODEL].facts
+    diagnosis = first_look(
+        run, blueprint.config, main.document, judged=judged, findings=findings, facts=facts
+    )
     rate = _rows_per_second(main, fitted[MODEL], stages.learning.get(MODEL, 0.0))
     summary = RunSummary(
         name=main.document.name,
@@ -112,6 +114,7 @@ def finish(
         features={name: encoding.facts for name, encoding in main.encodings.items()},
         human=dict(declared.human),
         findings=findings,
+        diagnosis=diagnosis,
         reasons=reasons,
         config=render_document(_shown(main.document), reasons, origin=blueprint.config),
         lock=read_json(run.folder / "lock.json"),
@@ -128,11 +131,14 @@ def finish(
     write_text(run.folder / "config.yaml", summary.config)
     write_json(run.folder / "metrics.json", machine_form)
     with stages.timed("bundle"):
-        _write_bundle(run.bundle, model, summary, machine_form, golden=golden)
+        told = conclude_untimed(findings, declared, judged)
+        carded = summary.model_copy(update={"findings": told})
+        _write_bundle(run.bundle, model, carded, machine_form, golden=golden)
     model.path = run.bundle
-    findings = conclude(findings, declared, judged, figures=figures_of(model, golden))
     cost = main.document.budget.cost_of(stages.clock.elapsed)
     so_far = account(stages.clock.elapsed, cost=cost, joules=energy.joules())
+    figures = {**figures_of(model, golden), **figures_of_account(so_far)}
+    findings = conclude(findings, declared, judged, figures=figures)
     summary = summary.model_copy(update={"findings": findings, "account": so_far})
     write_json(run.folder / "findings.json", findings.to_json())
     with stages.timed("report"):
@@ -209,10 +215,8 @@ def _portable(document: Document) -> Document:
 def _golden_rows(blueprint: Blueprint, prepared: Prepared) -> pl.DataFrame:
     split = prepared.split
     name = next(n for n in (TEST, VALIDATION, TRAIN) if len(split.rows(n)))
-    rows = split.rows(name)[:N_GOLDEN].tolist()
-    derived = prepared.document.data.columns
-    frame = blueprint.rows.table.frame.with_row_index(ROW).filter(pl.col(ROW).is_in(rows))
-    return frame.drop(ROW, *derived).collect()
+    rows = blueprint.rows.table.rows(split.rows(name)[:N_GOLDEN])
+    return rows.drop(prepared.document.data.columns)
 
 
 def _write_bundle(

@@ -11,9 +11,13 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ordain.core.errors import UsageError
 from ordain.evaluation.verdict import format_value
+
+if TYPE_CHECKING:
+    from ordain.evaluation.metric import MetricChoice
 
 LEVEL = 0.95
 Values = list[float | None]
@@ -59,8 +63,16 @@ class CrossValidation:
         }
 
 
-def summarize(folds: Sequence[FoldMetrics], *, n_folds: int) -> CrossValidation:
-    """Return the summary of folds, in their order; `n_folds` is that of one round."""
+def summarize(
+    folds: Sequence[FoldMetrics], *, n_folds: int, chosen: Sequence[MetricChoice] | None = None
+) -> CrossValidation:
+    """Return the summary of folds.
+
+    Args:
+        folds: in their order.
+        n_folds: of one round.
+        chosen: metrics as the config names them; None where all that fit were computed.
+    """
     first = folds[0]
     spreads: dict[str, dict[str, Any]] = {}
     verdicts: dict[str, str] = {}
@@ -70,7 +82,7 @@ def summarize(folds: Sequence[FoldMetrics], *, n_folds: int) -> CrossValidation:
                 metric: spread(
                     [fold.models[output][model].get(metric) for fold in folds],
                     n_folds=n_folds,
-                    bounds=_bounds(metric),
+                    bounds=_bounds(metric, chosen),
                 )
                 for metric in metrics
             }
@@ -116,13 +128,14 @@ def _interval(
     return [mean - reach, mean + reach]
 
 
-def _bounds(metric: str) -> tuple[float, float]:
+def _bounds(label: str, chosen: Sequence[MetricChoice] | None) -> tuple[float, float]:
     """Return the least and greatest value that a metric can have, where they are known."""
-    from ordain.evaluation.metric import METRICS
+    from ordain.evaluation.metric import find_metric
 
-    if not METRICS.has(metric):
+    try:
+        known = find_metric(label, chosen)
+    except UsageError:
         return -math.inf, math.inf
-    known = METRICS.get(metric)
     worst = known.worst
     if worst is None:
         worst = -math.inf if known.is_higher_better else math.inf
@@ -165,7 +178,7 @@ def _against(name: str, gains: Sequence[float], *, n_folds: int) -> str:
     if interval is None:
         return f"{text})"
     low, high = interval
-    text += f", {LEVEL:.0%} interval {format_value(low)} to {format_value(high)}): "
+    text += f", {LEVEL * 100:g} % interval {format_value(low)} to {format_value(high)}): "
     if low > 0:
         return text + "better"
     return text + ("worse" if high < 0 else "the folds cannot tell which is better")

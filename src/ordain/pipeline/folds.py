@@ -24,9 +24,15 @@ from ordain.pipeline.fold_process import FoldProcesses, Learned, score_fold
 from ordain.pipeline.fold_summary import CrossValidation, FoldMetrics, summarize
 from ordain.pipeline.judging import decide_outputs, mended, thresholds_of, with_thresholds
 from ordain.pipeline.memory import fold_bytes, free_bytes, machine_bytes
-from ordain.pipeline.requests import encode_request, split_request
+from ordain.pipeline.opening import split_rows
+from ordain.pipeline.requests import (
+    available_cores,
+    encode_request,
+    fit_request,
+    split_request,
+)
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.variant import Prepared, available_cores, fit, fit_request, prepare
+from ordain.pipeline.variant import Prepared, fit, prepare
 from ordain.store.judge import judge_sets
 
 WORTH_SECONDS = 8.0
@@ -102,6 +108,7 @@ def cross_validate(
     return summarize(
         [found[number] for number in range(n_folds)],
         n_folds=getattr(splitter, "k_fold", n_folds),
+        chosen=blueprint.document.evaluation.measured,
     )
 
 
@@ -204,14 +211,7 @@ def learn_fold(
 def _prepare(blueprint: Blueprint, stages: Stages, number: int, checkpoints: Path) -> Fold:
     document, table = blueprint.document, blueprint.rows.table
     stages.scope = scope_of(document.name, f"fold {number}")
-    split, key = stages.split(
-        table,
-        document.preprocessing.split,
-        seed=document.seed,
-        required=blueprint.required,
-        sets=blueprint.rows.sets,
-        fold=number,
-    )
+    split, key = split_rows(stages, blueprint, fold=number)
     prepared = {
         name: prepare(stages, table, split, split_key=key, document=variant)
         for name, variant in blueprint.documents.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from ordain.features.feature import Encoding, Scores
 from ordain.models.family import FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
 from ordain.pipeline.previous import PREVIOUS, Previous, in_our_order, thresholds_in
-from ordain.pipeline.tables import rows_at
 from ordain.pipeline.variant import Prepared, score
 from ordain.store.judge import judge_sets, scored_values, true_values
 from ordain.store.model import Model
@@ -90,6 +89,12 @@ def judge_training(
         for variant, model in fitted.items()
     }
     truth = {name: main.truth(table, name, limit=limits[name]) for name in names}
+    told = distinct(
+        scored,
+        kept=main.document.evaluation.named_baselines,
+        is_baseline=main.document.model_type.type == "baseline",
+    )
+    scored = {variant: scored[variant] for variant in told}
     # Each baseline gets what the model gets, by the same rule: probabilities mended and a threshold
     # of its own. Judged at the model's threshold it would lose by a choice made for another.
     settled = {
@@ -140,15 +145,14 @@ def study_training(
     name = deciding_set(dict.fromkeys(sorted(main.split.sizes, key=_judging_order)))
     places = _places(main, name, seed=document.seed)
     row_ids = np.asarray(main.split.rows(name))[places]
-    data = main.dataset(name)
     decided = judged.decided
     raw = {output: scores[places] for output, scores in judged.scored[MODEL][name].items()}
     subject = make_subject(
         document,
         judged.encodings,
         model.fitted,
-        frame=rows_at(table, row_ids),
-        encoded={feature: column.take(places) for feature, column in data.inputs.items()},
+        frame=table.rows(row_ids),
+        encoded=main.sample(name, places).inputs,
         name=name,
         background=background_of_rows(model, golden),
         decisions=model.decisions,
@@ -237,6 +241,37 @@ def groups_of(
         return None
     column = table.column(splitter.columns()[0])[prepared.split.rows(name)[:limit]]
     return column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+
+
+def distinct(scored: Scored, *, kept: Collection[str] = (), is_baseline: bool = False) -> list[str]:
+    """Return the variants without the baselines that answer every row as an earlier one does.
+
+    Such is `per_group` where no column makes groups: it answers the prior.
+
+    Args:
+        scored: see `Scored`.
+        kept: variants that stay all the same.
+        is_baseline: whether the model is a baseline itself; one that answers as any other model
+            does stays, since that says much of the model.
+    """
+    found: list[str] = []
+    for variant in scored:
+        others = [name for name in found if is_baseline or name != MODEL]
+        if variant in {MODEL, *kept} or not any(
+            _is_equal(scored[variant], scored[name]) for name in others
+        ):
+            found.append(variant)
+    return found
+
+
+def _is_equal(
+    one: Mapping[str, Mapping[str, Scores]], other: Mapping[str, Mapping[str, Scores]]
+) -> bool:
+    return all(
+        np.array_equal(scores, other[name][output], equal_nan=True)
+        for name, outputs in one.items()
+        for output, scores in outputs.items()
+    )
 
 
 def decide_outputs(

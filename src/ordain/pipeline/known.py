@@ -16,10 +16,10 @@ from ordain.data.table import Table
 from ordain.evaluation.evaluate import deciding_set
 from ordain.pipeline.blueprint import Blueprint
 from ordain.pipeline.cache import Cache
+from ordain.pipeline.opening import open_config, split_rows
 from ordain.pipeline.splits import Split
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.tables import rows_at
-from ordain.pipeline.train import open_config, original
+from ordain.pipeline.train import original
 from ordain.store.explain import require_kept, sampled
 from ordain.store.home import home as work_folder
 from ordain.store.home import prepare_home
@@ -41,7 +41,7 @@ class Known:
         """Return at most `n_rows` rows of a set, drawn evenly, and their places in the table."""
         ids = np.sort(np.asarray(self.split.rows(name)))
         ids = ids[sampled(len(ids), (), seed=self.blueprint.document.seed, most=n_rows)]
-        return rows_at(self.blueprint.rows.table, ids), ids
+        return self.blueprint.rows.table.rows(ids), ids
 
 
 def known_of(
@@ -59,13 +59,7 @@ def known_of(
     config, given = original(run)
     opened = open_config(stages, config, given)
     blueprint = opened.blueprint
-    split, key = stages.split(
-        opened.rows.table,
-        blueprint.document.preprocessing.split,
-        seed=blueprint.document.seed,
-        required=blueprint.required,
-        sets=opened.rows.sets,
-    )
+    split, key = split_rows(stages, blueprint)
     return Known(run, blueprint, split, key, stages)
 
 

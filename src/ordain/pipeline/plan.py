@@ -14,8 +14,8 @@ from ordain.pipeline.cache import Cache, Request
 from ordain.pipeline.estimate import Estimate, estimate
 from ordain.pipeline.folds import fold_request, n_folds_of
 from ordain.pipeline.inputs import Given
+from ordain.pipeline.opening import open_config
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.train import open_config
 from ordain.store.home import home as work_folder
 from ordain.store.home import prepare_home
 from ordain.store.runs import Runs

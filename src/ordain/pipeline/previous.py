@@ -21,7 +21,6 @@ from ordain.core.errors import BundleError, DataError
 from ordain.core.events import Events
 from ordain.data.table import Table
 from ordain.pipeline.splits import Split
-from ordain.pipeline.tables import rows_at
 from ordain.store.judge import scored_values
 from ordain.store.model import Model, load
 from ordain.store.problem import labels_of
@@ -46,7 +45,7 @@ class Previous:
 
         None where it cannot answer: another output, or an input that is no longer there.
         """
-        rows = rows_at(table, np.asarray(split.rows(name))[:limit])
+        rows = table.rows(np.asarray(split.rows(name))[:limit])
         try:
             raw = self.model.scores(self.model.with_derived(rows))
         except DataError:

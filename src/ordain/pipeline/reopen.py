@@ -24,17 +24,18 @@ from ordain.data.splitter import TRAIN, VALIDATION
 from ordain.data.table import Table
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.subject import Subject, Target
-from ordain.models.family import FittedModel
+from ordain.models.family import UNFINISHED, FittedModel
 from ordain.pipeline.blueprint import MODEL, Blueprint
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.clock import Clock
 from ordain.pipeline.inputs import Given
 from ordain.pipeline.judging import judge_training
+from ordain.pipeline.opening import Opened, open_config, split_rows
 from ordain.pipeline.splits import Split
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.tables import TABLE_FILE, rows_at
-from ordain.pipeline.train import Opened, open_config, original
-from ordain.pipeline.variant import UNFINISHED, Prepared, fit, learn, prepare, score
+from ordain.pipeline.tables import TABLE_FILE
+from ordain.pipeline.train import original
+from ordain.pipeline.variant import Prepared, fit, learn, prepare, score
 from ordain.store.home import home as work_folder
 from ordain.store.judge import scored_values, true_values
 from ordain.store.model import Model
@@ -142,14 +143,7 @@ def reopen(run: Run, stages: Stages, data: object = None) -> Reopened:
 def reopen_config(run: Run, stages: Stages, config: Config, given: Given) -> Reopened:
     """Return a config with rows, as if it were a run's own."""
     opened = open_config(stages, config, given)
-    blueprint = opened.blueprint
-    split, key = stages.split(
-        opened.rows.table,
-        blueprint.document.preprocessing.split,
-        seed=blueprint.document.seed,
-        required=blueprint.required,
-        sets=opened.rows.sets,
-    )
+    split, key = split_rows(stages, opened.blueprint)
     lock = run.lock
     is_same = (
         lock.get("data", {}).get("fingerprint") == opened.rows.table.fingerprint
@@ -304,7 +298,7 @@ def subject_on(again: Reopened, model: Model, name: str, *, n_rows: int) -> Subj
     if len(rows) > n_rows:
         random = generator(document.seed, "evaluation", name)
         rows = rows[np.sort(random.choice(len(rows), n_rows, replace=False))]
-    frame = rows_at(again.table, rows)
+    frame = again.table.rows(rows)
     return make_subject(
         document,
         model.encodings,
@@ -315,6 +309,21 @@ def subject_on(again: Reopened, model: Model, name: str, *, n_rows: int) -> Subj
         decisions=model.decisions,
         background=background_of(model),
         row_ids=rows,
+    )
+
+
+def raw_subject(again: Reopened, prepared: Prepared, fitted: FittedModel, name: str) -> Subject:
+    """Return a variant's model, nothing decided, with the rows of a set as they were read."""
+    document, rows = prepared.document, np.asarray(again.split.rows(name))
+    frame = again.table.rows(rows)
+    encoded = {
+        feature.name: feature.preprocessing.encode(
+            frame[feature.column], prepared.encodings[feature.name], frame
+        )
+        for feature in document.inputs
+    }
+    return make_subject(
+        document, prepared.encodings, fitted, frame=frame, encoded=encoded, name=name, row_ids=rows
     )
 
 

@@ -18,7 +18,6 @@ from ordain.pipeline.inputs import as_rows
 from ordain.pipeline.judging import groups_of
 from ordain.pipeline.reopen import Reopened, prepared_of, reopen
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.tables import rows_at
 from ordain.store.model import Model
 from ordain.store.runs import Run
 
@@ -89,7 +88,7 @@ def shared_rows(
     groups = groups_of(prepared_of(first, stages), first.table, TEST)
     if groups is not None and not is_same:
         groups = groups[keep]
-    frame = rows_at(first.table, rows).drop(*models[0].document.data.columns, strict=False)
+    frame = first.table.rows(rows).drop(*models[0].document.data.columns, strict=False)
     source = "the test rows of all runs" if is_same else f"test rows of {runs[0].reference}"
     return Shared(frame, source, rows, groups, tuple(notes))
 

@@ -14,6 +14,7 @@ import polars as pl
 from ordain.core.errors import DataError
 from ordain.core.files import read_json, write_json
 from ordain.core.randomness import derive_seed
+from ordain.data.shares import sets_series
 from ordain.data.splitter import TRAIN, Assignment, Splitter
 from ordain.data.splitters.datetime import DatetimeSplitter
 from ordain.data.table import Table
@@ -198,16 +199,12 @@ def keep_split_report(
     """Write sizes, balance, groups, times and duplicates of a split as JSON."""
     from ordain.data import split_report
 
-    codes = np.full(table.n_rows, -1, dtype=np.int64)
+    codes = np.full(table.n_rows, -1, dtype=np.int16)
     for index, name in enumerate(split.sizes):
         codes[split.rows(name)] = index
-    kinds = pl.Enum(list(split.sizes))
-    sets = pl.Series("set", codes).replace_strict(
-        dict(enumerate(split.sizes)), default=None, return_dtype=pl.String
-    )
     column = getattr(splitter, "column", None)
     report = split_report(
-        Assignment(sets.cast(kinds), dict(split.report["facts"])),
+        Assignment(sets_series(codes, list(split.sizes)), dict(split.report["facts"])),
         table,
         target,
         inputs=inputs,

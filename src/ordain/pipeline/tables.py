@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from ordain.core.files import read_json, write_json
@@ -98,11 +96,3 @@ def open_profiles(folder: Path) -> dict[str, ColumnProfile]:
             least=facts["least"],
         )
     return profiles
-
-
-def rows_at(table: Table, row_ids: npt.NDArray[np.int64]) -> pl.DataFrame:
-    """Return rows of a table by position, all columns, in the order given."""
-    wanted = pl.LazyFrame({"__row__": pl.Series(row_ids, dtype=pl.UInt32)})
-    frame = table.frame.with_row_index("__row__").join(wanted, on="__row__", how="semi").collect()
-    order = np.argsort(np.argsort(row_ids, kind="stable"), kind="stable")
-    return frame.drop("__row__")[order]

@@ -15,9 +15,8 @@ from ordain.data.splitter import TRAIN
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.inputs import Given, as_rows
 from ordain.pipeline.known import rows_of_run
+from ordain.pipeline.opening import open_config, split_rows
 from ordain.pipeline.stages import Stages
-from ordain.pipeline.tables import rows_at
-from ordain.pipeline.train import open_config
 from ordain.pipeline.variant import prepare
 from ordain.store.explain import require_rows
 from ordain.store.home import home as work_folder
@@ -38,7 +37,7 @@ def trace(
     """Return one row through every step of a model, with the values at each.
 
     Args:
-        bundle: a bundle folder, a run, or a model.
+        bundle: a bundle folder, a run, a registered version such as `churn@champion`, or a model.
         data: a reference or a data frame; by default the test rows of the run.
         row: the row, counted from 0: of the data given, else of the table that the run read, as
             `errors` and the report number it; by default the first.
@@ -50,7 +49,7 @@ def trace(
     """
     from ordain.data import open_source, read_table
 
-    model = bundle if isinstance(bundle, Model) else load(bundle)
+    model = bundle if isinstance(bundle, Model) else load(bundle, home=home)
     if data is None:
         table, ids, _ = rows_of_run(model, [] if row is None else [row], home)
         row = int(ids[0]) if row is None else row
@@ -132,16 +131,10 @@ def preview(
     stages = Stages(Cache(folder / "cache"), Events())
     opened = open_config(stages, loaded, Given(data))
     document = opened.blueprint.document
-    split, key = stages.split(
-        opened.rows.table,
-        document.preprocessing.split,
-        seed=document.seed,
-        required=opened.blueprint.required,
-        sets=opened.rows.sets,
-    )
+    split, key = split_rows(stages, opened.blueprint)
     prepared = prepare(stages, opened.rows.table, split, split_key=key, document=document)
     ids = split.rows(TRAIN)[:n_rows]
-    frame = rows_at(opened.rows.table, ids)
+    frame = opened.rows.table.rows(ids)
     return Preview(
         rows=tuple(
             (

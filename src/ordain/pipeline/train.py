@@ -15,18 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from ordain.config import Config
-from ordain.config.bind import Bound, bind
 from ordain.config.emit import dump as to_yaml
 from ordain.core.errors import OrdainError, UsageError
 from ordain.core.events import Event, EventLog, Events, Listener
 from ordain.core.files import read_json, try_lock, write_json, write_text
 from ordain.data.locations import redact
 from ordain.models.family import FittedModel
-from ordain.pipeline.blueprint import MODEL, Blueprint, draw, scope_of
+from ordain.pipeline.blueprint import MODEL, Blueprint, scope_of
 from ordain.pipeline.cache import Cache
 from ordain.pipeline.cautions import (
-    in_one_line,
-    tell_reading,
     warn_of_budget,
     warn_of_few_rows,
     warn_of_split,
@@ -35,7 +32,8 @@ from ordain.pipeline.cautions import (
 from ordain.pipeline.clock import Energy, seconds_of
 from ordain.pipeline.finish import finish
 from ordain.pipeline.folds import cross_validate
-from ordain.pipeline.inputs import Given, Rows, read_rows
+from ordain.pipeline.inputs import Given
+from ordain.pipeline.opening import Opened, open_config, split_rows
 from ordain.pipeline.result import Result, gates_of
 from ordain.pipeline.splits import Split
 from ordain.pipeline.stages import Stages
@@ -63,16 +61,6 @@ class Options:
     listeners: tuple[Listener, ...] = ()
     handle_interrupt: bool = False
     run: Run | None = None
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A config with its rows, bound and drawn."""
-
-    config: Config
-    rows: Rows
-    bound: Bound
-    blueprint: Blueprint
 
 
 class Early:
@@ -221,31 +209,13 @@ def execute(config: Config, given: Given, options: Options) -> Result:
         return carry_out(run, opened, stages, warnings=warnings.messages, force=options.force)
 
 
-def open_config(stages: Stages, config: Config, given: Given) -> Opened:
-    """Return a config bound to its rows; every fault of the config for these rows at once."""
-    rows = read_rows(stages, config, given)
-    stages.scope = config.document.name
-    profiles = stages.profile(rows.profiled, list(rows.table.schema.names()))
-    bound = bind(config, profiles)
-    for warning in bound.warnings:
-        stages.events.warn(warning.code, in_one_line(warning))
-    tell_reading(rows.table.report, stages.events, bound.warnings)
-    return Opened(config, rows, bound, draw(config, bound, rows))
-
-
 def carry_out(
     run: Run, opened: Opened, stages: Stages, *, warnings: list[str], force: bool
 ) -> Result:
     """Split, encode, fit and judge into a run folder."""
     blueprint = opened.blueprint
     energy = Energy()
-    split, split_key = stages.split(
-        opened.rows.table,
-        blueprint.document.preprocessing.split,
-        seed=blueprint.document.seed,
-        required=blueprint.required,
-        sets=opened.rows.sets,
-    )
+    split, split_key = split_rows(stages, blueprint)
     report = stages.report_split(
         opened.rows.table,
         split,

@@ -6,21 +6,17 @@ column whose options come out equal.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from ordain.config.document import Document
-from ordain.config.dumped import spec_to_plain
-from ordain.core.component import Component, Spec
 from ordain.core.errors import TrainingError
 from ordain.core.files import read_json, write_json
 from ordain.core.randomness import generator
@@ -28,18 +24,14 @@ from ordain.data.splitter import TRAIN, VALIDATION
 from ordain.data.table import Table
 from ordain.features.encoded import EncodedColumn, Kind
 from ordain.features.feature import Encoding, Scores
-from ordain.models.family import Dataset, FitContext, FittedModel, Output, Problem
+from ordain.models.family import UNFINISHED, Dataset, FitContext, FittedModel, Output, Problem
 from ordain.pipeline.cache import Request
+from ordain.pipeline.requests import available_cores, fit_request
 from ordain.pipeline.splits import Split
 from ordain.pipeline.stages import Encoded, Stages
-from ordain.store.lock import package_versions
 from ordain.store.problem import build_problem
 
-FIT_VERSION = 1
 LARGE_ROWS = 4_000_000
-LIBRARIES = ("lightgbm", "numpy", "scipy", "torch", "transformers")
-UNFINISHED = frozenset({"interrupted", "time_budget"})
-"""Stop reasons that hang on the clock or a person: such a model is no pure result of its stage."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +67,22 @@ class Prepared:
             n_rows=stop - start,
             newest=self.split.newest if name == TRAIN and limit is None else None,
         )
+
+    def sample(self, name: str, places: npt.NDArray[np.int64]) -> Dataset:
+        """Return the encoded rows of a set at these places, as a copy.
+
+        One column after the other is let go of: no more of the set is in memory than that.
+        """
+        data = self.dataset(name)
+
+        def taken(columns: Mapping[str, EncodedColumn]) -> dict[str, EncodedColumn]:
+            found = {}
+            for key, column in columns.items():
+                found[key] = column.take(places)
+                column.release()
+            return found
+
+        return Dataset(taken(data.inputs), taken(data.outputs), len(places))
 
     def truth(self, table: Table, name: str, *, limit: int | None = None) -> dict[str, pl.Series]:
         """Return the output columns of a set's rows as they were read."""
@@ -142,50 +150,6 @@ def choose_encoders(
             feature = feature.model_copy(update={"encoder": encoder})  # noqa: PLW2901
         features.append(feature)
     return document.model_copy(update={"input_features": tuple(features)}), reasons
-
-
-def fit_request(
-    document: Document, keys: Mapping[str, str], *, n_threads: int | None = None
-) -> Request:
-    """Return what decides a fitted model.
-
-    An encoder left to the family is a function of the encoded column, so `None` says it all.
-
-    Args:
-        document: with features settled.
-        keys: of the encoded columns.
-        n_threads: bound for learning; all cores where None.
-    """
-    parts = {
-        "family": component_key(document.model_type),
-        "trainer": _trainer_key(document.trainer),
-        "combiner": component_key(document.combiner),
-        "inputs": {
-            f.name: {
-                "encoded": keys[f.name],
-                "encoder": component_key(f.encoder),
-                **({"monotone": f.monotone} if f.monotone else {}),
-            }
-            for f in document.inputs
-        },
-        "outputs": {
-            f.name: {
-                "encoded": keys[f.name],
-                "decoder": component_key(f.decoder),
-                "loss": component_key(f.loss),
-                "class_weights": f.class_weights,
-            }
-            for f in document.output_features
-        },
-        "oversample_minority": document.preprocessing.oversample_minority,
-        "undersample_majority": document.preprocessing.undersample_majority,
-        "seed": document.seed,
-        "backend": document.backend.model_dump(mode="json"),
-        "cores": n_threads or available_cores(),
-        "libraries": _library_key(document),
-        "version": FIT_VERSION,
-    }
-    return Request("fit", document.model_type.type, parts)
 
 
 def fit(
@@ -287,65 +251,10 @@ def score(
     prepared: Prepared, fitted: FittedModel, name: str, *, limit: int | None = None
 ) -> dict[str, Scores]:
     """Return the scores of a set's rows."""
-    return fitted.predict(prepared.dataset(name, limit=limit).inputs)
-
-
-def _trainer_key(trainer: Spec) -> dict[str, Any]:
-    """Return the keys of a trainer that can change its result."""
-    idle: frozenset[str] = getattr(trainer, "without_effect", frozenset())
-    plain = trainer.model_dump(mode="json")
-    return {name: value for name, value in plain.items() if name not in idle}
-
-
-def component_key(component: Component | Spec | None) -> dict[str, Any] | None:
-    """Return what of a component decides its output: its options, and versions inside too."""
-    if component is None:
-        return None
-    # Keys that mean something by being left out are left out here too.
-    key: dict[str, Any] = spec_to_plain(component)
-    key["versions"] = _versions(component)
-    return key
-
-
-def _versions(spec: Spec) -> dict[str, int]:
-    """Return the version of a component and of those that stand in it, by type."""
-    found = {spec.type: spec.version} if isinstance(spec, Component) else {}
-    for _, value in spec:
-        for item in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(item, Spec):
-                found |= _versions(item)
-    return found
-
-
-def _library_key(document: Document) -> dict[str, Any]:
-    """Return what outside of the config decides a fitted model's bytes."""
-    family = document.model_type
-    key: dict[str, Any] = {"versions": {n: package_versions().get(n) for n in LIBRARIES}}
-    if family.has_encoders:
-        from ordain.models.neural.component import (
-            COMBINERS,
-            DECODERS,
-            ENCODERS,
-            LOSSES,
-            OPTIMIZERS,
-            SCHEDULES,
-        )
-
-        # What a family chooses by itself is not in the document.
-        parts = (ENCODERS, COMBINERS, DECODERS, LOSSES, OPTIMIZERS, SCHEDULES)
-        raised = {
-            f"{registry.kind} {name}": registry.get(name).version
-            for registry in parts
-            for name in registry.names()
-        }
-        key["parts"] = {name: version for name, version in raised.items() if version != 1}
-        key["has_gpu"] = document.backend.device == "auto" and Path("/dev/nvidiactl").exists()
-    return key
-
-
-def available_cores() -> int:
-    """Return the CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    data = prepared.dataset(name, limit=limit)
+    scores = fitted.predict(data.inputs)
+    data.release()
+    return scores
 
 
 def _usable(data: Dataset) -> Dataset:
@@ -354,15 +263,7 @@ def _usable(data: Dataset) -> Dataset:
     for column in data.outputs.values():
         values = column.values[:, 0] if column.values.ndim > 1 else column.values
         usable &= ~np.isnan(values) if column.kind == Kind.SCALAR else values >= 0
-    return data if usable.all() else _take(data, np.flatnonzero(usable))
-
-
-def _take(data: Dataset, rows: npt.NDArray[np.int64]) -> Dataset:
-    return Dataset(
-        inputs={name: column.take(rows) for name, column in data.inputs.items()},
-        outputs={name: column.take(rows) for name, column in data.outputs.items()},
-        n_rows=len(rows),
-    )
+    return data if usable.all() else data.take(np.flatnonzero(usable))
 
 
 def _weighted(prepared: Prepared, train: Dataset) -> Problem:
@@ -393,7 +294,7 @@ def _balanced(prepared: Prepared, document: Document) -> Dataset:
     rows = balanced_rows(
         _classes(train.outputs[output.name], output), over=over, under=under, seed=document.seed
     )
-    return _take(train, rows)
+    return train.take(rows)
 
 
 def _classes(column: EncodedColumn, output: Output) -> npt.NDArray[np.int64]:

@@ -18,7 +18,7 @@ from ordain.core.diagnostics import nearest
 from ordain.core.errors import StoreError, UsageError
 from ordain.core.files import atomic_file, write_text
 from ordain.evaluation.drawing import Figure
-from ordain.evaluation.plots.plot import PLOTS, Judged, Plot, Shown
+from ordain.evaluation.plots.plot import PLOTS, Judged, Plot, Shown, short
 from ordain.evaluation.subject import Target
 from ordain.pipeline.result import Result
 from ordain.store.home import home as work_folder
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 Format = Literal["png", "svg", "html"]
 Reference = str | Path | Run | Result
 TEMPLATE = "plotly_white"
+LINE = 110
+"""Characters of a line above a plot at most."""
+LINE_HEIGHT = 20
+"""Pixels of it."""
 
 
 def visualize(
@@ -90,7 +94,48 @@ def draw(
             f"`{plot.type}` has nothing to draw: {plot.about[0].lower()}{plot.about[1:]} "
             f"These runs keep nothing of it: {', '.join(run.reference for run in found)}"
         )
-    return drawn
+    notes = [] if plot.needs_same_rows else _rows_told(found, kept)
+    return _headed(drawn, plot.about, notes)
+
+
+def notes_of(drawn: Figure) -> list[str]:
+    """Return what must be known of a plot that `draw` returned."""
+    return list(drawn["layout"].get("meta", {}).get("notes", ()))
+
+
+def _rows_told(runs: Sequence[Run], kept: Sequence[Predictions]) -> list[str]:
+    """Return a sentence where runs were judged on different rows."""
+    prints = {run.lock.get("data", {}).get("fingerprint") for run in runs}
+    if len(prints) == 1 and all(np.array_equal(one.rows, kept[0].rows) for one in kept):
+        return []
+    counts = ", ".join(
+        f"{title} {len(one):,}" for title, one in zip(_titles(runs), kept, strict=True)
+    )
+    what = "other data" if len(prints) > 1 else "other rows of the same data"
+    return [f"Not the same rows: these runs were judged on {what} ({counts} rows)."]
+
+
+def _headed(drawn: Figure, about: str, notes: Sequence[str]) -> Figure:
+    """Return the plot with what it shows, and what must be known of it, in lines above it."""
+    layout = dict(drawn["layout"])
+    own = layout.get("title", {}).get("text", "")
+    lines = [f"<b>{own}</b>"] if own else []
+    lines += [short(about, limit=LINE), *(f"\u26a0 {short(note, limit=LINE)}" for note in notes)]
+    room = LINE_HEIGHT * len(lines) + 10
+    margin = {"t": 50, **layout.get("margin", {})}
+    layout["margin"] = {**margin, "t": margin["t"] + room}
+    layout["height"] = layout.get("height", 450) + room
+    layout["title"] = {
+        "text": "<br>".join(lines),
+        "font": {"size": 13},
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 1 - 24 / layout["height"],
+        "yref": "container",
+        "yanchor": "top",
+    }
+    return {**drawn, "layout": layout | ({"meta": {"notes": list(notes)}} if notes else {})}
 
 
 def write_plot(drawn: Figure, path: Path, kind: Format) -> None:
@@ -223,7 +268,8 @@ def _shown(
             )
             for name, target in targets.items()
         }
-        found.append(Shown(title, outputs, read_summary(run).history, set=one.set))
+        summary = read_summary(run)
+        found.append(Shown(title, outputs, summary.history, set=one.set, family=summary.family))
     return found
 
 

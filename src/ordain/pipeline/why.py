@@ -14,17 +14,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ordain.core.errors import DataError, TrainingError, UsageError
 from ordain.core.events import Listener
 from ordain.evaluation.diagnosis.shares import Causes, combinations_of, shapley
 from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.intervals import quantile
-from ordain.evaluation.judgement import Interval, Record
+from ordain.evaluation.judgement import Interval
 from ordain.pipeline.compare import changes_between, compare, difference
 from ordain.pipeline.comparison import RunDiff
 from ordain.pipeline.inputs import open_sources
+from ordain.pipeline.reasons import Cause, Share, Trained, Why
 from ordain.pipeline.reopen import (
     Reopened,
     find_run,
@@ -40,79 +41,8 @@ from ordain.store.runs import Run
 BUDGET_SECONDS = 120.0
 N_SEEDS = 3
 LEVEL = 0.95
-Cause = Literal["config", "data", "seed"]
 NOTHING: Causes = frozenset()
 SOURCES = ("source", "training_set", "validation_set", "test_set", "sample")
-
-
-class Share(Record):
-    """What one cause brought."""
-
-    cause: Cause
-    gain: float
-    """How much better the second run is for it, in the metric's unit; below zero it is worse."""
-    what: tuple[str, ...] = ()
-    """What differs."""
-
-
-class Trained(Record):
-    """One combination: which of the causes are those of the second run."""
-
-    causes: tuple[str, ...]
-    seed: int
-    value: float
-
-
-class Why(Record):
-    """Why one output's metric is not what it was."""
-
-    before: str
-    after: str
-    output: str
-    metric: str
-    set: str
-    """Of rows that the metric was measured on; each run's own."""
-    value_before: float | None
-    value_after: float | None
-    change: float | None
-    """How much better the second run is, as recorded."""
-    change_again: float | None = None
-    """The same when both are trained today; None where that was not possible."""
-    shares: tuple[Share, ...] = ()
-    noise: Interval | None = None
-    """Changes that other seeds alone bring, at 95 %; None where no other seed was trained.
-
-    Of learning on the same rows; where the runs differ in their seed, of drawing the rows too.
-    """
-    paired: Interval | None = None
-    """Of the change, at 95 %, row by row on test rows that both runs can be judged by; None where
-    there are none."""
-    is_noise: bool | None = None
-    """Whether the change lies within it; None where that is not known."""
-    rest: float | None = None
-    """Of the change that config, data and seed do not explain: code, packages, machine."""
-    cannot: tuple[str, ...] = ()
-    """Causes that differ and cannot be trained again, with the reason."""
-    trained: tuple[Trained, ...] = ()
-    left_out: tuple[str, ...] = ()
-    """Combinations that the budget left out."""
-
-    @property
-    def sentence(self) -> str:
-        """What it comes to, in words."""
-        if self.change is None:
-            return f"{self.metric} has no value in both runs"
-        told = f"{self.metric} {self.value_before:.4g} -> {self.value_after:.4g}"
-        if self.is_noise:
-            return f"{told}: within what another seed alone changes"
-        if self.paired is not None and self.paired.low <= 0 <= self.paired.high:
-            return f"{told}: within what other test rows alone would change"
-        largest = max(self.shares, key=lambda one: abs(one.gain), default=None)
-        if self.rest is not None and (largest is None or abs(self.rest) > abs(largest.gain)):
-            return f"{told}: mostly what cannot be trained again (code, packages, machine)"
-        if largest is None:
-            return f"{told}: the budget was too short to say why"
-        return f"{told}: mostly the {largest.cause} ({largest.gain:+.4g})"
 
 
 @dataclass(frozen=True)
@@ -429,6 +359,7 @@ def _causes(first: _Side, second: _Side) -> list[tuple[Cause, tuple[str, ...]]]:
         change
         for change in changes_between(first.run, second.run)
         if change.path not in {"seed", "name", "version"}
+        and not change.path.startswith("project")
         and change.path.removeprefix("data.").split(".")[0] not in SOURCES
     ]
     if changes:

@@ -9,7 +9,7 @@ import polars as pl
 
 from ordain.core.errors import DataError, UsageError
 from ordain.core.randomness import generator
-from ordain.evaluation.explain.counterfactual import Goal
+from ordain.evaluation.explain.counterfactual import Counterfactual, Goal
 from ordain.evaluation.explain.explanation import (
     Asked,
     Explanation,
@@ -23,6 +23,7 @@ from ordain.evaluation.sample import Array
 from ordain.evaluation.subject import Subject
 from ordain.store.model import Model
 from ordain.store.subject import subject_of
+from ordain.store.what_if import what_if
 
 MAX_ROWS = 10_000
 """Rows that explanations rest on at most; of more an even sample is taken, which is said."""
@@ -95,8 +96,27 @@ def explain_subject(
         for place in np.searchsorted(subject.row_ids, places)
         for name in outputs
     )
-    more = (*_uncalibrated(model, rows), *_silent(model, outputs, asked))
+    rows, unusual = _asked_again(model, subject, rows, asked)
+    more = (*_uncalibrated(model, rows), *_silent(model, outputs, asked), *unusual)
     return Explanation({}, rows, n_rows=n_rows, n_used=len(subject), notes=(*notes, *more))
+
+
+def _asked_again(
+    model: Model, subject: Subject, rows: tuple[RowExplanation, ...], asked: Asked
+) -> tuple[tuple[RowExplanation, ...], tuple[str, ...]]:
+    """Return the rows with their answers after the changes asked about, and what is unusual."""
+    if not asked.changes:
+        return rows, ()
+    assert subject.row_ids is not None, "rows that are given are counted"
+    found: dict[int, dict[str, Counterfactual]] = {}
+    notes: dict[str, None] = {}
+    for row in dict.fromkeys(one.row for one in rows):
+        place = int(np.searchsorted(subject.row_ids, row))
+        cells = subject.frame[place : place + 1]
+        found[row], unusual = what_if(model, cells, asked.changes, row_id=row)
+        notes |= dict.fromkeys(unusual)
+    told = tuple(one.model_copy(update={"what_if": found[one.row].get(one.output)}) for one in rows)
+    return told, tuple(notes)
 
 
 def subject_to_explain(

@@ -1,4 +1,4 @@
-"""What a user means by BUNDLE: a folder, or a run."""
+"""What a user means by BUNDLE: a folder, a registered version, or a run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from ordain.store.home import home
 from ordain.store.runs import Runs
 
 
-def bundle_folder(reference: str | Path, work_folder: str | None = None) -> Path:
-    """Return the bundle folder of a path or a run, of this work folder or of the usual one.
+def bundle_folder(
+    reference: str | Path, work_folder: Path | str | None = None, registry: str | None = None
+) -> Path:
+    """Return the bundle folder of a path, a registered version or a run.
+
+    Args:
+        reference: a folder; `churn@champion` or `churn/3`, also after `models:/`; a run's name, id,
+            or ``latest``.
+        work_folder: `ORDAIN_HOME` or `.ordain` by default.
+        registry: URI of it; `ORDAIN_REGISTRY_URI` by default, else the work folder's own.
 
     Raises:
-        UsageError: neither a bundle nor a run with one; says what was looked for.
+        UsageError: none of these; says what was looked for.
+        BundleError: the bundle of a registered version is gone, damaged, or another.
     """
     folder = Path(reference)
     for candidate in (folder, folder / "bundle"):
@@ -22,6 +31,9 @@ def bundle_folder(reference: str | Path, work_folder: str | None = None) -> Path
             return candidate
     if folder.exists():
         return folder
+    registered = _registered(str(reference), work_folder, registry)
+    if registered is not None:
+        return registered
     try:
         run = Runs(home(work_folder)).find(str(reference))
     except UsageError as error:
@@ -34,3 +46,21 @@ def bundle_folder(reference: str | Path, work_folder: str | None = None) -> Path
             f"  Fix: ordain train --resume {run.reference}"
         )
     return run.bundle
+
+
+def _registered(
+    reference: str, work_folder: Path | str | None, registry: str | None
+) -> Path | None:
+    """Return the bundle of a registered version; None where the reference means none."""
+    from ordain.store.registry.reference import parse
+
+    asked = parse(reference)
+    if asked is None:
+        return None
+    from ordain.store.registry import open_registry
+
+    opened = open_registry(work_folder, registry)
+    # `churn/2026` may be the start of a run's id.
+    if not asked.is_sure and not opened.has(asked.name):
+        return None
+    return opened.fetch(opened.find(asked)).bundle

@@ -20,7 +20,7 @@ from ordain.core.files import read_json
 from ordain.evaluation.decision.decision import Decision
 from ordain.features.encoded import EncodedColumn, RowValue
 from ordain.features.feature import Encoding, Scores
-from ordain.models.family import FittedModel
+from ordain.models.family import FittedModel, Problem
 from ordain.store import bundle
 from ordain.store.bundle import GOLDEN
 from ordain.store.frames import to_polars
@@ -119,10 +119,15 @@ class Model:
             UsageError: none of the inputs is in the row, or a key is nearly the name of one that
                 is not.
         """
+        answer = self.row_function()
+        self._row_keys.check(row)
+        return answer(row)
+
+    def row_function(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """Return what `predict_row` calls, without its look at the keys, for who has looked."""
         if self._row is None:
             self._row = self._compile_row()
-        self._row_keys.check(row)
-        return self._row(row)
+        return self._row
 
     def scores(self, rows: pl.DataFrame) -> dict[str, Scores]:
         """Return the scores of every output, calibrated; derived columns must be there."""
@@ -169,6 +174,7 @@ class Model:
         wanted: str | None = None,
         at_least: float | None = None,
         at_most: float | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> Explanation:
         """Return why the model answers as it does, over a frame or for rows of it.
 
@@ -183,6 +189,7 @@ class Model:
             wanted: class that counterfactuals lead to; by default any other.
             at_least: number that counterfactuals reach, for a number.
             at_most: highest number that counterfactuals may give.
+            changes: values by input, to ask the rows again with: what if it were so.
 
         Raises:
             UsageError: a row, output, input or class that is not there.
@@ -193,7 +200,11 @@ class Model:
         from ordain.store.explain import explain_frame
 
         rows, _ = to_polars(frame)
-        asked = Asked(goal=Goal(wanted, at_least, at_most), immutable=tuple(immutable))
+        asked = Asked(
+            goal=Goal(wanted, at_least, at_most),
+            immutable=tuple(immutable),
+            changes=dict(changes or {}),
+        )
         return explain_frame(self, rows, row=row, output=output, asked=asked)
 
     def save(self, path: Path | str) -> Path:
@@ -266,7 +277,7 @@ class Model:
         rows = self.with_derived(rows)
         size = max(1, rows.height) if self.depends_on_order else BLOCK_ROWS
         blocks = [
-            self._decode(self.scores(rows.slice(start, size)))
+            self.decode(self.scores(rows.slice(start, size)))
             for start in range(0, max(1, rows.height), size)
         ]
         if events is not None:
@@ -278,7 +289,8 @@ class Model:
                 events.warn(code.partition(" ")[0], message)
         return pl.concat(blocks) if len(blocks) > 1 else blocks[0]
 
-    def _decode(self, scores: Mapping[str, Scores]) -> pl.DataFrame:
+    def decode(self, scores: Mapping[str, Scores]) -> pl.DataFrame:
+        """Return the prediction columns of calibrated scores; see `decided`."""
         columns: dict[str, pl.Series] = {}
         for feature in self.document.output_features:
             encoding = self.encodings[feature.name]
@@ -389,19 +401,25 @@ def _named(missing: Sequence[str], present: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def load(reference: Path | str) -> Model:
-    """Return the model of a bundle folder or a run, after checking every byte and its golden rows.
+def load(
+    reference: Path | str, *, home: Path | str | None = None, registry: str | None = None
+) -> Model:
+    """Return the model of a reference, after checking every byte and its golden rows.
 
     Args:
-        reference: folder of a bundle; a run's folder, name, id, or ``latest``.
+        reference: folder of a bundle; a registered version, as `churn@champion`, `churn/3` or
+            `models:/churn@champion`; a run's folder, name, id, or ``latest``.
+        home: the work folder; `ORDAIN_HOME` or `.ordain` by default.
+        registry: URI of an MLflow server or a SQLite file; `ORDAIN_REGISTRY_URI` by default, else
+            the work folder's own.
 
     Raises:
-        UsageError: neither a bundle nor a run.
+        UsageError: neither a bundle, a registered version nor a run.
         BundleError: damaged, foreign, of another format, or it answers its golden rows otherwise.
     """
     from ordain.store.find import bundle_folder
 
-    folder = bundle_folder(reference)
+    folder = bundle_folder(reference, home, registry)
     bundle.verify(folder)
     model = open_unchecked(folder)
     from ordain.store.golden import check_golden
@@ -410,8 +428,15 @@ def load(reference: Path | str) -> Model:
     return model
 
 
-def open_unchecked(folder: Path) -> Model:
-    """Return the model of a bundle whose bytes are known to be right."""
+def open_unchecked(
+    folder: Path, *, load_fitted: Callable[[Document, Problem], FittedModel] | None = None
+) -> Model:
+    """Return the model of a bundle whose bytes are known to be right.
+
+    Args:
+        folder: of the bundle.
+        load_fitted: gives what predicts; the family reads its own weights by default.
+    """
     from ordain.config import Config
     from ordain.config.bind import settle
     from ordain.features.store import load_encodings
@@ -433,7 +458,10 @@ def open_unchecked(folder: Path) -> Model:
         raise BundleError(
             f"{folder}: the fitted features do not fit the config: {error}"
         ) from error
-    fitted = document.model_type.load(folder / "model", problem)
+    if load_fitted is None:
+        fitted = document.model_type.load(folder / "model", problem)
+    else:
+        fitted = load_fitted(document, problem)
     columns = [column["name"] for column in read_json(folder / "signature.json")["columns"]]
     kept = pl.read_parquet_schema(folder / GOLDEN)
     schema = {name: kept[name] for name in columns}

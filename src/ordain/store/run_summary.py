@@ -12,10 +12,13 @@ from typing import Any
 
 from ordain.core.errors import StoreError
 from ordain.core.files import read_json, write_json
+from ordain.evaluation.diagnosis.record import Diagnosis
 from ordain.evaluation.summary import RunSummary
 from ordain.store.runs import INTERRUPTED, Run
 
 FILE = "summary.json"
+DIAGNOSIS = "diagnosis.json"
+"""What a diagnosis of the run writes; it takes the place of the first look."""
 
 
 def write_summary(run: Run, summary: RunSummary) -> None:
@@ -28,7 +31,7 @@ def write_summary(run: Run, summary: RunSummary) -> None:
 
 
 def read_summary(run: Run) -> RunSummary:
-    """Return the summary of a finished run.
+    """Return the summary of a finished run, with what `ordain diagnose` has found since.
 
     Raises:
         StoreError: the run has none: it did not get so far, or an older version made it.
@@ -43,7 +46,11 @@ def read_summary(run: Run) -> RunSummary:
             f"the run {run.reference} ({state}) has no {FILE}, which the end of a training writes\n"
             f"  Fix: {fix}"
         )
-    return RunSummary.model_validate(read_json(path))
+    summary = RunSummary.model_validate(read_json(path))
+    diagnosed = run.folder / DIAGNOSIS
+    if not diagnosed.is_file():
+        return summary
+    return summary.model_copy(update={"diagnosis": Diagnosis.model_validate(read_json(diagnosed))})
 
 
 def _finite(value: Any) -> Any:

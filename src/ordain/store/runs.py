@@ -153,7 +153,8 @@ class Runs:
     def find(self, reference: str) -> Run:
         """Return the run a user means: a folder, ``name/id``, an id, its start, a name, `latest`.
 
-        A name alone means its newest run.
+        A name alone means its newest run; a registered version, as ``churn@champion``, the run that
+        it was registered from.
 
         Raises:
             UsageError: no such run, or several fit; the message lists what there is.
@@ -163,6 +164,7 @@ class Runs:
             return Run(folder)
         if folder.name == "bundle" and (folder.parent / "status.json").exists():
             return Run(folder.parent)
+        reference = _run_of_version(reference, self.root.parent)
         runs = self.all()
         if not runs:
             raise UsageError(f"there are no runs in {self.root}\n  Fix: ordain train CONFIG")
@@ -196,6 +198,23 @@ class Runs:
     def _iterate(self) -> Iterator[Run]:
         for path in self.root.glob("*/*/status.json"):
             yield Run(path.parent)
+
+
+def _run_of_version(reference: str, home: Path) -> str:
+    """Return the run that a registered version comes from; other references as they are."""
+    from ordain.store.registry.reference import parse
+
+    asked = parse(reference)
+    if asked is None or not asked.is_sure:
+        return reference
+    from ordain.store.registry import open_registry
+
+    run = open_registry(home).find(asked).lineage.run
+    if not run:
+        raise UsageError(
+            f"{asked} was registered without its run\n  Fix: name a run of: ordain runs list"
+        )
+    return run
 
 
 def remove(path: Path) -> None:

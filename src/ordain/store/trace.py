@@ -214,7 +214,7 @@ def _answer(
     else:
         told.append(Step("decided", labels[int(np.argmax(score[0]))], "the most probable class"))
     if made is not None and made.answer_from is not None:
-        told.append(Step("abstained", answer.get(f"{name}_is_answered"),
+        told.append(Step("answered", answer.get(f"{name}_is_answered"),
                          f"answered from a probability of {made.answer_from:.6g} on"))  # fmt: skip
     own = {key: value for key, value in answer.items() if key.startswith(f"{name}_")}
     told.append(Step("answer", own, "what `predict` gives"))

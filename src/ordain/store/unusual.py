@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,28 @@ class Unusual:
             self._count_missing(feature.name, found["n_missing"])
             for kind in _TOLD:
                 self._count_unread(feature.name, kind, found.get(kind))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain data, for `merge`."""
+        return {
+            "n_rows": self.n_rows,
+            "outside": self.outside,
+            "missing": self.missing,
+            "unread": [
+                [name, kind, count, self.examples.get((name, kind), [])]
+                for (name, kind), count in self.unread.items()
+            ],
+        }
+
+    def merge(self, other: Mapping[str, Any]) -> None:
+        """Add the counts of other rows, as `to_json` gives them."""
+        self.n_rows += other["n_rows"]
+        self.outside += other["outside"]
+        for name, count in other["missing"].items():
+            self._count_missing(name, count)
+        for name, kind, count, examples in other["unread"]:
+            told = [{"value": example} for example in examples]
+            self._count_unread(name, kind, {"count": count, "examples": told})
 
     def warnings(self) -> dict[str, str]:
         """Return a sentence for each thing that was not as in training, by its code."""

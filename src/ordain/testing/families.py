@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ import numpy.typing as npt
 from ordain.core.component import Spec
 from ordain.core.events import Event, Events
 from ordain.core.randomness import generator
-from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
+from ordain.features.encoded import EncodedColumn, Kind
 from ordain.features.feature import Form
 from ordain.models.attribution import Attribution
 from ordain.models.family import (
@@ -36,12 +36,20 @@ from ordain.models.family import (
     Family,
     FitContext,
     FittedModel,
-    Input,
     Problem,
 )
-from ordain.testing.rows import OUTPUTS, make_inputs, make_rows
+from ordain.testing.rows import (
+    OUTPUTS,
+    copied,
+    frozen,
+    make_inputs,
+    make_rows,
+    only_input,
+    row_cells,
+    with_constant_truth,
+    with_missing_columns,
+)
 
-Arrays = dict[str, EncodedColumn]
 Equip = Callable[[Problem], Problem]
 
 
@@ -132,7 +140,7 @@ def takes_any_single_input(case: FamilyCase, folder: Path) -> None:
     whole = case.problem(name)
     for column in whole.inputs:
         problem = case.equip(replace(whole, inputs=(column,)))
-        train = _only(case.rows(80), column.name)
+        train = only_input(case.rows(80), column.name)
         model = case.fit(problem, train, None, folder=folder / column.name)
         assert np.isfinite(model.predict(train.inputs)[name]).all(), column.name
 
@@ -152,13 +160,13 @@ def trains_on_one_row(case: FamilyCase, folder: Path) -> None:
 
 def bears_constant_targets(case: FamilyCase, folder: Path) -> None:
     """A target that never varies is answered, with probabilities inside their bounds."""
-    problem, train = case.problem(), _constant(case.rows(60))
+    problem, train = case.problem(), with_constant_truth(case.rows(60))
     outputs = tuple(
         replace(output, bounds=(1.5, 1.5)) if output.type == "number" else output
         for output in problem.outputs
     )
     model = case.fit(
-        replace(problem, outputs=outputs), train, _constant(case.rows(20)), folder=folder
+        replace(problem, outputs=outputs), train, with_constant_truth(case.rows(20)), folder=folder
     )
     scores = model.predict(case.rows(10, seed=2).inputs)
     if "number" in scores:
@@ -171,7 +179,9 @@ def bears_constant_targets(case: FamilyCase, folder: Path) -> None:
 
 def bears_missing_columns(case: FamilyCase, folder: Path) -> None:
     """A column in which everything is missing neither fails nor spoils the scores."""
-    train = _all_missing(case.rows(100), is_nan=case.family.form("number", None) is Form.TREES)
+    train = with_missing_columns(
+        case.rows(100), is_nan=case.family.form("number", None) is Form.TREES
+    )
     model = case.fit(case.problem(), train, None, folder=folder)
     assert all(np.isfinite(values).all() for values in model.predict(train.inputs).values())
 
@@ -255,9 +265,9 @@ def answers_a_row_as_a_batch(case: FamilyCase, folder: Path) -> None:
 
 def leaves_inputs_unchanged(case: FamilyCase, folder: Path) -> None:
     """Neither training nor prediction writes into the arrays, which may be read-only."""
-    train = _frozen(case.rows(100))
-    before = _copy(train.inputs)
-    model = case.fit(case.problem(), train, _frozen(case.rows(30, seed=1)), folder=folder)
+    train = frozen(case.rows(100))
+    before = copied(train.inputs)
+    model = case.fit(case.problem(), train, frozen(case.rows(30, seed=1)), folder=folder)
     model.predict(train.inputs)
     for name, column in train.inputs.items():
         np.testing.assert_array_equal(column.values, before[name].values, err_msg=name)
@@ -363,23 +373,6 @@ CHECKS: tuple[Callable[[FamilyCase, Path], None], ...] = (
 )
 
 
-def row_cells(inputs: Sequence[Input], columns: Mapping[str, EncodedColumn], row: int) -> list[Any]:
-    """Return one row's cells as `Feature.row` gives them, in the order of the inputs."""
-    return [_cell(column.shape, columns[column.name].rows(row, row + 1)) for column in inputs]
-
-
-def _cell(shape: Shape, one: EncodedColumn) -> RowValue:
-    if shape.kind is Kind.INDEX:
-        return int(one.values[0])
-    if shape.kind is Kind.TOKENS:
-        return [int(value) for value in one.values]
-    if shape.kind is Kind.BAG:
-        assert one.weights is not None, "a bag has weights"
-        return one.values.tolist(), one.weights.tolist()
-    values = tuple(float(value) for value in one.values.reshape(-1))
-    return values[0] if shape.kind is Kind.SCALAR and shape.width == 1 else values
-
-
 def _shape(output: str, n_rows: int) -> tuple[int, ...]:
     return (n_rows, 3) if output == "category" else (n_rows,)
 
@@ -400,43 +393,6 @@ class _Killer:
         self._left -= event.kind == "epoch"
         if self._left < 0:
             raise _Killed
-
-
-def _only(rows: Dataset, name: str) -> Dataset:
-    return replace(rows, inputs={name: rows.inputs[name]})
-
-
-def _constant(rows: Dataset) -> Dataset:
-    n = rows.n_rows
-    outputs = {
-        "number": EncodedColumn(Kind.SCALAR, np.full((n, 1), 1.5, dtype=np.float32)),
-        "binary": EncodedColumn(Kind.SCALAR, np.ones((n, 1), dtype=np.float32)),
-        "category": EncodedColumn(Kind.INDEX, np.ones(n, dtype=np.int32)),
-    }
-    return replace(rows, outputs=outputs)
-
-
-def _all_missing(rows: Dataset, *, is_nan: bool) -> Dataset:
-    n = rows.n_rows
-    number = np.full((n, 1), np.nan if is_nan else 0, dtype=np.float32)
-    inputs = {
-        **rows.inputs,
-        "number_in": EncodedColumn(Kind.SCALAR, number),
-        "category_in": EncodedColumn(Kind.INDEX, np.zeros(n, dtype=np.int32)),
-    }
-    return replace(rows, inputs=inputs)
-
-
-def _frozen(rows: Dataset) -> Dataset:
-    for column in (*rows.inputs.values(), *rows.outputs.values()):
-        for array in (column.values, column.offsets, column.weights):
-            if array is not None:
-                array.flags.writeable = False
-    return rows
-
-
-def _copy(columns: Mapping[str, EncodedColumn]) -> Arrays:
-    return {name: replace(column, values=column.values.copy()) for name, column in columns.items()}
 
 
 def _digests(folder: Path) -> dict[str, str]:

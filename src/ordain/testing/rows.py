@@ -1,11 +1,15 @@
-"""Made-up rows of every kind of column, for the contract of families."""
+"""Made-up rows of every kind of column, for the contract of families, and changes to them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ordain.features.encoded import EncodedColumn, Kind, Shape
+from ordain.features.encoded import EncodedColumn, Kind, RowValue, Shape
 from ordain.features.feature import Form
 from ordain.models.family import Dataset, Input, Output
 
@@ -79,3 +83,62 @@ def _words(n_rows: int, text: Form, random: np.random.Generator) -> EncodedColum
         return EncodedColumn(Kind.TOKENS, ids, offsets)
     weights = random.random(len(ids)).astype(np.float32)
     return EncodedColumn(Kind.BAG, ids, offsets, weights)
+
+
+def row_cells(inputs: Sequence[Input], columns: Mapping[str, EncodedColumn], row: int) -> list[Any]:
+    """Return one row's cells as `Feature.row` gives them, in the order of the inputs."""
+    return [_cell(column.shape, columns[column.name].rows(row, row + 1)) for column in inputs]
+
+
+def _cell(shape: Shape, one: EncodedColumn) -> RowValue:
+    if shape.kind is Kind.INDEX:
+        return int(one.values[0])
+    if shape.kind is Kind.TOKENS:
+        return [int(value) for value in one.values]
+    if shape.kind is Kind.BAG:
+        assert one.weights is not None, "a bag has weights"
+        return one.values.tolist(), one.weights.tolist()
+    values = tuple(float(value) for value in one.values.reshape(-1))
+    return values[0] if shape.kind is Kind.SCALAR and shape.width == 1 else values
+
+
+def only_input(rows: Dataset, name: str) -> Dataset:
+    """Return rows with one input alone."""
+    return replace(rows, inputs={name: rows.inputs[name]})
+
+
+def with_constant_truth(rows: Dataset) -> Dataset:
+    """Return rows whose truths never vary."""
+    n = rows.n_rows
+    outputs = {
+        "number": EncodedColumn(Kind.SCALAR, np.full((n, 1), 1.5, dtype=np.float32)),
+        "binary": EncodedColumn(Kind.SCALAR, np.ones((n, 1), dtype=np.float32)),
+        "category": EncodedColumn(Kind.INDEX, np.ones(n, dtype=np.int32)),
+    }
+    return replace(rows, outputs=outputs)
+
+
+def with_missing_columns(rows: Dataset, *, is_nan: bool) -> Dataset:
+    """Return rows of which a number and a category are all missing."""
+    n = rows.n_rows
+    number = np.full((n, 1), np.nan if is_nan else 0, dtype=np.float32)
+    inputs = {
+        **rows.inputs,
+        "number_in": EncodedColumn(Kind.SCALAR, number),
+        "category_in": EncodedColumn(Kind.INDEX, np.zeros(n, dtype=np.int32)),
+    }
+    return replace(rows, inputs=inputs)
+
+
+def frozen(rows: Dataset) -> Dataset:
+    """Return rows whose arrays may not be written to."""
+    for column in (*rows.inputs.values(), *rows.outputs.values()):
+        for array in (column.values, column.offsets, column.weights):
+            if array is not None:
+                array.flags.writeable = False
+    return rows
+
+
+def copied(columns: Mapping[str, EncodedColumn]) -> dict[str, EncodedColumn]:
+    """Return columns whose values are not shared."""
+    return {name: replace(column, values=column.values.copy()) for name, column in columns.items()}

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ordain.evaluation.diagnosis.robustness import try_damages
+from ordain.evaluation.diagnosis.robustness import damaged_target, try_damages
 from ordain.evaluation.diagnosis.staleness import MICROSECONDS_A_DAY, cut_windows, window_of
 from ordain.evaluation.diagnosis.upkeep import measure_upkeep
 from ordain.evaluation.subject import Column, Subject, Target
@@ -104,3 +104,11 @@ def test_too_few_rows_or_no_dates_make_no_windows() -> None:
     never = np.full(100, np.iinfo(np.int64).min)
     assert cut_windows(never, np.ones(100, dtype=bool))[0] == []
     assert cut_windows(np.arange(100), np.arange(100) % 2 == 0)[0] == []
+
+
+def test_rows_damaged_in_one_way_are_scored_alone(subject: Subject) -> None:
+    found = damaged_target(subject, "y", "noise")
+    assert found is not None
+    assert found[0] == "noise of 0.1 sd on numbers"
+    assert not np.allclose(found[1].scores, subject.targets["y"].scores)
+    assert damaged_target(subject, "y", "earthquake") is None

@@ -64,6 +64,11 @@ def test_two_validation_sets_part_variance_from_shift() -> None:
         ("overfitted validation", "val_test", "test"),
     ]
     assert stretches(["train", "test"]) == [("variance", "train", "test")]
+    assert stretches(["train", "validation", "validation_test", "test"]) == [
+        ("variance", "train", "validation"),
+        ("shift", "validation", "validation_test"),
+        ("overfitted validation", "validation_test", "test"),
+    ]
 
 
 def test_the_interval_of_a_gap_is_wider_than_either() -> None:

@@ -29,7 +29,7 @@ def test_a_known_power_law_is_recovered() -> None:
     assert growth.floor == pytest.approx(0.95, abs=0.002)
     truth = 2 * 4000**-0.5 - 2 * 40_000**-0.5
     assert growth.forecasts[-1].gain == pytest.approx(truth, rel=0.05)
-    assert "10 x the data would bring +0.02" in growth.sentence
+    assert "10 x the data would make accuracy better by 0.02" in growth.sentence
 
 
 def test_the_interval_of_the_forecast_holds_the_truth_most_of_the_time() -> None:
@@ -65,3 +65,12 @@ def test_too_few_sizes_and_no_best_value_say_why_there_is_no_forecast() -> None:
     assert "a curve needs 3" in fitted(two).sentence
     none = fit_growth(points(0.0), metric="gain", best=float("inf"), is_higher_better=True)
     assert "no best value" in none.sentence
+
+
+def test_one_draw_of_each_size_is_as_unsure_as_the_rows_that_judge() -> None:
+    single = [one for one in points(0.0) if one.seed == 0]
+    ends = []
+    for noise in (0.0, 0.01):
+        growth = fit_growth(single, metric="accuracy", best=1.0, is_higher_better=True, noise=noise)
+        ends.append(growth.forecasts[-1].high - growth.forecasts[-1].low)
+    assert ends[1] > 10 * ends[0]

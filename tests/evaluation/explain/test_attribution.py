@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 from formula_subjects import number_of, sigmoid, subject_by
 
 from ordain.evaluation.explain.attribution import attribute, sampled_shapley
+from ordain.models.attribution import Attribution
 
 
 def test_sampled_values_come_to_the_answer_exactly(odds):
@@ -81,3 +84,18 @@ def subject_with_background(subject, rows):
 
     background = {name: column.rows(100, 120) for name, column in subject.encoded.items()}
     return replace(subject.take(rows), background=background)
+
+
+def test_log_odds_of_classes_are_told_against_the_mean_of_all(odds):
+    likelihoods = Attribution(
+        inputs=("a", "b"),
+        values=np.array([[[-10.0, -12.0, -11.0], [3.0, 1.0, 2.0]]]),
+        base=np.array([300.0, 301.0, 302.0]),
+        margin=np.array([[293.0, 290.0, 293.0]]),
+        scale="log_odds",
+        method="exact",
+    )
+    found = attribute(replace(odds, attribute=lambda encoded, name: likelihoods), "y")
+    np.testing.assert_allclose(found.base, [-1, 0, 1])
+    np.testing.assert_allclose(found.values[0, 0], [1, -1, 0])
+    np.testing.assert_allclose(found.values.sum(axis=1) + found.base, found.margin)

@@ -119,5 +119,7 @@ def test_families_without_steps_count_what_they_learned(family, table, tmp_path)
 
 
 def test_other_families_have_no_trials(table, tmp_path):
-    family = FAMILIES.build("naive_bayes")
-    assert tried(None, table, table.problem(), tmp_path, family=family) == {}
+    family, problem = FAMILIES.build("naive_bayes"), table.problem()
+    context = FitContext(seed=SEED, events=Events(), folder=tmp_path)
+    fitted = family.fit(problem, table().data, None, trainer=family.Trainer(), context=context)
+    assert tried(fitted, table, problem, tmp_path, family=family) == {}

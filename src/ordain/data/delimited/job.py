@@ -83,14 +83,15 @@ def parse_block(
     """
     is_first = block.first_line == 1
     dialect, options = job.dialect, job.options
+    has_header = dialect.has_header and is_first
     source: Path | bytes = bytes(block.content) if block.path is None else block.path
-    if not is_first:
-        # Polars counts columns by the first line, which may be short.
+    if not is_first and not _starts_whole(job, block, n_columns=len(dtypes)):
+        # Polars counts columns by the first line, so a line that may be short goes below another.
         header = dialect.separator * (len(dtypes) - 1) + dialect.newline
-        source = header.encode() + bytes(block.content)
+        source, has_header = header.encode() + bytes(block.content), True
     frame = pl.read_csv(
         source,
-        has_header=dialect.has_header or not is_first,
+        has_header=has_header,
         separator=dialect.separator,
         quote_char=dialect.quote or None,
         eol_char=dialect.newline,
@@ -107,6 +108,18 @@ def parse_block(
     if frame.width > len(dtypes):
         raise pl.exceptions.ComputeError("found more fields than defined in 'Schema'")
     return frame
+
+
+def _starts_whole(job: Job, block: Block, *, n_columns: int) -> bool:
+    """Return whether the first line of a block is plainly a record with all fields."""
+    dialect = job.dialect
+    line = bytes(block.content[: block.content.find(dialect.newline.encode()) + 1])
+    if not line.strip() or job.options.comment or line.count(dialect.quote.encode() or b"\0") % 2:
+        return False
+    found = lines.scan_records(
+        line, separator=dialect.separator, quote=dialect.quote, newline=dialect.newline
+    )
+    return int(found.n_fields[0]) == n_columns
 
 
 def records_of(job: Job, block: Block) -> lines.Records:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +134,14 @@ class _Reading:
     def _attempt(self, dtypes: Sequence[pl.DataType]) -> pl.LazyFrame:
         """Return the rows of all blocks, spellings of missing as null, in the types given."""
         self.findings, self.found, self.n_rows = types.Findings(), faults.Problems(), 0
-        kept: list[Any] = []
-        for block in self.job.blocks():
-            frame = self._clean(block, parse_block(self.job, block, dtypes))
-            self.n_rows += frame.height
-            kept.append(frame if self.spill is None else self.spill.keep(frame))
+        # A loop would hold a block by its name while the next one is read.
+        kept = list(map(partial(self._rows_of, dtypes), self.job.blocks()))
         return kept[0].lazy() if self.spill is None else self.spill.scan(kept)
+
+    def _rows_of(self, dtypes: Sequence[pl.DataType], block: Block) -> Any:
+        frame = self._clean(block, parse_block(self.job, block, dtypes))
+        self.n_rows += frame.height
+        return frame if self.spill is None else self.spill.keep(frame)
 
     def _clean(self, block: Block, frame: pl.DataFrame) -> pl.DataFrame:
         options = self.job.options

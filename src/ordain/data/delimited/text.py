@@ -156,16 +156,19 @@ def _file_blocks(path: Path, size: int, *, quote: str, newline: str) -> Iterator
     with path.open("rb", buffering=0) as file:
         while left:
             # A short last block is no block of its own.
-            chunk = file.read(size if left > size + size // 4 else left)
-            left = left - len(chunk) if chunk else 0
-            content = rest + chunk
+            content = file.read(size if left > size + size // 4 else left)
+            left = left - len(content) if content else 0
+            content = rest + content
             end = len(content) if not left else _last_end(content, quote=quote, newline=newline)
             if not end and len(content) > _LONGEST_RECORD * size:
                 end = content.rfind(mark) + 1
-            rest, content = content[end:], content[:end]
+            rest = content[end:]
+            content = content[:end]
             if content:
+                n_lines = content.count(mark)
                 yield Block(content, None, first_line)
-                first_line += content.count(mark)
+                first_line += n_lines
+            content = b""  # else it would be in memory beside the next block
 
 
 def _last_end(content: bytes, *, quote: str, newline: str) -> int:

@@ -243,7 +243,7 @@ def _odd_values(frame: pl.LazyFrame, column: _Text, dtype: pl.DataType) -> list[
     odd = pl.col(column.name).is_not_null() & column.cast(dtype).is_null()
     rows = (
         frame.select(column.name)
-        .with_row_index("\x1frow", offset=1)
+        .with_row_index("\x1frow")
         .filter(odd)
         .head(3)
         .collect(engine="streaming")

@@ -6,19 +6,17 @@ data:
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
-from ordain.core.errors import DataError
 from ordain.core.hashing import digest_bytes
 from ordain.data.fingerprint import digest_files
 from ordain.data.locations import find_files
 from ordain.data.source import SOURCES, Source
-from ordain.data.stack import stack_frames
+from ordain.data.stack import stack_files
 from ordain.data.table import ReadReport
-
-DAMAGED = "\n  Fix: write the file again: it is damaged, or was cut off"
 
 
 @SOURCES.register
@@ -44,27 +42,12 @@ class ArrowSource(Source):
     def scan(self) -> tuple[pl.LazyFrame, ReadReport]:
         """Return the rows, memory-mapped where a file is not compressed."""
         paths = find_files(self.path, root=self._root)
-        try:
-            frames = {path.name: _open(path) for path in paths}
-            stacked = stack_frames(frames)
-            n_rows = int(stacked.frame.select(pl.len()).collect().item())
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"'{self.path}' is not valid Arrow IPC: {error}{DAMAGED}") from error
-        if not n_rows:
-            raise DataError(f"'{self.path}' has no rows")
-        report = ReadReport(
-            source=self.path,
-            format="arrow",
-            details={"files": len(paths)},
-            n_rows=n_rows,
-            problems=stacked.problems,
-        )
-        return stacked.frame, report
+        return stack_files(paths, _open, source=self.path, kind="Arrow IPC")
 
 
-def _open(path: object) -> pl.LazyFrame:
-    with open(str(path), "rb") as file:  # noqa: PTH123
+def _open(path: Path) -> pl.LazyFrame:
+    with path.open("rb") as file:
         is_file = file.read(6) == b"ARROW1"
     if is_file:
-        return pl.scan_ipc(str(path), glob=False)
-    return pl.read_ipc_stream(str(path)).lazy()
+        return pl.scan_ipc(path, glob=False)
+    return pl.read_ipc_stream(path).lazy()

@@ -3,7 +3,10 @@
     evaluation: {abstain: {confidence_below: 0.6}}
     evaluation: {abstain: {accuracy_at_least: 0.95}}
 
-Confidence is the probability of the predicted class.
+Confidence is the probability of the predicted class. `accuracy_at_least` answers as many rows as it
+can while the lower end of the 95 % interval of their accuracy on validation rows is that high: the
+best of many cuts looks better than it is, and other rows would not keep what was only just reached.
+Where no cut is that certain, the value decides, and it is told that other rows may fall short.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 
 SHARES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 MIN_ROWS = 30
+Z = 1.959963984540054
+"""Standard deviations of a 95 % interval to either side."""
 
 
 class Answered(Record):
@@ -46,7 +51,9 @@ class AbstainChoice(Record):
     confidence: float
     reason: str
     is_met: bool = True
-    """Whether the accuracy that was asked for was reached on the validation rows."""
+    """Whether the accuracy that was asked for was reached, for certain, on the validation rows."""
+    reached: Answered | None = None
+    """What the validation rows from this confidence on say, with the interval; None without any."""
 
 
 def confidence_of(target: Target) -> Floats:
@@ -97,32 +104,48 @@ def choose_confidence(declared: Abstain, validation: Target) -> AbstainChoice:
         declared: the confidence itself, or how many answers must be right.
         validation: calibrated scores, with the threshold that was chosen.
     """
-    if declared.confidence_below is not None:
-        return AbstainChoice(confidence=declared.confidence_below, reason="as declared")
-    wanted = declared.accuracy_at_least or 0.0
     confidence, right = _by_confidence(validation)
+    if declared.confidence_below is not None:
+        least = declared.confidence_below
+        count = int(np.searchsorted(-confidence, -least, side="right"))
+        reached = _answered(confidence, right, count) if count else None
+        return AbstainChoice(confidence=least, reason="as declared", reached=reached)
+    wanted = declared.accuracy_at_least or 0.0
     if len(right) < MIN_ROWS:
         return AbstainChoice(
             confidence=0.0,
             reason=f"{len(right):,} validation rows are too few to choose on; all are answered",
             is_met=False,
         )
-    accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
+    accuracy, low = _accuracy_of_surest(right)
     is_last = np.append(confidence[1:] != confidence[:-1], True)
-    is_many = np.arange(1, len(right) + 1) >= MIN_ROWS
-    enough = np.flatnonzero((accuracy >= wanted) & is_last & is_many)
-    if not len(enough):
-        return AbstainChoice(
-            confidence=float(confidence[MIN_ROWS - 1]) * (1.0 - NUDGE),
-            reason=f"no {MIN_ROWS} validation rows are {wanted:.1%} right; the surest are answered",
-            is_met=False,
-        )
-    place = int(enough[-1])
-    return AbstainChoice(
-        confidence=float(confidence[place]) * (1.0 - NUDGE),
-        reason=f"{accuracy[place]:.1%} of the {place + 1:,} surest of {len(right):,} validation "
-        "rows are right",
+    is_able = is_last & (np.arange(1, len(right) + 1) >= MIN_ROWS)
+    certain = np.flatnonzero((low >= wanted) & is_able)
+    enough = certain if len(certain) else np.flatnonzero((accuracy >= wanted) & is_able)
+    place = int(enough[-1]) if len(enough) else MIN_ROWS - 1
+    found = _answered(confidence, right, place + 1)
+    said = (
+        f"{found.accuracy:.1%} ({found.low:.1%} to {found.high:.1%}) of the {place + 1:,} surest "
+        f"of {len(right):,} validation rows are right"
     )
+    if not len(enough):
+        said = f"no {MIN_ROWS} validation rows are {wanted:.1%} right; the surest are answered"
+    elif not len(certain):
+        said += "; they are too few to be certain, and other rows may fall short"
+    return AbstainChoice(
+        confidence=found.confidence * (1.0 - NUDGE),
+        reason=said,
+        is_met=bool(len(certain)),
+        reached=found,
+    )
+
+
+def _accuracy_of_surest(right: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return the accuracy of the surest 1 to N rows, and the lower end of its interval (Wilson)."""
+    counts = np.arange(1, len(right) + 1)
+    share, weight = np.cumsum(right) / counts, Z**2 / counts
+    spread = Z * np.sqrt(share * (1 - share) / counts + weight / (4 * counts))
+    return share, (share + weight / 2 - spread) / (1 + weight)
 
 
 def _by_confidence(target: Target) -> tuple[Floats, npt.NDArray[np.bool_]]:

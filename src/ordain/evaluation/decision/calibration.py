@@ -7,7 +7,9 @@ log loss on five folds of these rows and takes one only where it is better than 
 a standard error; a way with more freedom must be better than a simpler one by two. For a category
 `auto` has the temperature only, which leaves the order of the classes of a row as it is: platt and
 isotonic move classes against each other and so change which one is predicted. Name them to have
-that.
+that. Of a binary output every way keeps the order of the rows; platt and isotonic may move a row
+across 0.5, to the class that is likelier by the mended probability. How many validation rows get
+another answer so is told in the reason.
 
 Sources: temperature, Guo et al. 2017; Platt 1999 (for several classes one scale and one shift a
 class: vector scaling, Guo et al. 2017); isotonic, Zadrozny and Elkan 2002 (each class against the
@@ -107,6 +109,8 @@ class Choice(Record):
     log_loss: dict[str, float] = Field(default_factory=dict)
     """By way, `none` among them: on rows that the way was not fitted on."""
     n_rows: int = 0
+    n_changed: int = 0
+    """Validation rows of a binary output that get another answer at a threshold of 0.5."""
 
 
 def choose(

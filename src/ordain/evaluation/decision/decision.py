@@ -176,7 +176,10 @@ def _decide_classes(
 ) -> Decided:
     choice = choose(declared.calibration, known.truth, known.scores, seed=seed)
     if choice.calibration is not None:
-        known = replace(known, scores=choice.calibration.apply(known.scores))
+        mended = choice.calibration.apply(known.scores)
+        if known.type == "binary" and declared.threshold is None:
+            choice = _with_changed(choice, known.scores, mended, known.threshold)
+        known = replace(known, scores=mended)
     threshold = coverage = abstain = None
     if declared.threshold is not None and known.type == "binary":
         threshold = choose_threshold(declared.threshold, known, metric_named=metric_named)
@@ -201,6 +204,16 @@ def _decide_classes(
             *_uncalibrated(declared, choice),
         ),
     )
+
+
+def _with_changed(choice: Choice, scores: Array, mended: Array, threshold: float) -> Choice:
+    """Return the choice with the count of rows that lie on the other side of the threshold now."""
+    n_changed = int(np.count_nonzero((scores >= threshold) != (mended >= threshold)))
+    if not n_changed:
+        return choice
+    told = f"{choice.reason}; {n_changed:,} of {len(scores):,} validation rows get another answer"
+    told += f" at the threshold {threshold:g}"
+    return choice.model_copy(update={"n_changed": n_changed, "reason": told})
 
 
 def _unmet(key: str, chosen: ThresholdChoice | AbstainChoice | None) -> list[str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from ordain.config.evaluation import Limit, Threshold
 from ordain.evaluation.judgement import Record
@@ -24,6 +25,7 @@ from ordain.evaluation.sample import Array, BinarySample, Extras, Floats
 from ordain.evaluation.subject import Target
 
 N_CANDIDATES = 400
+N_KEPT = 101
 MIN_ROWS = 20
 
 MetricNamed = Callable[[str], Metric[Any]]
@@ -42,6 +44,11 @@ class ThresholdChoice(Record):
     """Of the metric at the threshold there was before, for comparison."""
     is_met: bool = True
     """Whether it could be chosen, and what it was subject to holds, on the validation rows."""
+    bound: str = ""
+    """Metric that had to hold besides."""
+    tried: dict[str, tuple[float | None, ...]] = Field(default_factory=dict)
+    """At most 101 of the thresholds that were tried: `threshold`, `value` of the metric and
+    `bound`, the value of what it was subject to."""
 
 
 def choose_threshold(
@@ -90,6 +97,8 @@ def choose_threshold(
         value=_known(search.value(chosen)),
         value_before=_known(search.value(before)),
         is_met=gap <= 0,
+        bound="" if search.bound is None else search.bound.label,
+        tried=_tried(search, middles),
     )
 
 
@@ -122,14 +131,29 @@ class _Search:
         """Return how far outside of its bound the other metric is; 0 or less inside."""
         if self.bound is None or self.declared.subject_to is None:
             return 0.0
-        return _gap(
-            value_of(self.bound.evaluate(self._sample(threshold))), self.declared.subject_to
-        )
+        return _gap(self.bound_value(threshold), self.declared.subject_to)
+
+    def bound_value(self, threshold: float) -> float:
+        """Return what has to hold besides; NaN where it has no value."""
+        assert self.bound is not None, "it is asked only where something has to hold"
+        return value_of(self.bound.evaluate(self._sample(threshold)))
 
     def _sample(self, threshold: float) -> BinarySample:
         given = self.validation
         extras = Extras(labels=given.labels)
         return BinarySample(given.truth, given.scores, threshold=float(threshold), extras=extras)
+
+
+def _tried(search: _Search, middles: Floats) -> dict[str, tuple[float | None, ...]]:
+    at = np.unique(np.linspace(0, len(middles) - 1, N_KEPT).astype(int))
+    thresholds = [float(one) for one in middles[at]]
+    found = {
+        "threshold": tuple(thresholds),
+        "value": tuple(_known(search.value(one)) for one in thresholds),
+    }
+    if search.bound is None:
+        return found
+    return {**found, "bound": tuple(_known(search.bound_value(one)) for one in thresholds)}
 
 
 def _why_not(search: _Search, validation: Target) -> str:

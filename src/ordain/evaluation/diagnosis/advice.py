@@ -33,6 +33,8 @@ CLIFF = 3
 """Damages that are told at most."""
 SHARE_TO_TELL = 0.02
 FEWEST_INPUTS = 2
+USELESS = "useless-inputs"
+"""Name of the finding on inputs that cost and bring nothing."""
 
 
 def advise(known: Known) -> tuple[Finding, ...]:
@@ -194,7 +196,7 @@ def _useless(known: Known) -> Iterator[Finding]:
     cost = sum(one.microseconds for one in known.upkeep if one.is_useless)
     total = sum(one.microseconds for one in known.upkeep)
     yield Finding(
-        name="useless-inputs",
+        name=USELESS,
         output=known.output,
         text=f"shuffling {listed(names)} changes nothing that can be told; "
         f"{'they take' if len(names) > 1 else 'it takes'} "
@@ -265,7 +267,7 @@ def _damages(known: Known) -> Iterator[Finding]:
         yield Finding(
             name=f"robustness-{one.kind.replace(' ', '-')}",
             output=known.output,
-            text=f"{one.name}: {tried.metric} falls by {one.drop:.4g}{_between(one.interval)}",
+            text=f"{one.name}: {tried.metric} is worse by {one.drop:.4g}{_between(one.interval)}",
             is_problem=bool(patches),
             patches=patches,
         )

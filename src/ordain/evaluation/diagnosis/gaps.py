@@ -5,8 +5,9 @@
 Each gap is the fall of the deciding metric from one to the next, so that they add up to the whole.
 The ceiling is what people reach (`evaluation.human`) or what noise in the labels leaves; without
 one, irreducible error and avoidable bias cannot be told apart and stand together.
-Where two validation sets are declared, one drawn like training (`..._train`) and one like the test
-set (`..._test`), variance ends at the first and shift goes from the first to the second.
+Where two validation sets are declared, one drawn like training (`validation`, or `..._train`) and
+one like the test set (`..._test`), variance ends at the first and shift goes from the first to the
+second.
 Sources: Ng 2018, "Machine Learning Yearning"; Zou and Donner 2008 for the intervals.
 """
 
@@ -16,11 +17,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from ordain.evaluation.diagnosis.noise import LabelNoise
 from ordain.evaluation.judgement import Interval, Judgement, Record
 from ordain.evaluation.metric import Metric
 
 Part = Literal["irreducible", "avoidable bias", "variance", "shift", "overfitted validation"]
 BEST = "perfect"
+ACCURACIES = frozenset({"accuracy"})
+"""Metrics of which the noise in the labels gives the ceiling."""
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
@@ -105,6 +109,35 @@ def split_error(
     )
 
 
+def ceiling_of(
+    metric: Metric[Any],
+    human: Mapping[str, float],
+    noise: LabelNoise | None,
+    *,
+    on_train: Judgement | None,
+) -> Ceiling | None:
+    """Return what can be expected at best, where somebody says so.
+
+    The noise in the labels is an upper bound, so that a model which has passed what it leaves shows
+    that it left more.
+
+    Args:
+        metric: the one that decides.
+        human: what people reach, by metric.
+        noise: in the labels.
+        on_train: of the rows the model has learned from.
+    """
+    declared = human.get(metric.label)
+    if declared is not None:
+        return Ceiling(value=declared, source="people")
+    if noise is None or metric.label not in ACCURACIES or on_train is None:
+        return None
+    value = on_train.metrics.get(metric.label)
+    if value is None or value > 1 - noise.share:
+        return None
+    return Ceiling(value=1 - noise.share, source="labels with such noise")
+
+
 def stretches(sets: Sequence[str]) -> list[tuple[Part, str, str]]:
     """Return what lies between training and the last set: the part, from where, to where.
 
@@ -114,6 +147,8 @@ def stretches(sets: Sequence[str]) -> list[tuple[Part, str, str]]:
     others = [name for name in sets if name not in (TRAIN, TEST)]
     like_train = next((name for name in others if name.endswith(TRAIN)), None)
     like_test = next((name for name in others if name.endswith(TEST)), None)
+    if like_train is None and VALIDATION in others:
+        like_train = VALIDATION
     if like_train is not None and like_test is not None:
         found: list[tuple[Part, str, str]] = [
             ("variance", TRAIN, like_train),

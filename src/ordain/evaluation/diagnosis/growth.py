@@ -55,6 +55,7 @@ class Growth(Record):
     """A metric over the number of training rows."""
 
     metric: str
+    is_higher_better: bool = True
     points: tuple[Grown, ...]
     floor: float | None = None
     """Value that no number of rows would pass, by the fitted law; None where there is none."""
@@ -71,7 +72,7 @@ class Growth(Record):
             return self.note
         far = self.forecasts[-1]
         return (
-            f"{far.factor:g} x the data would bring {far.gain:+.4g} of {self.metric} "
+            f"{far.factor:g} x the data would make {self.metric} better by {far.gain:.4g} "
             f"({far.low:.4g} to {far.high:.4g})" + (f"; {self.note}" if self.note else "")
         )
 
@@ -96,6 +97,7 @@ def fit_growth(
     is_higher_better: bool,
     factors: Sequence[float] = FACTORS,
     seed: int = 0,
+    noise: float = 0.0,
 ) -> Growth:
     """Return the curve through some points, with what more rows would bring.
 
@@ -106,29 +108,37 @@ def fit_growth(
         is_higher_better: of the metric.
         factors: of the largest number of rows, for the forecasts.
         seed: of the draws.
+        noise: standard error of the metric on the rows that judge; what a point may be off by where
+            no size has two draws.
     """
     kept = tuple(sorted(points, key=lambda point: (point.n_rows, point.seed)))
     sizes = sorted({point.n_rows for point in kept})
     if not math.isfinite(best):
-        return Growth(metric=metric, points=kept, note=f"{metric} has no best value to grow to")
+        return Growth(
+            metric=metric,
+            is_higher_better=is_higher_better,
+            points=kept,
+            note=f"{metric} has no best value to grow to",
+        )
     if len(sizes) < MIN_SIZES:
         note = f"{len(sizes)} sizes were learned from, and a curve needs {MIN_SIZES}"
-        return Growth(metric=metric, points=kept, note=note)
+        return Growth(metric=metric, is_higher_better=is_higher_better, points=kept, note=note)
     n_rows = np.array([point.n_rows for point in kept], dtype=np.float64)
     errors = np.array([abs(best - point.value) for point in kept])
-    spread = _spread(n_rows, errors)
+    spread = _spread(n_rows, errors, noise=noise)
     own = _fit(n_rows, errors[None, :], spread)
     residual = errors - _along(own, n_rows)[0]
     freedom = max(1, len(errors) - 3)
     spread = np.maximum(spread, math.sqrt(float(residual @ residual) / freedom))
     random = generator(seed, "evaluation", "growth")
-    noise = random.standard_normal((N_DRAWS, len(errors))) * spread
-    drawn = _fit(n_rows, np.maximum(_along(own, n_rows) + noise, 0.0), spread)
+    moved = random.standard_normal((N_DRAWS, len(errors))) * spread
+    drawn = _fit(n_rows, np.maximum(_along(own, n_rows) + moved, 0.0), spread)
     now = float(sizes[-1])
     forecasts = tuple(_forecast(own, drawn, now=now, factor=factor) for factor in factors)
     floor = float(own.floor[0])
     return Growth(
         metric=metric,
+        is_higher_better=is_higher_better,
         points=kept,
         floor=best - floor if is_higher_better else best + floor,
         exponent=float(own.exponent[0]),
@@ -149,15 +159,18 @@ def _forecast(own: _Curves, drawn: _Curves, *, now: float, factor: float) -> For
     )
 
 
-def _spread(n_rows: Floats, errors: Floats) -> Floats:
-    """Return the standard deviation of each point [P]: of its size, drawn towards that of all."""
+def _spread(n_rows: Floats, errors: Floats, *, noise: float) -> Floats:
+    """Return the standard deviation of each point [P]: of its size, drawn towards that of all.
+
+    Where no size was learned from twice nothing tells what chance does: `noise` stands in.
+    """
     sizes, place = np.unique(n_rows, return_inverse=True)
     counts = np.bincount(place)
     means = np.bincount(place, errors) / counts
     squares = np.bincount(place, np.square(errors - means[place]))
     freedom = counts - 1
     total = freedom.sum()
-    pooled = squares.sum() / total if total else 0.0
+    pooled = squares.sum() / total if total else noise**2
     variances = (squares + PRIOR_FREEDOM * pooled) / (freedom + PRIOR_FREEDOM)
     least = 1e-6 + 1e-3 * float(np.ptp(errors))
     return np.maximum(np.sqrt(variances), least)[place] if len(sizes) else errors

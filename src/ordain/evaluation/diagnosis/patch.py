@@ -29,15 +29,20 @@ class Effect(Record):
     high: float | None = None
     set: str = "validation"
     """Rows it was measured on."""
+    damage: str = ""
+    """What was done to these rows before; nothing where they are as they were read."""
 
     @property
     def sentence(self) -> str:
         """The effect in words."""
-        told = f"measured on {self.set} rows: {self.gain:+.4g} {self.metric}"
+        rows = f"{self.set} rows{f' with {self.damage}' if self.damage else ''}"
+        sign, word = (1, "better") if self.gain >= 0 else (-1, "worse")
+        told = f"measured on {rows}: {self.metric} {word} by {abs(self.gain):.4g}"
         if self.low is None or self.high is None:
             return told
+        ends = sorted((sign * self.low, sign * self.high))
         doubt = ", which may be chance" if self.low <= 0 <= self.high else ""
-        return f"{told} ({self.low:+.4g} to {self.high:+.4g}){doubt}"
+        return f"{told} ({ends[0]:.4g} to {ends[1]:.4g}){doubt}"
 
 
 class Patch(Record):
@@ -51,12 +56,21 @@ class Patch(Record):
     """What it tends to do, in one sentence."""
     effect: Effect | None = None
     """What it was measured to do; None where it was not tried."""
+    unmeasured: str = ""
+    """Why it was not tried, where that is known."""
     set: tuple[Setting, ...] = ()
     """Keys to set."""
     remove: tuple[Path, ...] = ()
     """Keys, or features by name, to take out."""
     inputs: dict[str, str] = Field(default_factory=dict)
     """Inputs by name with their types: what `input_features: all` stood for when it was made."""
+
+    @property
+    def measured(self) -> str:
+        """What it was measured to do in words, or that it was not and why."""
+        if self.effect is not None:
+            return self.effect.sentence
+        return f"not measured: {self.unmeasured}" if self.unmeasured else "not measured"
 
 
 class Finding(Record):

@@ -9,7 +9,7 @@ training has not seen, a tenth of all cells missing, and each column missing as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,11 @@ import polars as pl
 from ordain.core.errors import OrdainError
 from ordain.core.randomness import generator
 from ordain.evaluation.compare import compare_scores
-from ordain.evaluation.evaluate import evaluate_output
 from ordain.evaluation.judgement import Interval, Record, Verdict
 from ordain.evaluation.metric import Metric, MetricChoice, find_metric
 from ordain.evaluation.pairs import holm
-from ordain.evaluation.subject import Column, Encoded, Subject
+from ordain.evaluation.subject import Column, Encoded, Subject, Target
+from ordain.evaluation.targets import evaluate_target
 
 N_ROWS = 2_000
 NOISES = (0.1, 0.5)
@@ -89,15 +89,7 @@ def try_damages(
     found = [_tried(part, output, trial, metric=chosen) for trial in _trials(part)]
     damages = _corrected(found)
     damages.sort(key=lambda damage: -np.inf if damage.drop is None else damage.drop, reverse=True)
-    judged = evaluate_output(
-        target.type,
-        target.truth,
-        target.scores,
-        target.labels,
-        threshold=target.threshold,
-        metrics=[chosen],
-        has_detail=False,
-    )
+    judged = evaluate_target(target, [chosen])
     return Robustness(
         output=output,
         metric=chosen.label,
@@ -105,6 +97,24 @@ def try_damages(
         base=judged.metrics[chosen.label],
         damages=tuple(damages),
     )
+
+
+def damaged_target(
+    subject: Subject, output: str, kind: str, *, n_rows: int = N_ROWS
+) -> tuple[str, Target] | None:
+    """Return the first damage of a kind in words, with the target as rows so damaged are scored.
+
+    None where no input can be damaged so, or such rows are refused.
+    """
+    part = subject.sample(n_rows, "robustness")
+    trial = next((one for one in _trials(part) if one.kind == kind), None)
+    if trial is None:
+        return None
+    try:
+        scores = part.score(_damaged(part, trial))[output]
+    except OrdainError:
+        return None
+    return trial.name, replace(part.targets[output], scores=scores)
 
 
 def _trials(subject: Subject) -> Iterator[_Trial]:

@@ -11,7 +11,7 @@ Sources: Štrumbelj and Kononenko 2014; Lundberg and Lee 2017; Mitchell et al. 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,25 @@ def attribute(subject: Subject, output: str) -> Attribution:
     if subject.attribute is not None:
         found = subject.attribute(subject.encoded, output)
         if found is not None:
-            return found
+            return _against_the_mean(found)
     return sampled_shapley(subject, output)
+
+
+def _against_the_mean(found: Attribution) -> Attribution:
+    """Return log odds of classes against the mean of all classes; other scales as they are.
+
+    What is the same for all classes says nothing: a family may score each class by a log likelihood
+    of hundreds.
+    """
+    if found.scale != "log_odds" or found.values.ndim < 3:  # noqa: PLR2004 - [N, F, C]
+        return found
+    base = np.asarray(found.base, dtype=np.float64)
+    return replace(
+        found,
+        values=found.values - found.values.mean(axis=-1, keepdims=True),
+        base=base - base.mean(axis=-1, keepdims=True),
+        margin=found.margin - found.margin.mean(axis=-1, keepdims=True),
+    )
 
 
 def sampled_shapley(subject: Subject, output: str, *, n_orders: int = N_ORDERS) -> Attribution:

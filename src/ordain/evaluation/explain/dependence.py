@@ -56,6 +56,12 @@ class Interaction(Record):
     inputs: tuple[str, str]
     strength: float
     """0: each acts by itself; 1: only together."""
+    label: str = ""
+    """Class whose probability is followed; empty for a number."""
+    values: tuple[tuple[float | str, ...], ...] = ()
+    """Values of each of the two that were tried."""
+    mean: tuple[tuple[float, ...], ...] = ()
+    """Of the answers of all rows, by the value of the first and of the second."""
 
 
 def dependence(
@@ -91,7 +97,7 @@ def dependence(
         label=target.labels[label] if target.labels else "",
         input=name,
         is_ordered=is_ordered,
-        values=tuple(float(value) if is_ordered else str(value) for value in values.to_list()),
+        values=_spelled(values),
         mean=tuple(float(value) for value in answers.mean(axis=0)),
         curves=tuple(tuple(map(float, row)) for row in answers[:N_CURVES]),
         shares=_shares(part.frame[column.column], values),
@@ -100,20 +106,32 @@ def dependence(
 
 
 def interactions(
-    subject: Subject, output: str, names: Sequence[str], *, label: int | None = None
+    subject: Subject,
+    output: str,
+    names: Sequence[str],
+    *,
+    label: int | None = None,
+    n_rows: int = N_INTERACTION_ROWS,
+    n_points: int = N_INTERACTION_POINTS,
 ) -> tuple[Interaction, ...]:
-    """Return how far each pair of the inputs named acts together, the strongest first."""
-    part = subject.sample(N_INTERACTION_ROWS, "interactions")
+    """Return how far each pair of the inputs named acts together, the strongest first.
+
+    Args:
+        subject: at most `n_rows` of its rows are asked.
+        output: name of the output.
+        names: of the inputs; texts among them are left out.
+        label: class whose probability is followed, as in `dependence`.
+        n_rows: see above.
+        n_points: values of each input that are tried; pairs times rows times its square is what
+            the model answers.
+    """
+    part = subject.sample(n_rows, "interactions")
     columns = [column for column in subject.columns if column.name in set(names)]
     followed = _followed(part.targets[output]) if label is None else label
     grids = {
         column.name: values
         for column in columns
-        if (
-            values := grid_of(
-                part.frame[column.column], column.type, N_INTERACTION_POINTS, N_INTERACTION_POINTS
-            )
-        )
+        if (values := grid_of(part.frame[column.column], column.type, n_points, n_points))
         is not None
     }
     able = [column for column in columns if column.name in grids]
@@ -121,13 +139,23 @@ def interactions(
         column.name: _effect(_moved(part, column, grids[column.name], output), followed)
         for column in able
     }
+    labels = part.targets[output].labels
     found = []
     for one, other in itertools.combinations(able, 2):
-        joint = _joint(part, (one, other), grids, output=output, label=followed)
+        means = _joint(part, (one, other), grids, output=output, label=followed)
+        joint = means - means.mean()
         rest = joint - alone[one.name][:, None] - alone[other.name][None, :]
         total = float(np.sum(np.square(joint)))
         strength = float(np.sum(np.square(rest))) / total if total > 1e-12 else 0.0  # noqa: PLR2004
-        found.append(Interaction(inputs=(one.name, other.name), strength=min(1.0, strength) ** 0.5))
+        found.append(
+            Interaction(
+                inputs=(one.name, other.name),
+                strength=min(1.0, strength) ** 0.5,
+                label=labels[followed] if labels else "",
+                values=(_spelled(grids[one.name]), _spelled(grids[other.name])),
+                mean=tuple(tuple(map(float, row)) for row in means),
+            )
+        )
     return tuple(sorted(found, key=lambda item: -item.strength))
 
 
@@ -194,12 +222,19 @@ def _joint(
 ) -> npt.NDArray[np.float64]:
     one, other = pair
     first, second = (part.encode(column.name, grids[column.name], None) for column in pair)
-    means = np.empty((len(first), len(second)))
-    for i, j in np.ndindex(*means.shape):
-        inputs = set_input(part.encoded, one.name, first.rows(i, i + 1), len(part))
-        inputs = set_input(inputs, other.name, second.rows(j, j + 1), len(part))
-        means[i, j] = answer_of(part.score(inputs)[output], label).mean()
-    return np.asarray(means - means.mean())
+    # All cells of the grid are asked at once: a family's answer costs more by the call than by row.
+    n_rows, shape = len(part), (len(first), len(second))
+    rows = np.tile(np.arange(n_rows), shape[0] * shape[1])
+    cells = np.repeat(np.indices(shape).reshape(2, -1), n_rows, axis=1)
+    inputs = {name: column.take(rows) for name, column in part.encoded.items()}
+    inputs |= {one.name: first.take(cells[0]), other.name: second.take(cells[1])}
+    answers = answer_of(part.score(inputs)[output], label)
+    return np.asarray(answers.reshape(*shape, n_rows).mean(axis=2))
+
+
+def _spelled(values: pl.Series) -> tuple[float | str, ...]:
+    is_ordered = values.dtype.is_numeric()
+    return tuple(float(value) if is_ordered else str(value) for value in values.to_list())
 
 
 def _shares(column: pl.Series, values: pl.Series) -> tuple[float, ...]:

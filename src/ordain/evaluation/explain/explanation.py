@@ -14,6 +14,7 @@ from ordain.core.diagnostics import nearest
 from ordain.core.errors import DataError, UsageError
 from ordain.evaluation.explain.attribution import attribute
 from ordain.evaluation.explain.counterfactual import (
+    Change,
     Counterfactual,
     Goal,
     counterfactuals,
@@ -55,6 +56,8 @@ class RowExplanation(Record):
     answer: str | float
     probability: float | None
     """Of the answer; None for a number."""
+    threshold: float | None = None
+    """Of a binary output: the probability of the positive class from which it is the answer."""
     label: str
     """Class that the contributions speak for: the positive one, or the answer; empty for a number.
     """
@@ -70,6 +73,8 @@ class RowExplanation(Record):
     counterfactuals: tuple[Counterfactual, ...] = ()
     has_sought: bool = False
     """Whether counterfactuals were looked for."""
+    what_if: Counterfactual | None = None
+    """The answer with the changes that were asked about; None where none were."""
     neighbours: tuple[Neighbour, ...] = ()
 
 
@@ -94,12 +99,14 @@ class Asked:
         immutable: inputs that they may not change.
         n_counterfactuals: 0 for none.
         n_neighbours: 0 for none.
+        changes: values by input to ask the row again with; none for not asking.
     """
 
     goal: Goal = field(default_factory=Goal)
     immutable: Collection[str] = ()
     n_counterfactuals: int = 3
     n_neighbours: int = 5
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -195,10 +202,24 @@ class Explanation:
                  "before": _text(change.before), "after": _text(change.after),
                  "answer": str(one.after), "probability": one.probability}
                 for item in self.rows
-                for way, one in enumerate(item.counterfactuals)
+                for way, one in enumerate(item.counterfactuals, start=1)
                 for change in one.changes
             ],
             ("output", "row", "way", "input", "before", "after", "answer", "probability"),
+        )  # fmt: skip
+
+    @property
+    def what_if(self) -> pl.DataFrame:
+        """output, row, changes (in words), before, after, probability of the answer after."""
+        return _frame(
+            [
+                {"output": item.output, "row": item.row, "changes": in_words(one.changes),
+                 "before": str(one.before), "after": str(one.after),
+                 "probability": one.probability}
+                for item in self.rows
+                if (one := item.what_if) is not None
+            ],
+            ("output", "row", "changes", "before", "after", "probability"),
         )  # fmt: skip
 
     @property
@@ -253,6 +274,11 @@ class Explanation:
     def _repr_html_(self) -> str:
         shown = [self.importance, self.attributions, self.counterfactuals, self.neighbours]
         return "".join(frame._repr_html_() for frame in shown if frame.height)
+
+
+def in_words(changes: Sequence[Change]) -> str:
+    """Return changes as one line, such as ``age: 39 -> 60``."""
+    return ", ".join(f"{one.input}: {one.before} -> {one.after}" for one in changes)
 
 
 def explain_output(subject: Subject, output: str) -> OutputExplanation:
@@ -315,9 +341,10 @@ def explain_row(
     ]
     return RowExplanation(
         output=output,
-        row=place if subject.row_ids is None else int(subject.row_ids[place]),
+        row=_row_id(subject, place),
         answer=_spoken(target),
         probability=_probability(target),
+        threshold=target.threshold if target.type == "binary" else None,
         label=target.labels[label] if target.labels else "",
         scale=found.scale,
         method=found.method,
@@ -354,7 +381,7 @@ def _flips(subject: Subject, output: str, place: int, asked: Asked) -> tuple[Cou
     require_inputs(subject, asked.immutable)
     if not _is_sought(subject, output, asked):
         return ()
-    return counterfactuals(
+    found = counterfactuals(
         subject,
         output,
         place,
@@ -362,11 +389,20 @@ def _flips(subject: Subject, output: str, place: int, asked: Asked) -> tuple[Cou
         immutable=asked.immutable,
         n_wanted=asked.n_counterfactuals,
     )
+    named = _row_id(subject, place)
+    return tuple(one.model_copy(update={"row": named}) for one in found)
+
+
+def _row_id(subject: Subject, place: int) -> int:
+    return place if subject.row_ids is None else int(subject.row_ids[place])
 
 
 def _is_sought(subject: Subject, output: str, asked: Asked) -> bool:
     is_open = subject.targets[output].type == "number" and asked.goal == Goal()
-    return asked.n_counterfactuals > 0 and not is_open
+    can_change = any(
+        column.type != "text" and column.name not in asked.immutable for column in subject.columns
+    )
+    return asked.n_counterfactuals > 0 and can_change and not is_open
 
 
 def weights_of(known: Subject, output: str) -> dict[str, float] | None:

@@ -82,10 +82,9 @@ class Kappa(Metric[ClassSample]):
         return self.name or ("kappa" if self.weighting == "none" else f"kappa_{self.weighting}")
 
     def measure(self, sample: ClassSample) -> float | Undefined:
-        """Return the share; undefined where truth and predictions are all of one class."""
-        counts = sample.counts
-        if np.count_nonzero(counts.truth + counts.predicted) <= 1:
-            return Undefined("truth and predictions have one class only")
+        """Return the share; undefined where the truth has one class only: it says nothing there."""
+        if np.count_nonzero(sample.counts.truth) <= 1:
+            return Undefined("the truth has one class only")
         truth, predicted, _ = _shares(sample)
         expected = dot(truth, self._against(predicted))
         return 1.0 - sample.mean(self._distance(sample)) / expected

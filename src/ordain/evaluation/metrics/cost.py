@@ -82,6 +82,11 @@ class Cost(Metric[ClassSample]):
         answers = sample.counts.truth @ costs / sample.counts.total
         return float(answers[0] if isinstance(sample, BinarySample) else answers.min())
 
+    def price_matrix(self, sample: ClassSample) -> Floats | None:
+        """Return `costs`, or None where the matrix names no class there is."""
+        costs = self.costs(sample)
+        return None if isinstance(costs, Undefined) else costs
+
     def costs(self, sample: ClassSample) -> Floats | Undefined:
         """Return the price of each true (row) and predicted class [C, C], or what is wrong."""
         n_classes = sample.n_classes

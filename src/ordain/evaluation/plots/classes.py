@@ -27,6 +27,8 @@ from ordain.evaluation.plots.plot import (
 
 MOST_LEGIBLE = 12
 REST = "all others"
+INK = "#1d232b"
+"""Reads on every colour of a cell."""
 
 
 @PLOTS.register
@@ -77,10 +79,13 @@ class ConfusionMatrix(Plot):
             "hovertemplate": "true %{y}<br>predicted %{x}<br>%{customdata:,} rows<extra></extra>",
         }
         if len(labels) <= MOST_LEGIBLE:
+            trace["textfont"] = {"color": INK}
             trace["texttemplate"] = "%{z:.2f}" if self.normalize else "%{z:,}"
         drawn = figure([trace], x="predicted", y="true")
         drawn["layout"]["yaxis"] |= {"autorange": "reversed", "type": "category"}
         drawn["layout"]["xaxis"] |= {"type": "category"}
+        for axis in ("xaxis", "yaxis"):
+            drawn["layout"][axis]["showgrid"] = False
         return drawn
 
 

@@ -28,6 +28,9 @@ from ordain.evaluation.plots.plot import (
     short,
 )
 
+MOST_LEVEL = 9
+"""Bars up to which their values have room beside each other."""
+
 
 @PLOTS.register
 class CompareClassifiersPerformanceFromProb(Plot):
@@ -91,7 +94,8 @@ class CompareClassifiersPerformanceSubset(Plot):
 
     def draw(self, runs: Sequence[Shown], outputs: Sequence[str]) -> Figure | None:
         """Return accuracy in all and on the subset, and the share of rows in it."""
-        names = ["all rows", "the subset", "share of rows in it"]
+        subset = f"the {self.top_n_classes} commonest"
+        names = ["all rows", subset, "share of rows in it"]
 
         def figures(judged: Judged) -> list[float]:
             rows = in_subset(judged, self.top_n_classes, self.subset)
@@ -257,12 +261,14 @@ def _shares(classes: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.fl
 
 def _grouped(runs: Sequence[Shown], output: str, names: list[str], figures: Any) -> Figure | None:
     drawn = []
+    is_crowded = len(names) * len(runs) > MOST_LEVEL
     for place, run in enumerate(runs):
         values = figures(run.outputs[output])
         bar = bars(names, values, name=run.name, place=place)
+        bar |= {"textangle": -90} if is_crowded else {}
         bar |= {"text": [f"{value:.3f}" for value in values], "textposition": "outside",
                 "marker": {"color": colour(place)}, "cliponaxis": False}  # fmt: skip
         drawn.append(bar)
     made = figure(drawn, x="", y="")
-    made["layout"]["yaxis"]["range"] = [0, 1.08]
+    made["layout"]["yaxis"]["range"] = [0, 1.2 if is_crowded else 1.08]
     return panels([(runs[0].set, made)])

@@ -106,12 +106,14 @@ class Shown:
         outputs: by name, each with the rows of the set that decides.
         history: one mapping an epoch or round.
         set: name of the set of rows.
+        family: of the model.
     """
 
     name: str
     outputs: Mapping[str, Judged]
     history: Sequence[Mapping[str, Any]] = ()
     set: str = "test"
+    family: str = ""
 
 
 class Plot(Component):

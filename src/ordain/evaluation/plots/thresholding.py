@@ -73,7 +73,7 @@ class ConfidenceThresholdingDataVsAcc(Plot):
 
 @PLOTS.register
 class ConfidenceThresholdingDataVsAccSubset(Plot):
-    """The same for the rows of the commonest classes only."""
+    """Accuracy of the surest answers by the share answered, for the commonest classes only."""
 
     type: Literal["confidence_thresholding_data_vs_acc_subset"] = (
         "confidence_thresholding_data_vs_acc_subset"
@@ -97,7 +97,7 @@ class ConfidenceThresholdingDataVsAccSubset(Plot):
 
 @PLOTS.register
 class ConfidenceThresholdingDataVsAccSubsetPerClass(Plot):
-    """The same for each of the commonest classes by itself."""
+    """Accuracy of the surest answers by the share answered, for each of the commonest classes."""
 
     type: Literal["confidence_thresholding_data_vs_acc_subset_per_class"] = (
         "confidence_thresholding_data_vs_acc_subset_per_class"
@@ -147,7 +147,7 @@ class _TwoThresholds(Plot):
 
 @PLOTS.register
 class ConfidenceThresholding2Thresholds2d(_TwoThresholds):
-    """Coverage and accuracy of both outputs together, by the least confidence of each."""
+    """Coverage and accuracy of two outputs together, by the least confidence of each."""
 
     type: Literal["confidence_thresholding_2thresholds_2d"] = (
         "confidence_thresholding_2thresholds_2d"
@@ -164,13 +164,13 @@ class ConfidenceThresholding2Thresholds2d(_TwoThresholds):
             for what, values in (("accuracy", accuracy), ("share answered", coverage)):
                 part = figure([_map(steps, values)], x=f"least confidence of {outputs[1]}",
                               y=f"least confidence of {outputs[0]}")  # fmt: skip
-                parts.append((f"{run.name}: {what}", part))
+                parts.append((f"{run.name}: {what}, darker is more", part))
         return panels(parts)
 
 
 @PLOTS.register
 class ConfidenceThresholding2Thresholds3d(_TwoThresholds):
-    """The same as two surfaces over the least confidence of each output."""
+    """Coverage and accuracy of two outputs together as surfaces over their least confidences."""
 
     type: Literal["confidence_thresholding_2thresholds_3d"] = (
         "confidence_thresholding_2thresholds_3d"

@@ -25,12 +25,13 @@ def checking(summary: RunSummary) -> Html | None:
 def _checks(checks: tuple[CheckResult, ...]) -> Html:
     ordered = sorted(checks, key=lambda one: ORDER.index(one.state))
     has_output = len({one.output for one in checks if one.output}) > 1
+    has_fix = any(one.fix for one in checks)
     head = [
         header("state"),
         header("question"),
         *([header("output")] if has_output else []),
         header("answer"),
-        header("what to change"),
+        *([header("what to change")] if has_fix else []),
     ]
     rows = (
         tag(
@@ -39,7 +40,9 @@ def _checks(checks: tuple[CheckResult, ...]) -> Html:
             tag("td", code_words(one.question), title=one.name, data_value=one.question),
             cell(one.output) if has_output else None,
             tag("td", code_words(one.reason), data_value=one.reason),
-            tag("td", tag("code", one.fix) if one.fix else None, data_value=one.fix),
+            tag("td", tag("code", one.fix) if one.fix else None, data_value=one.fix)
+            if has_fix
+            else None,
         )
         for one in ordered
     )

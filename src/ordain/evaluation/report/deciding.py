@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ordain.evaluation import findings_figures
+from ordain.evaluation import figures, findings_figures
 from ordain.evaluation.decision.abstain import Answered
 from ordain.evaluation.decision.decision import Decided
+from ordain.evaluation.evaluate import deciding_set
 from ordain.evaluation.findings import Calibrated
 from ordain.evaluation.report.html import Html, code_words, join, tag
 from ordain.evaluation.report.plots import Plots
@@ -17,7 +18,13 @@ from ordain.evaluation.verdict import format_value
 
 ABSTENTION = (
     "If only the surest rows are answered and the others left to a person, this share of the "
-    "answers is right. The dotted line is what was declared."
+    "answers is right."
+)
+IN_FORCE = " The dotted line is what is in force."
+SEARCH = (
+    "What was tried on the validation rows: the metric that was to be made large or small by the "
+    "threshold, beside what has to hold. The dotted line is the threshold that was chosen; a flat "
+    "curve around it means that the exact one hardly matters."
 )
 
 
@@ -40,6 +47,7 @@ def _of_output(summary: RunSummary, name: str, plots: Plots) -> Iterator[Html | 
     if len(summary.outputs) > 1 and (decided or answered or name in findings.covered):
         yield tag("h3", name)
     yield _settled(decided) if decided else None
+    yield _search(summary, name, plots)
     yield _calibrated(findings.calibrated[name]) if name in findings.calibrated else None
     yield _covered(summary, name)
     if name in findings.abstained:
@@ -47,12 +55,28 @@ def _of_output(summary: RunSummary, name: str, plots: Plots) -> Iterator[Html | 
     if len(answered) > 1:
         confidence = decided.decision.answer_from if decided else None
         figure = findings_figures.abstention(answered, confidence=confidence)
+        words = ABSTENTION + ("" if confidence is None else IN_FORCE)
         yield tag(
             "div",
-            plots.add(f"Answering only what is sure: {name}", figure, how_to_read=ABSTENTION),
+            plots.add(f"Answering only what is sure: {name}", figure, how_to_read=words),
             _answered(answered, confidence),
             class_="plots",
         )
+
+
+def _search(summary: RunSummary, name: str, plots: Plots) -> Html | None:
+    """Return how the threshold was chosen, where no other plot of the page shows it."""
+    decided, output = summary.findings.decided.get(name), summary.outputs[name]
+    choice = None if decided is None else decided.threshold
+    if choice is None:
+        return None
+    curves = output.sets[deciding_set(output.sets)].curves
+    is_shown = choice.metric in {**curves.get("costs", {}), **curves.get("thresholds", {})}
+    if is_shown and "bound" not in choice.tried:
+        return None
+    figure = figures.threshold_search(choice)
+    drawn = plots.add(f"Choosing the threshold: {name}", figure, how_to_read=SEARCH)
+    return tag("div", drawn, class_="plots") if drawn else None
 
 
 def _settled(decided: Decided) -> Html | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ordain.evaluation import findings_figures
+from ordain.evaluation.explain.dependence import Interaction
 from ordain.evaluation.explain.importance import ImportanceTable
 from ordain.evaluation.report.html import Html, join, tag
 from ordain.evaluation.report.plots import Plots
 from ordain.evaluation.report.ranges import Scale, bar_cell, ends
 from ordain.evaluation.report.tables import cell, header, sortable
+from ordain.evaluation.report.wording import wording
 from ordain.evaluation.summary import RunSummary
 
 HOW_TO_READ = (
@@ -20,26 +24,69 @@ LINE = (
     "rows. Faint lines that cross mean that the input acts differently from row to row."
 )
 BARS = "The mean answer if every row had this value; hovering shows how many rows do."
+TOGETHER = (
+    "The mean answer as both inputs of the pair that acts together most are moved, a line for each "
+    "value of the one named above the plot. Lines that run alike mean that each acts by itself; "
+    "lines that part or cross mean that what one does depends on the other."
+)
+STRENGTH = (
+    "How much of what a pair does together the two do not do alone (H statistic): 0 % is none of "
+    "it, 100 % all. A weak effect can have a high share: look at the plot before acting on it."
+)
 
 
 def explaining(summary: RunSummary, plots: Plots) -> Html | None:
-    """Return importance and dependence for every output."""
+    """Return importance, dependence, interactions and words for every output."""
+    findings = summary.findings
     parts: list[Html | None] = []
-    for name, table in summary.findings.importance.items():
-        if not table.inputs:
-            continue
-        title = tag("h3", name) if len(summary.outputs) > 1 else None
-        drawn = [
-            plots.add(
-                f"{name} by {one.input}",
-                findings_figures.dependence(one),
-                how_to_read=LINE if one.is_ordered else BARS,
-            )
-            for one in summary.findings.dependence.get(name, ())
+    for name in summary.outputs:
+        table = findings.importance.get(name)
+        own = [
+            _importance(table) if table is not None and table.inputs else None,
+            _dependences(summary, name, plots),
+            _interactions(findings.interactions.get(name, ()), name, plots),
+            wording(findings.words[name]) if name in findings.words else None,
         ]
-        parts += [title, _importance(table)]
-        parts.append(tag("div", *drawn, class_="plots") if drawn else None)
-    return join(parts) if parts else None
+        title = tag("h3", name) if len(summary.outputs) > 1 and any(own) else None
+        parts += [title, *own]
+    return join(parts) if any(parts) else None
+
+
+def _dependences(summary: RunSummary, name: str, plots: Plots) -> Html | None:
+    drawn = [
+        plots.add(
+            f"{name} by {one.input}",
+            findings_figures.dependence(one),
+            how_to_read=LINE if one.is_ordered else BARS,
+        )
+        for one in summary.findings.dependence.get(name, ())
+    ]
+    return tag("div", *drawn, class_="plots") if drawn else None
+
+
+def _interactions(found: Sequence[Interaction], name: str, plots: Plots) -> Html | None:
+    """Return how far pairs of inputs act together, and the strongest pair as a figure."""
+    if not found:
+        return None
+    scale = Scale.of([0.0, *(one.strength for one in found)])
+    head = [header("pair"), header("acts together"), header("strength", is_number=True)]
+    rows = (
+        tag(
+            "tr",
+            cell(" and ".join(one.inputs)),
+            bar_cell(scale, one.strength),
+            tag("td", f"{one.strength:.1%}", class_="number", data_value=one.strength),
+        )
+        for one in found
+    )
+    strongest = found[0]
+    drawn = None
+    if strongest.mean:
+        title = f"{name} by {' and '.join(strongest.inputs)}"
+        drawn = plots.add(title, findings_figures.interaction(strongest), how_to_read=TOGETHER)
+    table = tag("div", sortable(head, rows, caption="Pairs of the most important inputs."),
+                tag("p", STRENGTH, class_="hint"), class_="card")  # fmt: skip
+    return tag("div", drawn, table, class_="plots")
 
 
 def _importance(table: ImportanceTable) -> Html:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from ordain.evaluation.errors import ErrorAnalysis, WorstRow
@@ -92,6 +92,7 @@ def _worst(found: ErrorAnalysis, inputs: Sequence[str]) -> Html | None:
     if not found.worst:
         return None
     has_probability = found.worst[0].probability is not None
+    numbers = _numbers(found.worst[:N_ROWS], inputs)
     head = [
         header("row", is_number=True, about="Position in the table that was read, from 0."),
         header("truth", is_number=not has_probability),
@@ -99,11 +100,10 @@ def _worst(found: ErrorAnalysis, inputs: Sequence[str]) -> Html | None:
         header("probability of the truth" if has_probability else found.loss, is_number=True),
         header("label" if has_probability else "error"),
         *([header("group", is_number=True)] if found.groups else []),
-        *(header(name) for name in inputs),
+        *(header(name, is_number=name in numbers) for name in inputs),
     ]  # fmt: skip
     rows = (
-        _row(one, inputs, has_probability=has_probability, has_group=bool(found.groups))
-        for one in found.worst[:N_ROWS]
+        _row(one, inputs, numbers, has_group=bool(found.groups)) for one in found.worst[:N_ROWS]
     )
     what = "errors are far out of line"
     if has_probability:
@@ -115,7 +115,21 @@ def _worst(found: ErrorAnalysis, inputs: Sequence[str]) -> Html | None:
                tag("p", words, class_="hint"), class_="card")  # fmt: skip
 
 
-def _row(one: WorstRow, inputs: Sequence[str], *, has_probability: bool, has_group: bool) -> Html:
+def _numbers(rows: Sequence[WorstRow], inputs: Sequence[str]) -> set[str]:
+    """Return the inputs whose cells are all numbers, or not there."""
+    return {
+        name
+        for name in inputs
+        if all(
+            isinstance(one.values.get(name), int | float | None)
+            and not isinstance(one.values.get(name), bool)
+            for one in rows
+        )
+    }
+
+
+def _row(one: WorstRow, inputs: Sequence[str], numbers: Container[str], *, has_group: bool) -> Html:
+    has_probability = one.probability is not None
     is_number = not has_probability
     return tag(
         "tr",
@@ -129,11 +143,14 @@ def _row(one: WorstRow, inputs: Sequence[str], *, has_probability: bool, has_gro
             data_value=int(one.is_suspect),
         ),
         cell(None if one.group is None else one.group + 1, is_number=True) if has_group else None,
-        *(_value(one.values.get(name)) for name in inputs),
+        *(_value(one.values.get(name), is_number=name in numbers) for name in inputs),
     )
 
 
-def _value(value: Any) -> Html:
+def _value(value: Any, *, is_number: bool = False) -> Html:
+    if is_number:
+        text = "-" if value is None else f"{value:,.6g}" if isinstance(value, float) else str(value)
+        return tag("td", text, class_="number", data_value="" if value is None else value)
     text = "" if value is None else " ".join(str(value).split())
     if isinstance(value, float):
         text = f"{value:.6g}"

@@ -21,6 +21,7 @@ from ordain.evaluation.report import making, opening, performance
 from ordain.evaluation.report.checking import checking
 from ordain.evaluation.report.data import data_facts
 from ordain.evaluation.report.deciding import deciding
+from ordain.evaluation.report.diagnosing import diagnosing
 from ordain.evaluation.report.explaining import explaining
 from ordain.evaluation.report.folds import folds_card
 from ordain.evaluation.report.html import Html, join, raw, script_json, tag
@@ -86,6 +87,7 @@ def _body(summary: RunSummary, plots: Plots) -> Html:
         ("fairness", "Fairness", fairness(summary)),
         ("explaining", "Explanation", explaining(summary, plots)),
         ("errors", "Errors", mistaken(summary)),
+        ("diagnosis", "Diagnosis", diagnosing(summary, plots)),
         ("checks", "Checks", checking(summary)),
         ("training", "Training", performance.training(summary, plots)),
         ("features", "Features", making.feature_facts(summary)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ordain.evaluation import figures
 from ordain.evaluation.evaluate import deciding_set
-from ordain.evaluation.history import axis_of
+from ordain.evaluation.history import Panel, axis_of, panels_of
 from ordain.evaluation.judgement import Judgement, OutputSummary
 from ordain.evaluation.report.html import Html, join, tag
 from ordain.evaluation.report.plots import Plots
@@ -18,6 +18,25 @@ from ordain.evaluation.table import Cell, DrawnTable, render_table
 CALIBRATION = (
     "Ten groups of rows by claimed probability. On the dotted line a claim of 70 % comes true in "
     "70 % of the rows; below it the model is too sure. Bars are 95 % intervals."
+)
+COST = (
+    "What a row costs on average if rows are called positive from this probability on, by the "
+    "prices declared. The upright line is the threshold in force, the level one what it costs to "
+    "call no row positive. Where the curve is flat, the "
+    "exact threshold hardly matters; a least far from the line says that another one is cheaper."
+)
+LEARNING = (
+    "Training and validation that fall (or rise) together mean the model still learns; a "
+    "validation curve that turns back while training goes on means it has begun to memorise."
+)
+LEARNING_ALONE = (
+    "Measured while the model learned. Where a curve of validation rows turns back for good, it "
+    "has begun to memorise; where it still moves at the end, more training may help."
+)
+SEARCHED = (
+    "Each point is a model of its own, trained with this setting; the one that does best on "
+    "validation rows was taken. Far better on training than on validation rows means that it "
+    "memorises with this setting."
 )
 SET_PLOTS = (
     (
@@ -155,21 +174,39 @@ def performance(summary: RunSummary, output_name: str, plots: Plots) -> Html:
 
 def training(summary: RunSummary, plots: Plots) -> Html | None:
     """Return learning curves and what the model chose."""
-    curves = figures.learning_curves(summary.history, axis=axis_of(summary.family))
     drawn = [
         plots.add(
-            f"Learning curve: {quantity}",
-            figure,
-            how_to_read="Training and validation that fall (or rise) together mean the model still "
-            "learns; a validation curve that turns back while training goes on means it has begun "
-            "to memorise.",
+            f"{'Settings tried' if panel.is_search else 'Learning curve'}: {panel.title}",
+            figures.learning_curve(panel),
+            how_to_read=_learning_in_words(panel),
         )
-        for quantity, figure in curves
+        for panel in panels_of(summary.history, axis=axis_of(summary.family))
     ]
     if not drawn and not summary.model:
         return None
-    chosen = tag("div", tag("h3", "What the model chose"), facts(summary.model), class_="card")
-    return join([tag("div", *drawn, class_="plots"), chosen if summary.model else None])
+    chosen = tag(
+        "div", tag("h3", "What the model chose"), facts(_lifted(summary.model)), class_="card"
+    )
+    return join([tag("div", *drawn, class_="plots") if drawn else None,
+                 chosen if summary.model else None])  # fmt: skip
+
+
+def _lifted(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the model chose, that of a single output beside what is common to all."""
+    found = dict(model)
+    outputs = found.get("outputs")
+    if isinstance(outputs, Mapping) and len(outputs) == 1:
+        (own,) = outputs.values()
+        if isinstance(own, Mapping):
+            del found["outputs"]
+            found |= {key: value for key, value in own.items() if key not in found}
+    return found
+
+
+def _learning_in_words(panel: Panel) -> str:
+    if panel.is_search:
+        return SEARCHED
+    return LEARNING if {"train", "validation"} <= panel.sets else LEARNING_ALONE
 
 
 def _plots_of(
@@ -187,11 +224,15 @@ def _plots_of(
     drawn.append(
         plots.add("Calibration", figures.calibration(judgement, before), how_to_read=CALIBRATION)
     )
-    return drawn + [
-        plots.add(title, figure(judgement), how_to_read=words)
-        for title, figure, words in PLOTS
-        if has_coverage or figure is not figures.confidence_thresholding
-    ]
+    for title, figure, words in PLOTS:
+        if has_coverage or figure is not figures.confidence_thresholding:
+            drawn.append(plots.add(title, figure(judgement), how_to_read=words))
+        if figure is figures.binary_threshold_vs_metric:
+            drawn += [
+                plots.add(f"Cost by threshold: {label}", cost, how_to_read=COST)
+                for label, cost in figures.cost_by_threshold(by_set)
+            ]
+    return drawn
 
 
 def _transposed(table: DrawnTable) -> DrawnTable:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from ordain.evaluation.drawing import Figure
 from ordain.evaluation.report.html import Html, code_words, tag
 
+MOST_CLASSES = 12
+"""Classes of a confusion matrix up to which half the width of a page is enough."""
+
 
 class Plots:
     """Collects the figures of a page under names that its script finds them by."""
@@ -25,4 +28,12 @@ class Plots:
             tag("div", class_="canvas", data_figure=name, style=height, role="img",
                 aria_label=f"{title}. {how_to_read}".replace("`", "")),
             tag("figcaption", code_words(how_to_read)),
+            class_="wide" if _is_wide(figure) else None,
         )  # fmt: skip
+
+
+def _is_wide(figure: Figure) -> bool:
+    """Return whether a plot has more labels than half a page has room for."""
+    return any(
+        trace["type"] == "heatmap" and len(trace["x"]) > MOST_CLASSES for trace in figure["data"]
+    )

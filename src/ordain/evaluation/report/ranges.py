@@ -94,6 +94,8 @@ def bar_cell(
     zero, end = scale.place(0.0), scale.place(value)
     start, width = min(zero, end), round(abs(end - zero), 2)
     parts = [tag("i", class_="filled", style=f"left:{start}%;width:{width}%")]
+    if scale.mark is not None:
+        parts.insert(0, tag("i", class_="mark", style=f"left:{scale.place(scale.mark)}%"))
     if low is not None and high is not None:
         left, right = scale.place(low), scale.place(high)
         reach = f"left:{left}%;width:{round(right - left, 2)}%"

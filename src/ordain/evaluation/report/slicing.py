@@ -187,7 +187,11 @@ def _gap_row(one: FairnessFigure, scale: Scale, *, has_label: bool) -> Html:
     return tag(
         "tr",
         tag(
-            "td", one.figure.replace("_", " "), title=FIGURES.get(one.figure), data_value=one.figure
+            "td",
+            one.figure.replace("_", " "),
+            title=FIGURES.get(one.figure),
+            data_value=one.figure,
+            class_="word",
         ),
         cell(one.label) if has_label else None,
         cell(one.least),

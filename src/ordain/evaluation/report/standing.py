@@ -11,7 +11,7 @@ from ordain.evaluation.gate_words import value_in_words
 from ordain.evaluation.gates import GateResult
 from ordain.evaluation.judgement import OutputSummary
 from ordain.evaluation.next_steps import next_steps
-from ordain.evaluation.report.html import Html, code_words, tag
+from ordain.evaluation.report.html import Html, code_words, join, tag
 from ordain.evaluation.report.ranges import Scale, between, ends, rail_cell
 from ordain.evaluation.report.tables import badge, cell, header, sortable
 from ordain.evaluation.slices.judged import SliceJudgement
@@ -66,21 +66,11 @@ def beside(summary: RunSummary, output_name: str) -> Html | None:
 
 
 def standing(summary: RunSummary) -> Html:
-    """Return the four cards of the first screen; those without content are left out."""
+    """Return the cards of the first screen; those without content are left out."""
     left = [card for card in (_conditions(summary), _checks(summary)) if card]
     right = [card for card in (_worst_slices(summary),) if card]
-    todo = _next(summary)
-    if todo:
-        # Rows and points are a fair measure of how tall a card is.
-        is_left_taller = _height(left) > _height(right)
-        (right if is_left_taller else left).append(todo)
-    sides = (left, right)
-    columns = (tag("div", *side, class_="side") for side in sides if side)
-    return tag("div", *columns, class_="two standing")
-
-
-def _height(cards: Sequence[Html]) -> int:
-    return sum(2 + card.count("<tr") + 4 * card.count("<li") for card in cards)
+    columns = [tag("div", *side, class_="side") for side in (left, right) if side]
+    return join([tag("div", *columns, class_="two standing") if columns else None, _next(summary)])
 
 
 def conditions_table(results: Sequence[GateResult]) -> Html:
@@ -233,7 +223,7 @@ def _next(summary: RunSummary) -> Html | None:
     if not steps:
         return None
     items = (tag("li", code_words(text)) for text in steps)
-    return tag("div", tag("h3", "What to do next"), tag("ol", *items), class_="card edge")
+    return tag("div", tag("h3", "What to do next"), tag("ol", *items), class_="card edge todo")
 
 
 def _value(one: GateResult) -> str:

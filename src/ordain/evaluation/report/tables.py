@@ -83,6 +83,8 @@ BADGES = {
     "suspect": ("warn", "? looks wrong"),
     "far off": ("warn", "! far off"),
     "marked": ("warn", "! marked"),
+    "problem": ("warn", "! to work on"),
+    "fact": ("soft", "\u2013 good to know"),
 }
 """Kind and text of each state; the sign tells it without its colour."""
 

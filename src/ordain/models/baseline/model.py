@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ordain.core.errors import BundleError, StoreError
-from ordain.core.files import atomic_file, read_json, write_json
+from ordain.core.arrays import read_arrays, write_arrays
+from ordain.core.errors import BundleError
+from ordain.core.files import read_json, write_json
 from ordain.features.encoded import EncodedColumn, RowValue
 from ordain.features.feature import Scores
 from ordain.models.baseline.groups import Grouping, Table
 from ordain.models.family import FittedModel, Problem
+from ordain.models.loading import loading
 
 FORMAT = 1
 _FILE, _TABLES = "baseline.json", "baseline.safetensors"
@@ -65,14 +67,12 @@ class FittedBaseline(FittedModel):
 
     def save(self, folder: Path) -> None:
         """Write `baseline.json` and `baseline.safetensors`."""
-        from safetensors.numpy import save
-
         tensors: dict[str, npt.NDArray[Any]] = {}
         entries = []
         for index, (output, table) in enumerate(
             zip(self._problem.outputs, self._tables, strict=True)
         ):
-            tensors[str(index)] = np.ascontiguousarray(table.scores)
+            tensors[str(index)] = table.scores
             grouping = table.grouping
             entries.append(
                 {
@@ -81,8 +81,7 @@ class FittedBaseline(FittedModel):
                     "edges": None if grouping is None else grouping.edges,
                 }
             )
-        with atomic_file(folder / _TABLES) as file:
-            file.write(save(tensors))
+        write_arrays(folder / _TABLES, tensors)
         write_json(folder / _FILE, {"format": FORMAT, "tables": entries})
 
     @classmethod
@@ -92,20 +91,14 @@ class FittedBaseline(FittedModel):
         Raises:
             BundleError: a file is missing, damaged, or of another problem.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        try:
-            stored = read_json(folder / _FILE)
-            scores = load((folder / _TABLES).read_bytes())
+        with loading(folder, "`baseline` tables"):
+            stored, scores = read_json(folder / _FILE), read_arrays(folder / _TABLES)
             tables = [
                 Table(_grouping(entry, n_groups=len(scores[str(index)])), scores[str(index)])
                 for index, entry in enumerate(stored["tables"])
             ]
             outputs = [entry["output"] for entry in stored["tables"]]
             form = stored["format"]
-        except (StoreError, SafetensorError, KeyError, TypeError, OSError, ValueError) as error:
-            raise BundleError(f"{folder}: the `baseline` tables cannot be read: {error}") from error
         wanted = [output.name for output in problem.outputs]
         if form != FORMAT or outputs != wanted:
             raise BundleError(

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ordain.core.errors import BundleError, StoreError
-from ordain.core.files import atomic_file, read_json, write_json
+from ordain.core.arrays import read_arrays, write_arrays
+from ordain.core.errors import BundleError
+from ordain.core.files import read_json, write_json
 from ordain.features.encoded import EncodedColumn, RowValue
 from ordain.features.feature import Scores
 from ordain.models.attribution import Attribution
@@ -19,6 +20,7 @@ from ordain.models.bayes.attribution import log_odds
 from ordain.models.bayes.counting import Tables, level_starts
 from ordain.models.bayes.factors import BLOCK_ROWS, Factors, Floats, Row, is_text, places_of, terms
 from ordain.models.family import FittedModel, Problem
+from ordain.models.loading import loading
 from ordain.models.targets import spread
 
 FORMAT = 1
@@ -129,8 +131,6 @@ class FittedBayes(FittedModel):
 
     def save(self, folder: Path) -> None:
         """Write `naive_bayes.json` and `naive_bayes.safetensors`."""
-        from safetensors.numpy import save
-
         tensors: dict[str, npt.NDArray[Any]] = {}
         for index, (_, places) in enumerate(self._factors.places.items()):
             tensors[f"text.{index}"] = np.flatnonzero(places[:-1] < places[-1]).astype(np.int32)
@@ -141,8 +141,7 @@ class FittedBayes(FittedModel):
             entries.append({"output": output.name, "constant": list(answer.constant)})
             if answer.tables is not None:
                 tensors |= {f"{index}.{k}": v for k, v in _named(answer.tables).items()}
-        with atomic_file(folder / _TABLES) as file:
-            file.write(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+        write_arrays(folder / _TABLES, tensors)
         write_json(
             folder / _FACTS,
             {"format": FORMAT, "is_presence": self._is_presence, "outputs": entries},
@@ -155,12 +154,8 @@ class FittedBayes(FittedModel):
         Raises:
             BundleError: a file is missing, damaged, or of another problem.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        try:
-            stored = read_json(folder / _FACTS)
-            tensors = load((folder / _TABLES).read_bytes())
+        with loading(folder, "`naive_bayes` tables"):
+            stored, tensors = read_json(folder / _FACTS), read_arrays(folder / _TABLES)
             _check(stored, problem, folder=folder)
             factors = _factors(problem, tensors)
             answers = [
@@ -170,12 +165,6 @@ class FittedBayes(FittedModel):
                 for index, entry in enumerate(stored["outputs"])
             ]
             return cls(problem, factors, answers, is_presence=stored["is_presence"])
-        except (StoreError, SafetensorError, KeyError, TypeError, OSError, ValueError) as error:
-            if isinstance(error, BundleError):
-                raise
-            raise BundleError(
-                f"{folder}: the `naive_bayes` tables cannot be read: {error}"
-            ) from error
 
 
 class Said:

@@ -37,10 +37,10 @@ from ordain.core.component import Component, Spec
 from ordain.features.feature import Form
 from ordain.models.family import (
     FAMILIES,
+    UNFINISHED,
     Dataset,
     Family,
     FitContext,
-    FittedModel,
     Output,
     Problem,
 )
@@ -49,7 +49,7 @@ from ordain.models.gbm.matrix import Layout
 from ordain.models.gbm.model import FittedGbm, Trees
 from ordain.models.gbm.objective import NUMBER_LOSSES, constraints, objective
 from ordain.models.gbm.recipe import Task, recipe
-from ordain.models.gbm.training import UNFINISHED, Grown, Plan, Rows, bound_threads, grow
+from ordain.models.gbm.training import Grown, Plan, Rows, bound_threads, grow
 from ordain.models.targets import Target, check_domain, log_losses, n_classes, unit_options
 
 Auto = Literal["auto"]
@@ -220,26 +220,6 @@ class Gbm(Family):
             },
             n_threads=job.n_threads,
         )
-
-    def trials(
-        self,
-        problem: Problem,
-        sample: Dataset,
-        *,
-        fitted: FittedModel,
-        trainer: Spec,
-        context: FitContext,
-    ) -> dict[str, Any]:
-        """Return how many splits the trees of each output have; see `Family.trials`."""
-        del problem, sample, trainer, context
-        assert isinstance(fitted, FittedGbm), "it was fitted by this family"
-        fix = "trainer: {min_data_in_leaf: 5, num_boost_round: 100}"
-        return {
-            "learned": {
-                name: {"count": count, "what": "splits in its trees", "fix": fix}
-                for name, count in fitted.n_splits().items()
-            }
-        }
 
     def load(self, folder: Path, problem: Problem) -> FittedGbm:
         """Return what `FittedGbm.save` wrote."""

@@ -40,7 +40,6 @@ from ordain.models.family import (
     Dataset,
     Family,
     FitContext,
-    FittedModel,
     Output,
     Problem,
 )
@@ -140,26 +139,6 @@ class Linear(Family):
             history=[record for _, history, _ in jobs for record in history],
             facts={**facts, "outputs": {n: f for n, (*_, f) in zip(names, jobs, strict=True)}},
         )
-
-    def trials(
-        self,
-        problem: Problem,
-        sample: Dataset,
-        *,
-        fitted: FittedModel,
-        trainer: Spec,
-        context: FitContext,
-    ) -> dict[str, Any]:
-        """Return how many weights of each output are not zero; see `Family.trials`."""
-        del problem, sample, trainer, context
-        assert isinstance(fitted, FittedLinear), "it was fitted by this family"
-        fix = "trainer: {regularization: 100}"
-        return {
-            "learned": {
-                name: {"count": count, "what": "weights other than zero", "fix": fix}
-                for name, count in fitted.n_weights().items()
-            }
-        }
 
     def load(self, folder: Path, problem: Problem) -> FittedLinear:
         """Return what `FittedLinear.save` wrote."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,14 +113,3 @@ class Layout:
             return row
 
         return wide if any(is_wide) else flat
-
-
-def release(columns: Mapping[str, EncodedColumn]) -> None:
-    """Let go of the memory that mapped columns hold; they are read again when they are next used.
-
-    Once rows are binned their files are not needed, and their pages would count as ours.
-    """
-    for column in columns.values():
-        mapping = getattr(column.values, "_mmap", None)
-        if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
-            mapping.madvise(mmap.MADV_DONTNEED)

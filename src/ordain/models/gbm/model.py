@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ordain.core.errors import BundleError, StoreError
+from ordain.core.errors import BundleError
 from ordain.core.files import read_json, write_json, write_text
 from ordain.features.encoded import EncodedColumn, RowValue
 from ordain.features.feature import Scores
 from ordain.models.attribution import Attribution
-from ordain.models.family import FittedModel, Problem
+from ordain.models.family import FittedModel, Learned, Problem
 from ordain.models.gbm.attribution import tree_shap
 from ordain.models.gbm.matrix import Layout
-from ordain.models.gbm.native import Booster, LightGBMError
+from ordain.models.gbm.native import Booster
+from ordain.models.loading import loading
 from ordain.models.targets import spread
 
 FORMAT = 1
@@ -121,11 +122,15 @@ class FittedGbm(FittedModel):
             n_threads=self._n_threads,
         )
 
-    def n_splits(self) -> dict[str, int]:
+    def learned(self) -> dict[str, Learned]:
         """Return how often the trees of each output split; 0 for a constant."""
-        leaves = {t.name: re.findall(r"^num_leaves=(\d+)$", t.text, re.MULTILINE)
-                  for t in self._trees}  # fmt: skip
-        return {name: sum(int(count) - 1 for count in counts) for name, counts in leaves.items()}
+        fix = "trainer: {min_data_in_leaf: 5, num_boost_round: 100}"
+        found: dict[str, Learned] = {}
+        for trees in self._trees:
+            leaves = re.findall(r"^num_leaves=(\d+)$", trees.text, re.MULTILINE)
+            count = sum(int(n) - 1 for n in leaves)
+            found[trees.name] = {"count": count, "what": "splits in its trees", "fix": fix}
+        return found
 
     def save(self, folder: Path) -> None:
         """Write `gbm.json` and, for each output with trees, `<index>.txt`."""
@@ -146,7 +151,7 @@ class FittedGbm(FittedModel):
         Raises:
             BundleError: a file is missing, damaged, or of another problem.
         """
-        try:
+        with loading(folder, "`gbm` weights"):
             stored = read_json(folder / _FILE)
             layout = Layout.of(problem.inputs)
             _check(stored, layout, problem, folder=folder)
@@ -155,10 +160,6 @@ class FittedGbm(FittedModel):
                 for index, entry in enumerate(stored["outputs"])
             ]
             return cls(layout, trees)
-        except (StoreError, LightGBMError, KeyError, TypeError, OSError, ValueError) as error:
-            if isinstance(error, BundleError):
-                raise
-            raise BundleError(f"{folder}: the `gbm` weights cannot be read: {error}") from error
 
 
 def _scale(text: str) -> str:

@@ -13,15 +13,12 @@ import numpy.typing as npt
 from ordain.core.events import Events
 from ordain.core.randomness import derive_seed, generator
 from ordain.features.encoded import EncodedColumn
-from ordain.models.family import FitContext
-from ordain.models.gbm.matrix import Layout, release
+from ordain.models.family import UNFINISHED, FitContext
+from ordain.models.gbm.matrix import Layout
 from ordain.models.gbm.native import Booster, Dataset, Params
 
 SAMPLE_ROWS = 200_000
 """Rows that bins are cut from, as many as LightGBM itself draws."""
-
-UNFINISHED = frozenset({"interrupted", "time_budget"})
-"""Reasons to stop that the clock or a person decides, so that another run may end elsewhere."""
 
 _MAXIMISED = frozenset({"auc", "average_precision", "auc_mu"})
 
@@ -186,7 +183,8 @@ def _bin(
         dataset.set_field("weight", rows.weights)
     for _, block in layout.blocks(rows.inputs, n_rows, size=1 << 17):
         dataset.push(block)
-    release(rows.inputs)
+    for column in rows.inputs.values():
+        column.release()  # once binned, their files are not needed
     return dataset
 
 

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ordain.core.errors import BundleError, StoreError
-from ordain.core.files import atomic_file, read_json, write_json
+from ordain.core.arrays import read_arrays, write_arrays
+from ordain.core.errors import BundleError
+from ordain.core.files import read_json, write_json
 from ordain.features.encoded import EncodedColumn, Kind, RowValue
 from ordain.features.feature import Scores
 from ordain.models.attribution import Attribution
-from ordain.models.family import FittedModel, Problem
+from ordain.models.family import FittedModel, Learned, Problem
 from ordain.models.linear.attribution import Terms, additive
 from ordain.models.linear.design import BLOCK_ROWS, Layout, bag_matrix, n_weights
 from ordain.models.linear.solver import sigmoid, softmax
+from ordain.models.loading import loading
 
 FORMAT = 1
 _FACTS, _WEIGHTS = "linear.json", "linear.safetensors"
@@ -130,17 +132,17 @@ class FittedLinear(FittedModel):
             scale={"number": "value", "log": "log"}.get(form, "log_odds"),
         )
 
-    def n_weights(self) -> dict[str, int]:
+    def learned(self) -> dict[str, Learned]:
         """Return how many weights of each output, its intercept apart, are not zero."""
-        return {
-            output.name: int(np.count_nonzero(w.dense) + np.count_nonzero(w.sparse))
-            for output, w in zip(self._problem.outputs, self._weights, strict=True)
-        }
+        fix = "trainer: {regularization: 100}"
+        found: dict[str, Learned] = {}
+        for output, weights in zip(self._problem.outputs, self._weights, strict=True):
+            count = int(np.count_nonzero(weights.dense) + np.count_nonzero(weights.sparse))
+            found[output.name] = {"count": count, "what": "weights other than zero", "fix": fix}
+        return found
 
     def save(self, folder: Path) -> None:
         """Write `linear.json` and `linear.safetensors`."""
-        from safetensors.numpy import save
-
         tensors: dict[str, npt.NDArray[Any]] = {"centre": self._centre}
         for index, weights in enumerate(self._weights):
             for name in ("intercept", "dense", "sparse"):
@@ -148,8 +150,7 @@ class FittedLinear(FittedModel):
         for index, (_, places) in enumerate(self._layout.bags):
             tensors[f"bag.{index}"] = np.flatnonzero(places[:-1] < n_weights(places))
             tensors[f"bag.{index}.size"] = np.array([len(places) - 1])
-        with atomic_file(folder / _WEIGHTS) as file:
-            file.write(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+        write_arrays(folder / _WEIGHTS, tensors)
         write_json(
             folder / _FACTS,
             {
@@ -166,22 +167,14 @@ class FittedLinear(FittedModel):
         Raises:
             BundleError: a file is missing, damaged, or of another problem.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        try:
-            stored = read_json(folder / _FACTS)
-            tensors = load((folder / _WEIGHTS).read_bytes())
+        with loading(folder, "`linear` weights"):
+            stored, tensors = read_json(folder / _FACTS), read_arrays(folder / _WEIGHTS)
             layout = Layout.with_places(problem.inputs, _places(problem, tensors))
             weights = [
                 Weights(*(tensors[f"{index}.{name}"] for name in ("intercept", "dense", "sparse")))
                 for index in range(len(stored["outputs"]))
             ]
             _check(stored, layout, weights, problem=problem, folder=folder)
-        except (StoreError, SafetensorError, KeyError, TypeError, OSError, ValueError) as error:
-            if isinstance(error, BundleError):
-                raise
-            raise BundleError(f"{folder}: the `linear` weights cannot be read: {error}") from error
         return cls(problem, layout, tensors["centre"], weights, links=stored.get("links"))
 
     def _raw(self, inputs: Mapping[str, EncodedColumn], place: slice) -> list[Float64s]:

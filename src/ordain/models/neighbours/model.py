@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ordain.core.errors import BundleError, StoreError
-from ordain.core.files import atomic_file, read_json, write_json
+from ordain.core.arrays import read_arrays, write_arrays
+from ordain.core.errors import BundleError
+from ordain.core.files import read_json, write_json
 from ordain.features.encoded import EncodedColumn, Kind, RowValue
 from ordain.features.feature import Scores
 from ordain.models.family import FittedModel, Problem
+from ordain.models.loading import loading
 from ordain.models.neighbours.points import Points, Space
 from ordain.models.neighbours.search import Neighbours, Search
 from ordain.models.neighbours.voting import Truths, Weighting
@@ -96,11 +98,7 @@ class FittedKnn(FittedModel):
 
     def save(self, folder: Path) -> None:
         """Write `knn.json` and `knn.safetensors`, which holds the kept training rows."""
-        from safetensors.numpy import save
-
-        with atomic_file(folder / _ROWS) as file:
-            tensors = _tensors(self._kept, self._votes)
-            file.write(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+        write_arrays(folder / _ROWS, _tensors(self._kept, self._votes))
         outputs = [
             {"output": output.name, "k": vote.k}
             for output, vote in zip(self._problem.outputs, self._votes, strict=True)
@@ -123,12 +121,8 @@ class FittedKnn(FittedModel):
         Raises:
             BundleError: a file is missing, damaged, or of another problem.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        try:
-            stored = read_json(folder / _FACTS)
-            tensors = load((folder / _ROWS).read_bytes())
+        with loading(folder, "`knn` rows"):
+            stored, tensors = read_json(folder / _FACTS), read_arrays(folder / _ROWS)
             _check(stored, problem, folder=folder)
             votes = [
                 Vote(
@@ -146,10 +140,6 @@ class FittedKnn(FittedModel):
                 weighting=stored["weights"],
                 smoothing=float(stored["smoothing"]),
             )
-        except (StoreError, SafetensorError, KeyError, TypeError, OSError, ValueError) as error:
-            if isinstance(error, BundleError):
-                raise
-            raise BundleError(f"{folder}: the `knn` rows cannot be read: {error}") from error
 
     @cached_property
     def _search(self) -> Search:

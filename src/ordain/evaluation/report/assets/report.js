@@ -32,12 +32,17 @@
   }
 
   // A page of paper is about 700 pixels wide; a plot as wide as the screen would run off it.
-  const paperWidth = 640;
+  const paperWidth = 640, halfPaperWidth = 300;
+
+  function printedWidth(canvas) {
+    const isAlone = canvas.closest("figure").matches(".wide, :last-child:nth-child(odd), :has(+ .card)");
+    return isAlone ? paperWidth : halfPaperWidth;
+  }
 
   function draw(canvas) {
     const figure = figures[canvas.dataset.figure];
     const isPrinted = root.classList.contains("print");
-    const size = isPrinted ? { width: paperWidth, autosize: false } : { autosize: true };
+    const size = isPrinted ? { width: printedWidth(canvas), autosize: false } : { autosize: true };
     const layout = Object.assign({}, figure.layout, size, { template: template() });
     const config = { responsive: true, displaylogo: false, displayModeBar: false };
     return plotly.react(canvas, figure.data, layout, config).then(function () {
@@ -91,7 +96,14 @@
     const before = header.getAttribute("aria-sort");
     const direction = before ? (before === "ascending" ? "descending" : "ascending") : (isNumber ? "descending" : "ascending");
     const sign = direction === "ascending" ? 1 : -1;
-    const value = function (row) { return row.children[place].dataset.value || ""; };
+    // A cell without a value to sort by, such as an interval, sorts by where its text begins.
+    const value = function (row) {
+      const cell = row.children[place];
+      if (cell.dataset.value !== undefined) { return cell.dataset.value; }
+      const text = cell.textContent.trim();
+      const begins = parseFloat(text.replaceAll(",", ""));
+      return isNumber ? (Number.isNaN(begins) ? "" : begins) : text;
+    };
     const rows = [...table.tBodies[0].rows];
     rows.sort(function (one, other) {
       const a = value(one), b = value(other);

@@ -1,0 +1,143 @@
+"""What `deploy`, `status` and `log` print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ordain.cli.log import moment
+from ordain.cli.main import app
+from ordain.core.errors import OrdainError, UsageError
+from ordain.serving.contracts import Entry, Outcome
+from ordain.serving.log.place import Sink
+from ordain.serving.log.writer import LogWriter
+from ordain.store.bundle import CHECKSUMS
+
+
+def run(*arguments: object) -> str:
+    """Return what a command prints.
+
+    Raises:
+        OrdainError: the command ends with it.
+    """
+    done = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    return done.output
+
+
+@pytest.fixture
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ORDAIN_USER", "ann")
+    for name in ("one", "two"):
+        (tmp_path / name / "bundle").mkdir(parents=True)
+        (tmp_path / name / "bundle" / CHECKSUMS).write_text(name)
+    path = tmp_path / "deployment.yaml"
+    path.write_text(
+        "name: production\n"
+        "deployment:\n"
+        "  models:\n"
+        "    churn:\n"
+        f"      champion: {tmp_path / 'one'}\n"
+        f"      canary: {{version: {tmp_path / 'two'}, share: 0.05}}\n"
+    )
+    return path
+
+
+def test_plan_says_what_deploy_then_does(document):
+    planned = run("deploy", "--plan", document)
+    assert "+ churn.canary.share: 0.05" in planned
+    assert "limits" not in planned
+    assert f"3 changes; apply with: ordain deploy {document}" in planned
+    done = run("deploy", document, "--note", "launch")
+    assert "'production' is deployed: generation 1" in done
+    assert "is deployed as declared: generation 1" in run("deploy", document)
+    assert json.loads(run("deploy", document, "--json"))["applied"] is False
+
+
+def test_status_shows_shares_and_what_the_tests_say(document):
+    run("deploy", document)
+    told = run("status")
+    assert "production  generation 1, since" in told
+    assert "95 %" in told
+    assert "errors: 0 of 0 of the canary" in told
+    assert "no server runs" in told
+
+
+def test_halt_resume_and_audit(document):
+    run("deploy", document)
+    assert "the canary of 'churn' is halted\n" in run("deploy", "--halt", "churn", "--note", "bad")
+    assert "halted already" in run("deploy", "--halt", "churn")
+    assert "(by hand)\n  bad" in run("status")
+    assert "stays so; ordain deploy --resume churn" in run("deploy", document)
+    assert "is running" in run("deploy", "--resume", "churn")
+    lines = json.loads(run("deploy", "--audit", "--json"))["audit"]
+    assert [line["action"] for line in lines] == ["deploy", "halt", "resume"]
+    assert "halted" in run("deploy", "--audit")
+
+
+def test_rollback_says_where_it_is(document):
+    run("deploy", document)
+    run("deploy", document, "-o", "deployment.limits.queue=9")
+    told = run("deploy", "--rollback")
+    assert "~ limits.queue: 9 -> 512" in told
+    assert "'production' is back at generation 1, as generation 3" in told
+    assert "serves generation 1 already" in run("deploy", "--rollback", "--to", "1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["deploy"], "no document is given"),
+        (["deploy", "--rollback", "--audit"], "--rollback and --audit exclude each other"),
+        (["deploy", "--plan", "--rollback"], "exclude each other"),
+        (["deploy", "x.yaml", "--to", "3"], "--to goes with --rollback"),
+        (["status"], "nothing is deployed in"),
+        (["deploy", "--rollback"], "nothing is deployed in"),
+        (["log", "export", "--model", "a", "--output", "t.xls"], "must end with one of .parquet"),
+        (["log", "quality", "--since", "yesterday"], "'yesterday' is not a time"),
+        (["log", "export", "--model", "a", "--output", "t.csv"], "has no prediction of 'a'"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_its_remedy(arguments, said):
+    if arguments[:2] == ["log", "quality"]:
+        arguments = [*arguments, "--model", "a"]
+    with pytest.raises(OrdainError, match=said):
+        run(*arguments)
+
+
+def test_a_config_without_a_deployment_cannot_be_deployed(tmp_path):
+    path = tmp_path / "churn.yaml"
+    path.write_text("input_features: all\noutput_features: {churn: binary}\n")
+    with pytest.raises(UsageError, match="declares no deployment"):
+        run("deploy", path)
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "table.csv", "table.jsonl"])
+def test_the_log_of_a_folder_is_exported(tmp_path, name):
+    writer = LogWriter(Sink(tmp_path / "log"))
+    now = time.time()
+    writer.put(
+        Entry(
+            "p1", "r1", "churn", "1", "champion", now, 0.001, "answered", "ann",
+            {"tenure": 3}, {"churn_prediction": "Yes"},
+        )
+    )  # fmt: skip
+    writer.put(Outcome("p1", {"churn": "No"}, now, "ann"))
+    writer.close()
+    told = run(
+        "log", "export", "--model", "churn", "--output", tmp_path / name, "--sink", tmp_path / "log"
+    )
+    assert "1 rows; 1 of 1 predictions have an outcome" in told
+    assert (tmp_path / name).stat().st_size > 0
+    assert run("log", "models", "--sink", tmp_path / "log") == "churn\n"
+    assert "accuracy" in run("log", "quality", "--sink", tmp_path / "log")
+
+
+def test_times_are_dates_or_lengths():
+    assert moment(None) is None
+    assert moment("7d", now=1_000_000) == 1_000_000 - 7 * 86_400
+    assert moment("30m", now=1_000_000) == 1_000_000 - 1_800
+    assert moment("2026-11-01T06:00:00+00:00") == 1_793_512_800
