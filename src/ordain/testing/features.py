@@ -178,13 +178,23 @@ def check_row_equals_encode(case: FeatureCase) -> None:
 def _check_rows_with_others(case: FeatureCase, feature: Feature[Any], encoding: Encoding) -> None:
     read = feature.row(encoding)
     values = [*case.column.to_list(), *nasty_values(), *case.extra]
+    groups: dict[pl.DataType, list[tuple[object, pl.Series, pl.DataFrame]]] = {}
     for at, value in enumerate(values):
-        others = case.others_of(1, start=at)
-        column = one_row("x", value)
+        others, column = case.others_of(1, start=at), one_row("x", value)
         if column is None or others is None:
             continue
-        for beside in (others, _unseen_row(others)):
-            expected = _encode_or_fail(feature, column, encoding, beside)
+        beside = (others, _unseen_row(others))
+        groups.setdefault(column.dtype, []).extend((value, column, rows) for rows in beside)
+    for cells in groups.values():
+        columns, rows = [c for _, c, _ in cells], [r for *_, r in cells]
+        together = _encode_or_fail(
+            feature, pl.concat(columns), encoding, pl.concat(rows, how="vertical_relaxed")
+        )
+        for at, (value, column, beside) in enumerate(cells):
+            if together is None:
+                expected = _encode_or_fail(feature, column, encoding, beside)
+            else:
+                expected = together.rows(at, at + 1)
             if expected is not None:
                 _assert_cell(read(value, beside.row(0, named=True)), expected, value)
     missing = pl.Series("x", [None], dtype=case.column.dtype)
