@@ -183,8 +183,8 @@ def _check_rows_with_others(case: FeatureCase, feature: Feature[Any], encoding: 
         others, column = case.others_of(1, start=at), one_row("x", value)
         if column is None or others is None:
             continue
-        beside = (others, _unseen_row(others))
-        groups.setdefault(column.dtype, []).extend((value, column, rows) for rows in beside)
+        both = (others, _unseen_row(others))
+        groups.setdefault(column.dtype, []).extend((value, column, beside) for beside in both)
     for cells in groups.values():
         columns, rows = [c for _, c, _ in cells], [r for *_, r in cells]
         together = _encode_or_fail(
