@@ -45,8 +45,7 @@ def evaluate(
     judged = run_evaluate(bundle_folder(bundle, home), dataset)
     if report is not None:
         judged.write_report(report)
-    if judged.summary is not None:
-        write_summaries(judged.summary, junit=junit, markdown=markdown)
+    write_summaries(judged.summary, junit=junit, markdown=markdown)
     if json:
         print_json(judged.to_json())
     else:

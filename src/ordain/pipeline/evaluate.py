@@ -6,8 +6,7 @@ ordain evaluate churn --dataset june.csv --report june.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from ordain.evaluation.decision.decision import Decided
 from ordain.evaluation.findings import Findings, Study, conclude, study
 from ordain.evaluation.gates import GateResult
 from ordain.evaluation.judgement import OutputSummary, require_rows
+from ordain.evaluation.shown import Shown
 from ordain.evaluation.subject import Subject
 from ordain.evaluation.summary import RunSummary
 from ordain.pipeline.cautions import reading_warnings
@@ -44,7 +44,7 @@ FAMILIAR = (
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Shown):
     """A model judged on given rows.
 
     Attributes:
@@ -59,34 +59,10 @@ class Judged:
     judgements: Mapping[str, Any]
     rows: int
     warnings: tuple[str, ...]
-    findings: Findings = field(default_factory=Findings)
-    summary: RunSummary | None = None
+    findings: Findings
+    summary: RunSummary
 
-    @cached_property
-    def frames(self) -> dict[str, pl.DataFrame]:
-        """What was found as data frames, as `Result.frames`: `metrics`, `slices` and so on."""
-        from ordain.evaluation.frames import frames_of
-
-        return frames_of(self._known)
-
-    def figure(self, name: str, *, output: str | None = None, **which: str) -> Any:
-        """Return a plotly figure, such as `figure("roc")`, as `Result.figure`.
-
-        Raises:
-            UsageError: there is no such figure; the message lists those that there are.
-        """
-        from ordain.evaluation.gallery import figure
-
-        return figure(self._known, name, output=output, **which)
-
-    def _repr_html_(self) -> str:
-        from ordain.evaluation.notebook import summary_html
-
-        return summary_html(self._known)
-
-    @property
-    def _known(self) -> RunSummary:
-        assert self.summary is not None, "`evaluate` makes it"
+    def _told(self) -> RunSummary:
         return self.summary
 
     @property
@@ -107,7 +83,7 @@ class Judged:
         """
         from ordain.evaluation.report import write_report
 
-        write_report(self._known, Path(path))
+        write_report(self.summary, Path(path))
         return Path(path)
 
     def to_json(self) -> dict[str, Any]:

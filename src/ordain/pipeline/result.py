@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from ordain.core.files import read_json
 from ordain.evaluation.findings import Findings
 from ordain.evaluation.gates import GateResult
+from ordain.evaluation.shown import Shown
 from ordain.evaluation.summary import RunSummary
 from ordain.pipeline.clock import bottleneck, time_shares
 from ordain.store.model import Model, load
@@ -28,7 +27,7 @@ def gates_of(run: Run) -> tuple[GateResult, ...]:
 
 
 @dataclass(frozen=True, repr=False)
-class Result:
+class Result(Shown):
     """A finished training: its numbers, and its model, which it answers for.
 
     Attributes:
@@ -97,22 +96,8 @@ class Result:
         """
         return read_summary(self.run)
 
-    @cached_property
-    def frames(self) -> dict[str, pl.DataFrame]:
-        """What was found as data frames: `metrics`, `slices`, `importance` and so on."""
-        from ordain.evaluation.frames import frames_of
-
-        return frames_of(self.summary)
-
-    def figure(self, name: str, *, output: str | None = None, **which: str) -> Any:
-        """Return a plotly figure, such as `figure("roc")`; see `ordain.evaluation.gallery`.
-
-        Raises:
-            UsageError: there is no such figure; the message lists those that there are.
-        """
-        from ordain.evaluation.gallery import figure
-
-        return figure(self.summary, name, output=output, **which)
+    def _told(self) -> RunSummary:
+        return self.summary
 
     @property
     def report(self) -> Path:
@@ -145,11 +130,6 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result({self.run.reference}: {self.verdict})"
-
-    def _repr_html_(self) -> str:
-        from ordain.evaluation.notebook import summary_html
-
-        return summary_html(self.summary)
 
     def _judged(self) -> dict[str, Any]:
         """Return limits, slices by output, and intervals by set and output, as plain data."""

@@ -12,51 +12,55 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import polars as pl
 
-from ordain.store.export.format import EXPORTS, ExportFormat, Written
-from ordain.store.export.formats.torch_export import answers_of, write_halves
+from ordain.store.export.format import EXPORTS, Written
+from ordain.store.export.program import ProgramFormat
 from ordain.store.model import Model
 
-FILE = "model.pt"
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ordain.store.export.network import Tensors
 
 
 @EXPORTS.register
-class TorchScriptFormat(ExportFormat):
+class TorchScriptFormat(ProgramFormat):
     """A traced module with any number of rows, and the encoder."""
 
     type: Literal["torchscript"] = "torchscript"
 
-    families = frozenset({"neural"})
-    packages = {"torch": "torch"}  # noqa: RUF012 - a class attribute
+    file: ClassVar[str] = "model.pt"
+    what: ClassVar[str] = "a TorchScript module"
+
+    def compile(self, module: nn.Module, tensors: Tensors) -> Any:
+        """Return the traced module."""
+        import torch
+
+        return torch.jit.trace(module, tensors.example, check_trace=False)  # type: ignore[no-untyped-call]
+
+    def save(self, program: Any, path: Path) -> None:
+        """Write the module."""
+        import torch
+
+        torch.jit.save(program, str(path))
+
+    def call(self, path: Path) -> Any:
+        """Return the module."""
+        import torch
+
+        return torch.jit.load(str(path))  # type: ignore[no-untyped-call]
 
     def write(self, model: Model, path: Path) -> Written:
         """Write module, interface and encoder."""
-        import torch
-
-        from ordain.store.export.network import ScoresOf, exported, network_of, tensors_of
-
-        fitted = network_of(model)
-        tensors = tensors_of(fitted)
-
-        def export() -> Any:
-            module = ScoresOf(fitted).eval()
-            return torch.jit.trace(module, tensors.example, check_trace=False)  # type: ignore[no-untyped-call]
-
-        module = exported(fitted, export, what="a TorchScript module")
-        path.mkdir()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is deprecated stands in the page
-            torch.jit.save(module, str(path / FILE))
-        return write_halves(model, path, file=FILE)
+            return super().write(model, path)
 
     def answers(self, model: Model, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the predictions by the module that was written."""
-        import torch
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            module = torch.jit.load(str(path / FILE))  # type: ignore[no-untyped-call]
-            return answers_of(model, module, path, rows)
+            return super().answers(model, path, rows)
