@@ -15,7 +15,8 @@ from ordain.core.errors import OrdainError, UsageError
 from ordain.data.splitter import TRAIN
 from ordain.data.table import Table
 from ordain.evaluation.explain.counterfactual import Goal
-from ordain.evaluation.explain.explanation import Asked, Explanation, require_outputs
+from ordain.evaluation.explain.explaining import require_outputs
+from ordain.evaluation.explain.explanation import Asked, Explanation
 from ordain.evaluation.subject import Subject
 from ordain.pipeline.inputs import as_rows
 from ordain.pipeline.known import known_of, rows_of_run, run_of

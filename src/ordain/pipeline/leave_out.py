@@ -20,7 +20,7 @@ from ordain.core.errors import OrdainError, UsageError
 from ordain.core.events import Listener
 from ordain.evaluation.compare import compare_scores
 from ordain.evaluation.evaluate import deciding_set
-from ordain.evaluation.explain.explanation import require_outputs
+from ordain.evaluation.explain.explaining import require_outputs
 from ordain.evaluation.explain.importance import permutation_importance
 from ordain.evaluation.judgement import Difference, Record
 from ordain.evaluation.metric import find_metric

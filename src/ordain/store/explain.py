@@ -10,15 +10,13 @@ import polars as pl
 from ordain.core.errors import DataError, UsageError
 from ordain.core.randomness import generator
 from ordain.evaluation.explain.counterfactual import Counterfactual, Goal
-from ordain.evaluation.explain.explanation import (
-    Asked,
-    Explanation,
-    RowExplanation,
+from ordain.evaluation.explain.explaining import (
     explain_output,
     explain_row,
     require_outputs,
     weights_of,
 )
+from ordain.evaluation.explain.explanation import Asked, Explanation, RowExplanation
 from ordain.evaluation.sample import Array
 from ordain.evaluation.subject import Subject
 from ordain.store.model import Model
