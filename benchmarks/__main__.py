@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import judge, memory, quality, serving, speed
+from benchmarks import judge, memory, quality, serving, soak, speed
 from benchmarks.measure import Figure, show
 
 PARTS = {
@@ -18,8 +19,9 @@ PARTS = {
     "quality": quality.ALL,
     "judge": judge.ALL,
     "serving": serving.ALL,
+    "soak": soak.ALL,
 }
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("ORDAIN_BENCH_RESULTS") or Path(__file__).parent / "results")
 
 
 def main() -> int:
@@ -51,7 +53,7 @@ def _chosen(
 
 
 def _save(part: str, figures: list[Figure]) -> None:
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     record = {
         "part": part,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

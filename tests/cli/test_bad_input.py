@@ -22,6 +22,7 @@ FAMILIES = {
     "linear": {"model_type": "linear"},
     "neural": {"model_type": "neural", "trainer": {"epochs": 2}},
 }
+EACH_FAMILY = ["gbm", "linear", pytest.param("neural", marks=pytest.mark.slow)]
 INPUTS = {"tenure": "number", "contract": "category", "charges": "number"}
 SETS = ["train"] * 250 + ["validation"] * 50 + ["test"] * 100
 BY_COLUMN = {"split": {"type": "fixed", "column": "set"}}
@@ -224,7 +225,7 @@ def test_three_labels_are_not_binary(frame: pl.DataFrame, command: Command) -> N
     assert said("E411 .*has two values, this one has 3.*Fix: declare it `type: category`", text)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH_FAMILY)
 def test_class_of_one_row_is_warned_of_and_trains(
     family: str, frame: pl.DataFrame, command: Command
 ) -> None:
@@ -245,7 +246,7 @@ def test_class_of_one_row_may_not_be_stratified(frame: pl.DataFrame, command: Co
     assert said("E406 .*'odd' has a single row.*Fix: data:\n *where: contract <> 'odd'", text)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH_FAMILY)
 def test_one_class_in_training_is_warned_of_and_judged_by_both(
     family: str, frame: pl.DataFrame, command: Command
 ) -> None:
@@ -262,7 +263,7 @@ def test_one_class_in_training_is_warned_of_and_judged_by_both(
     assert result["metrics"]["test"]["churn"]["accuracy"] == pytest.approx(share)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH_FAMILY)
 def test_one_training_row_is_an_error_before_work(
     family: str, frame: pl.DataFrame, command: Command
 ) -> None:
@@ -274,7 +275,7 @@ def test_one_training_row_is_an_error_before_work(
     assert "E408" in text
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH_FAMILY)
 def test_class_only_in_the_test_set_is_counted(
     family: str, frame: pl.DataFrame, command: Command
 ) -> None:
@@ -289,7 +290,7 @@ def test_class_only_in_the_test_set_is_counted(
     assert said(r"counted as wrong, accuracy is 0\.\d+", text)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH_FAMILY)
 def test_one_class_in_the_judging_sets_leaves_metrics_without_value(
     family: str, frame: pl.DataFrame, command: Command
 ) -> None:
@@ -305,7 +306,7 @@ def test_one_class_in_the_judging_sets_leaves_metrics_without_value(
     assert "`churn` on `validation`: every row is 'Yes'" in told
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH_FAMILY)
 def test_column_without_values_is_warned_of(
     family: str, frame: pl.DataFrame, command: Command
 ) -> None:
@@ -326,7 +327,7 @@ def test_dates_of_which_none_parses_are_an_error(frame: pl.DataFrame, command: C
     )
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH_FAMILY)
 def test_mixed_types_are_counted_and_train(
     family: str, frame: pl.DataFrame, command: Command
 ) -> None:

@@ -3,20 +3,29 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 import yaml
+from commands_here import run
 
 
-def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+def run_alone(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, as a person does."""
     command = [sys.executable, "-m", "ordain.cli.main", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+Command = Callable[..., Any]
+BOTH_WAYS = pytest.mark.parametrize(
+    "command", [run, pytest.param(run_alone, marks=pytest.mark.slow)], ids=["here", "alone"]
+)
 
 
 @pytest.fixture
@@ -27,14 +36,17 @@ def written(config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path) -> Path
     return path
 
 
-def test_new_user_goes_from_file_to_predictions(frame: pl.DataFrame, tmp_path: Path) -> None:
+@BOTH_WAYS
+def test_new_user_goes_from_file_to_predictions(
+    command: Command, frame: pl.DataFrame, tmp_path: Path
+) -> None:
     data, made = tmp_path / "rows.csv", tmp_path / "made.yaml"
     frame.write_csv(data)
-    run("init", str(data), "--target", "churn", "--output", str(made))
+    command("init", str(data), "--target", "churn", "--output", str(made))
     assert "churn: binary" in made.read_text()
-    assert "no errors" in run("check", str(made)).stdout
+    assert "no errors" in command("check", str(made)).stdout
     trained = json.loads(
-        run("train", str(made), "-o", "model_type=gbm", "--json").stdout.splitlines()[-1]
+        command("train", str(made), "-o", "model_type=gbm", "--json").stdout.splitlines()[-1]
     )
     assert set(trained) >= {
         "run", "bundle", "config", "metrics", "baselines", "seconds", "rows_per_second", "warnings"
@@ -42,28 +54,30 @@ def test_new_user_goes_from_file_to_predictions(frame: pl.DataFrame, tmp_path: P
     assert trained["metrics"]["test"]["churn"]["roc_auc"] > 0.6
     for suffix in ("csv", "jsonl", "parquet"):
         output = tmp_path / f"out.{suffix}"
-        run("predict", trained["bundle"], "--dataset", str(data), "--output", str(output))
+        command("predict", trained["bundle"], "--dataset", str(data), "--output", str(output))
         assert output.stat().st_size > 0
     assert pl.read_parquet(tmp_path / "out.parquet").height == frame.height
-    judged = json.loads(run("evaluate", trained["run"], "-d", str(data), "--json").stdout)
+    judged = json.loads(command("evaluate", trained["run"], "-d", str(data), "--json").stdout)
     assert judged["metrics"]["churn"]["roc_auc"] > 0.6
-    assert "the same, byte for byte" in run("reproduce", "latest").stdout
+    assert "the same, byte for byte" in command("reproduce", "latest").stdout
 
 
-def test_check_reports_all_faults_with_exit_code_two(tmp_path: Path) -> None:
+@BOTH_WAYS
+def test_check_reports_all_faults_with_exit_code_two(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text("input_features: {a: numbr}\noutput_features: {b: binary}\ntrainr: {}\n")
-    done = run("check", str(path), code=2)
+    done = command("check", str(path), code=2)
     assert "bad.yaml:1:21  unknown type 'numbr'" in done.stdout
     assert "bad.yaml:3:1" in done.stdout
     assert "2 errors" in done.stdout
-    report = json.loads(run("check", str(path), "--json", code=2).stdout)
+    report = json.loads(command("check", str(path), "--json", code=2).stdout)
     assert len(report["diagnostics"]) == 2
     assert not report["ok"]
 
 
-def test_error_in_json_is_one_object(tmp_path: Path) -> None:
-    done = run("train", str(tmp_path / "none.yaml"), "--json", code=2)
+@BOTH_WAYS
+def test_error_in_json_is_one_object(command: Command, tmp_path: Path) -> None:
+    done = command("train", str(tmp_path / "none.yaml"), "--json", code=2)
     assert "none.yaml" in json.loads(done.stdout)["error"]["message"]
 
 
@@ -131,11 +145,12 @@ def test_predict_refuses_another_format(written: Path, tmp_path: Path) -> None:
     assert "Possible: a file that ends in .csv, .jsonl, .parquet" in done.stderr
 
 
+@BOTH_WAYS
 def test_predictions_go_to_the_standard_output_with_columns_kept(
-    written: Path, tmp_path: Path
+    command: Command, written: Path, tmp_path: Path
 ) -> None:
-    run("train", str(written), "-q")
-    done = run("predict", "latest", "-d", str(tmp_path / "churn.csv"), "--keep", "tenure")
+    command("train", str(written), "-q")
+    done = command("predict", "latest", "-d", str(tmp_path / "churn.csv"), "--keep", "tenure")
     assert done.stdout.splitlines()[0].startswith("tenure,churn_prediction,churn_probability")
     assert len(done.stdout.splitlines()) == 401
 

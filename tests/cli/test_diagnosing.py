@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+from commands_here import run
 
 TEXT = """\
 name: churn
@@ -21,14 +20,6 @@ output_features: {churn: binary}
 model_type: linear  # plain
 evaluation: {baselines: false}
 """
-
-
-def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ordain.cli.main", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture
@@ -44,6 +35,7 @@ def trained(config: Path, *more: str) -> str:
     return str(json.loads(done.stdout.splitlines()[-1])["run"])
 
 
+@pytest.mark.slow
 def test_a_user_goes_from_two_runs_to_a_patched_config(config: Path) -> None:
     first = trained(config)
     second = trained(config, "-o", "trainer.regularization=0.0001")

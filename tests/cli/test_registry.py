@@ -61,6 +61,12 @@ def test_from_run_to_champion_and_back(registry_template: Path) -> None:
     assert [one["passed"] for one in found] == [False, True]
     done = run("rollback", "churn", "--note", "worse", "--json")
     assert json.loads(done.stdout)["version"] == 1
+    rows = found[0]["lineage"]["data"]
+    assert "churn/1" in run("versions", "--data", rows[:12]).stdout
+    of_rows = json.loads(run("versions", "churn", "--data", rows, "--json").stdout)["versions"]
+    assert [one["reference"] for one in of_rows] == [one["reference"] for one in found]
+    assert "No version was trained on rows" in run("versions", "--data", "0none").stdout
+    assert "two questions" in run("versions", "churn", "--audit", "--data", rows, code=2).stderr
     audit = run("versions", "churn", "--audit").stdout
     assert "promote (forced)" in audit
     assert "rollback" in audit

@@ -62,7 +62,7 @@ def test_status_shows_shares_and_what_the_tests_say(document):
     told = run("status")
     assert "production  generation 1, since" in told
     assert "95 %" in told
-    assert "errors: 0 of 0 of the canary" in told
+    assert "errors: canary 0 in 0 requests, champion 0 in 0 requests" in told
     assert "no server runs" in told
 
 

@@ -1,10 +1,9 @@
 """`evaluation.checks`: what may be written, and what is told."""
 
-import jsonschema
 import pytest
+from language_schema import validator
 
 from ordain.config import Config, check, yaml
-from ordain.config.schema import json_schema
 
 BASE = "input_features: {a: number}\noutput_features: {y: binary}\nevaluation:\n  checks: "
 
@@ -19,7 +18,7 @@ def faults_of(checks):
 def test_forms_of_checks_are_read_and_allowed_by_the_schema(checks):
     assert faults_of(checks) == []
     plain = yaml.parse(BASE + checks + "\n", "t").plain()
-    jsonschema.validate({"version": 1, **plain}, json_schema())
+    validator().validate({"version": 1, **plain})
 
 
 @pytest.mark.parametrize(

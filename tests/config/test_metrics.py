@@ -2,11 +2,10 @@
 
 import sys
 
-import jsonschema
 import pytest
+from language_schema import validator
 
 from ordain.config import Config, check, yaml
-from ordain.config.schema import json_schema
 from ordain.evaluation.metric import METRICS
 
 BASE = "input_features: {a: number}\noutput_features: {y: binary}\nevaluation:\n"
@@ -32,7 +31,7 @@ def faults_of(evaluation):
 def test_forms_of_a_metric_are_read_and_allowed_by_the_schema(evaluation):
     assert faults_of(evaluation) == []
     text = BASE + "".join(f"  {line}\n" for line in evaluation.splitlines())
-    jsonschema.validate({"version": 1, **yaml.parse(text, "t").plain()}, json_schema())
+    validator().validate({"version": 1, **yaml.parse(text, "t").plain()})
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def alone(text):
     return check(text, env={})
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_document_causes_none_of_its_data():
     profiles = {**PROFILES, **with_column("notes", PROFILES["remarks"].sample)}
     profiles |= with_column("tenures", [i % 9 for i in range(N)])

@@ -8,15 +8,16 @@ import pytest
 from corpus import NEURAL, TREES, corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from language_schema import validator
 
 from ordain.config import Config, check, yaml
 from ordain.config.document import Data
-from ordain.config.schema import BEYOND, STRUCTURAL, json_schema
+from ordain.config.schema import BEYOND, STRUCTURAL
 from ordain.config.schema_parts import aliases_of
 from ordain.config.words import registries
 
-SCHEMA = json_schema()
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+VALIDATOR = validator()
+SCHEMA = VALIDATOR.schema
 BASES = [{"version": 1, **yaml.parse(text, "base").plain()} for text in (NEURAL, TREES)]
 PLAIN = [
     *BASES,
@@ -65,6 +66,7 @@ def is_beyond(document):
     return isinstance(schedule, dict) and not isinstance(schedule.get("type"), str)
 
 
+@pytest.mark.slow
 def test_the_schema_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("torch", "sklearn", "scipy", "lightgbm", "duckdb", "pandas", "pyarrow", "transformers")
 SCRIPT = """
 import sys, time

@@ -50,6 +50,7 @@ def changed_record(tmp_path, monkeypatch):
     datasets._records.cache_clear()
 
 
+@pytest.mark.slow
 def test_changed_set_is_told_with_the_version_on_record(changed_record, work_folder):
     report = read_table(open_source("dataset:iris")).report
     (problem,) = report.problems
@@ -81,6 +82,7 @@ def test_a_set_that_is_not_on_record_is_read_in_silence(tmp_path, monkeypatch):
         datasets._records.cache_clear()
 
 
+@pytest.mark.slow
 def test_command_shows_the_digests():
     command = [str(Path(sys.executable).with_name("ordain")), "datasets", "iris", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -203,8 +203,18 @@ def test_server_faults_that_pass_are_waited_out(site: Site) -> None:
 @pytest.mark.parametrize(
     ("fault", "message", "n_requests"),
     [
-        (500, r"answered 500 Internal Server Error, 4 times in a row\n  Fix: try again later", 4),
-        ("cut", r"was cut off after 4 of 8 bytes, 4 times in a row\n  Fix: try again on", 4),
+        pytest.param(
+            500,
+            r"answered 500 Internal Server Error, 4 times in a row\n  Fix: try again later",
+            4,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "cut",
+            r"was cut off after 4 of 8 bytes, 4 times in a row\n  Fix: try again on",
+            4,
+            marks=pytest.mark.slow,
+        ),
         (403, r"may not be read \(403\)\n  Fix: give keys that may: .*headers: {Authorization", 1),
         (404, r"is not there \(404\)\n  Fix: check the spelling of the address", 1),
         (418, "answered 418 I'm a [Tt]eapot", 1),
@@ -343,6 +353,7 @@ def test_folder_of_a_bucket_asks_for_a_file(bucket: Bucket) -> None:
         read("s3://trips/folder", format="parquet", storage_options=bucket.options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_endpoint_that_does_not_answer_is_named(name: str) -> None:
     options = {"endpoint_url": "http://127.0.0.1:1", "key": "me", "secret": "hidden"}

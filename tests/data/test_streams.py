@@ -80,6 +80,7 @@ def test_other_encodings_are_recoded_block_by_block(tmp_path, encoding):
     check_equal(path)
 
 
+@pytest.mark.slow
 def test_foreign_byte_far_below_is_found(tmp_path):
     path = tmp_path / "t.csv"
     text = PLAIN + "".join(f"{i},{i / 8},t{i % 7}\n" for i in range(30_000))

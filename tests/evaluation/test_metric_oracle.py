@@ -267,6 +267,7 @@ def test_adaptive_ece_has_bins_of_equal_size():
     assert metric.label == "ece_adaptive"
 
 
+@pytest.mark.slow
 def test_metrics_equal_torchmetrics_where_scikit_learn_has_none():
     torch = pytest.importorskip("torch")
     other = pytest.importorskip("torchmetrics.functional.classification")

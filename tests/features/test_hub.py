@@ -19,6 +19,7 @@ def _no_hub(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_hub")
 def test_hub_that_cannot_be_reached_is_told_soon():
     pytest.importorskip("transformers")

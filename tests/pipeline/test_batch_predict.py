@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
 import ordain
 from ordain.core.errors import StoreError, UsageError
+from ordain.data.arrowstream import ArrowStream
 from ordain.pipeline import predict as module
 from ordain.pipeline.predict import predict
 from ordain.pipeline.sinks import parts_folder
@@ -83,6 +85,76 @@ def test_rows_go_into_a_table_with_their_places(
     assert rows == list(zip(range(frame.height), frame["contract"], expected, strict=True))
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_rows_go_into_a_table_of_duckdb_and_can_come_from_the_same_file(
+    tmp_path: Path, bundle: Path, frame: pl.DataFrame
+) -> None:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as database:
+        database.register("given", ArrowStream(frame))
+        database.execute("CREATE SCHEMA out; CREATE TABLE customers AS SELECT * FROM given")
+    url = f"duckdb:///{tmp_path}/shop.duckdb"
+    done = predict(bundle, f"{url}::customers", f"{url}::out.answers", keep=["contract"])
+    assert (done.rows, done.output) == (frame.height, f"{url}::out.answers")
+    with duckdb.connect(str(tmp_path / "shop.duckdb"), read_only=True) as database:
+        names = database.execute("SELECT table_name FROM information_schema.tables").fetchall()
+        rows = database.execute(
+            "SELECT row_id, contract, churn_prediction FROM out.answers ORDER BY row_id"
+        ).fetchall()
+    assert sorted(names) == [("answers",), ("customers",)]
+    expected = ordain.load(bundle).predict(frame)["churn_prediction"]
+    assert rows == list(zip(range(frame.height), frame["contract"], expected, strict=True))
+    with pytest.raises(UsageError, match="has a table 'answers' already\n  Fix: name another"):
+        predict(bundle, frame, f"{url}::out.answers")
+
+
+_KILLED = """
+import os, signal, sys
+import polars as pl
+import ordain
+from ordain.pipeline import predict as module
+module.BLOCK_ROWS = 90
+model, n_calls = ordain.load(sys.argv[1]), 0
+answers = type(model).predict
+def predict(self, rows, **options):
+    global n_calls
+    n_calls += 1
+    if n_calls == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answers(self, rows, **options)
+type(model).predict = predict
+done = module.predict(model, sys.argv[2], sys.argv[3], keep=["id"])
+print(done.resumed)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_job_gives_each_row_once_in_duckdb(
+    tmp_path: Path, bundle: Path, frame: pl.DataFrame
+) -> None:
+    frame.with_row_index("id").write_parquet(tmp_path / "rows.parquet")
+    url = f"duckdb:///{tmp_path}/a.duckdb::t"
+    said = []
+    for at in ("3", "2", "99"):
+        command = [sys.executable, "-c", _KILLED, str(bundle), str(tmp_path / "rows.parquet"), url]
+        done = subprocess.run([*command, at], capture_output=True, text=True, check=False)
+        said.append(done.stdout.strip() if done.returncode == 0 else done.returncode)
+    assert said == [-signal.SIGKILL, -signal.SIGKILL, "270"]
+    with duckdb.connect(str(tmp_path / "a.duckdb"), read_only=True) as database:
+        found = database.execute("SELECT id FROM t ORDER BY row_id").fetchall()
+    assert [row[0] for row in found] == list(range(frame.height))
+
+
+def test_a_file_of_duckdb_that_cannot_be_opened_is_told(
+    tmp_path: Path, bundle: Path, frame: pl.DataFrame
+) -> None:
+    with pytest.raises(StoreError, match=r"cannot be written:\n  .*\n  Fix: check that the folder"):
+        predict(bundle, frame, f"duckdb:///{tmp_path}/none/a.duckdb::t")
+    with pytest.raises(UsageError, match=r"names no file: write duckdb:///file.duckdb::t"):
+        predict(bundle, frame, "duckdb:///::t")
+    with pytest.raises(UsageError, match=r"is a database: name a table in it\n  Fix: .*::TABLE"):
+        predict(bundle, frame, f"duckdb:///{tmp_path}/a.duckdb")
+
+
 def test_a_table_that_is_there_is_not_written_to(
     tmp_path: Path, bundle: Path, frame: pl.DataFrame
 ) -> None:
@@ -111,13 +183,17 @@ def test_an_unknown_kind_of_output_is_told_what_is_possible(
 
 
 @pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("kind", ["file", "table"])
+@pytest.mark.parametrize("kind", ["file", "table", "duckdb"])
 def test_a_broken_job_goes_on_with_the_rows_that_are_missing(
     tmp_path: Path, bundle: Path, frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     frame = frame.with_columns(contract=pl.when(pl.int_range(400) < 120).then(pl.lit("odd"))
                                .otherwise("contract"))  # fmt: skip
-    output = tmp_path / "o.parquet" if kind == "file" else f"sqlite:///{tmp_path}/a.db::t"
+    output = {
+        "file": tmp_path / "o.parquet",
+        "table": f"sqlite:///{tmp_path}/a.db::t",
+        "duckdb": f"duckdb:///{tmp_path}/a.duckdb::t",
+    }[kind]
     model = ordain.load(bundle)
     expected, n_calls = model.predict(frame), 0
     answers = type(model).predict

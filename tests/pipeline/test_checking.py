@@ -54,7 +54,9 @@ def checked(config: dict[str, Any], frame: pl.DataFrame, home: Path) -> Answers:
     return {one.name: one for one in found}
 
 
-@pytest.mark.parametrize("family", ["gbm", "linear", "neural", "naive_bayes"])
+@pytest.mark.parametrize(
+    "family", ["gbm", "linear", pytest.param("neural", marks=pytest.mark.slow), "naive_bayes"]
+)
 def test_honest_training_rings_no_alarm(
     family: str, config: dict[str, Any], large: pl.DataFrame, work_folder: Path
 ) -> None:

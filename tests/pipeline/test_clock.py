@@ -50,6 +50,7 @@ def test_cost_without_a_price_is_a_fault() -> None:
     assert "`cost` needs `price_per_hour` beside it" in fault.message
 
 
+@pytest.mark.slow
 def test_learning_ends_when_the_budget_is_spent(config: Plain, large: pl.DataFrame) -> None:
     keys = {
         **config,

@@ -73,6 +73,7 @@ def test_immutable_inputs_are_not_changed(run, frame):
     assert "tenure" not in found.counterfactuals["input"].to_list()
 
 
+@pytest.mark.slow
 def test_counterfactuals_change_what_derived_columns_follow_from(work_folder, config, frame):
     config |= {
         "data": {"columns": {"years": "tenure / 12.0"}},

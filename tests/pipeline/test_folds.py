@@ -43,6 +43,7 @@ def _with_folds(config: Plain, **split: Any) -> Plain:
     return {**config, "evaluation": {"baselines": ["prior"]}, "preprocessing": {"split": split}}
 
 
+@pytest.mark.slow
 def test_folds_side_by_side_give_the_numbers_of_one_after_the_other(
     config: Plain, frame: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_the_verdict_speaks_of_the_folds(config: Plain, frame: pl.DataFrame) -> 
     assert "over 2 trained folds" in result.report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_failing_fold_says_which_and_why(
     config: Plain, frame: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_failing_fold_says_which_and_why(
             list(processes.finished(at_most=0))
 
 
+@pytest.mark.slow
 def test_a_fold_that_the_system_ended_is_learned_again(
     config: Plain, frame: pl.DataFrame, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_split_that_stands_in_the_data_is_kept() -> None:
     assert predicted.columns == ["minutes_prediction"]
 
 
+@pytest.mark.slow
 def test_folds_are_asked_for_on_the_command_line() -> None:
     config = ordain.Config.load(FOLDER / "wards.yaml", overrides=["preprocessing.split.k_fold=4"])
     result = ordain.train(config, stays())

@@ -10,7 +10,7 @@ from ordain.core.errors import BundleError, GateError, UsageError
 from ordain.store.registry import open_registry
 from ordain.store.runs import Runs
 
-pytestmark = pytest.mark.usefixtures("registry_home")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("registry_home")]
 
 
 @pytest.fixture(autouse=True)

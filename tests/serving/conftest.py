@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import numpy as np
@@ -125,6 +126,9 @@ class Kept:
     def write_batch(self, entry: Any) -> None:
         self.entries.append(entry)
 
+    def adopt(self, logging: Any) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -224,6 +228,12 @@ def serving(*arguments: str, home: Path, env: dict[str, str] | None = None) -> I
         process.stderr.close()
 
 
+@pytest.fixture(scope="session")
+def start_in() -> Callable[..., Any]:
+    """Return what starts `ordain serve` with a work folder, for many tests of one process."""
+    return serving
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., Any]:
     """Return what starts `ordain serve` as a process, as a context."""
@@ -232,3 +242,71 @@ def start(tmp_path: Path) -> Callable[..., Any]:
         return serving(*map(str, arguments), home=tmp_path / "home", **options)
 
     return begin
+
+
+class Asking:
+    """Clients that ask without end and note what they are answered.
+
+    Attributes:
+        version: of the last answer.
+        versions: of all answers.
+        answers: when each came, on the clock of `time.monotonic`, and the prediction's id.
+    """
+
+    def __init__(self, url: str, n_clients: int = 4) -> None:
+        self.url, self.is_over, self.version = url, False, ""
+        self.statuses: list[int] = []
+        self.faults: list[str] = []
+        self.versions: set[str] = set()
+        self.answers: list[tuple[float, str]] = []
+        self._threads = [threading.Thread(target=self._ask) for _ in range(n_clients)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_over = True
+        for thread in self._threads:
+            thread.join(20)
+
+    def _ask(self) -> None:
+        with httpx.Client(base_url=self.url, timeout=20) as client:
+            while not self.is_over:
+                try:
+                    answer = client.post("/v1/models/churn/predict", json={"row": ROW})
+                except httpx.HTTPError as error:
+                    self.faults.append(repr(error))
+                    time.sleep(0.05)
+                    continue
+                self.statuses.append(answer.status_code)
+                if answer.status_code == 200:
+                    told = answer.json()
+                    self.version = told["version"]
+                    self.versions.add(self.version)
+                    self.answers.append((time.monotonic(), told["prediction_id"]))
+
+
+@pytest.fixture
+def asking() -> type[Asking]:
+    """Return clients that ask without end, as a context."""
+    return Asking
+
+
+@pytest.fixture
+def sent() -> Callable[[str, bytes], bytes]:
+    """Return what sends bytes to a server and gives all that comes back in half a second."""
+
+    def send(url: str, data: bytes) -> bytes:
+        parsed = httpx.URL(url)
+        answer = b""
+        with socket.create_connection((parsed.host, parsed.port), timeout=20) as connection:
+            connection.sendall(data)
+            connection.settimeout(0.5)
+            with contextlib.suppress(TimeoutError, ConnectionResetError):
+                while part := connection.recv(65_536):
+                    answer += part
+        return answer
+
+    return send

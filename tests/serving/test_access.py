@@ -45,9 +45,12 @@ def asked(application: Callable[..., Any], keys: Path) -> Any:
     return application({"one": {}, "two": {}}, auth={"keys_file": str(keys)})
 
 
-def test_every_route_needs_a_key_but_the_two_probes(asked: Any) -> None:
+@pytest.mark.parametrize("models", [["one", "two"], ["one"]])
+def test_every_route_needs_a_key_but_the_two_probes(
+    application: Callable[..., Any], keys: Path, models: list[str]
+) -> None:
+    asked = application({name: {} for name in models}, auth={"keys_file": str(keys)})
     routes = list(asked.process.gate.routes)
-    assert len(routes) > 20
     is_open = set()
     for route in routes:
         for headers in ({}, bearer("wrong-key-0123456789"), bearer(OLD), {"x-api-key": ""}):
@@ -58,7 +61,15 @@ def test_every_route_needs_a_key_but_the_two_probes(asked: Any) -> None:
                 continue
             assert answer.status_code == 401, route.path
             assert answer.json()["error"]
+        for method in ("OPTIONS", "DELETE", "PATCH", "TRACE"):
+            assert asked.request(method, route.path).status_code == 401
     assert is_open == {"/livez", "/readyz"}
+    paths = {route.path for route in routes}
+    wanted = {"/metrics", "/openapi.json", "/v1/models", "/v1/feedback", "/v1/models/one/predict"}
+    wanted |= {"/v2", "/v2/health/live", "/v2/models/one/infer", "/v2/models/one/ready"}
+    if len(models) == 1:
+        wanted |= {"/", "/predict", "/batch_predict"}
+    assert wanted <= paths
 
 
 def test_a_path_that_does_not_exist_is_told_only_with_a_key(asked: Any) -> None:
@@ -103,7 +114,7 @@ def test_a_file_that_breaks_leaves_the_keys_as_they_were(keys: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="there is no keys file"):
         Access(Auth(keys_file=str(tmp_path / "nothing.json")))
     (tmp_path / "keys.json").write_text('{"keys": [{"caller": "a", "sha256": "plain"}]}')
     with pytest.raises(ConfigError, match="sha256"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ordain.core.errors import UsageError
 from ordain.serving.door import Door
 from ordain.serving.refusal import Refusal
 from ordain.store.model import Model, load
@@ -44,7 +46,9 @@ def test_a_fault_says_what_was_expected(model: Model) -> None:
     door = Door(model, policy="reject")
     (fault,) = door.faults_of({**ROW, "contract": "weekly"})
     assert set(fault["expected"]["enum"]) == {"month", "year", "two years"}
-    assert fault["message"] == "`contract`: 'weekly' did not occur in training"
+    assert fault["message"].startswith(
+        "`contract` is 'weekly', which training did not have; it must be one of '"
+    )
 
 
 @pytest.mark.parametrize("value", [True, [1], float("nan"), float("inf"), 10**400, "3", "abc"])
@@ -72,7 +76,10 @@ def test_impute_takes_what_is_at_fault_as_missing(model: Model) -> None:
     row = {"tenure": "three", "contract": "weekly", "charges": 70.0}
     passed, flags = Door(model, policy="impute").pass_row(row)
     assert passed == {"tenure": None, "contract": None, "charges": 70.0}
-    assert [flag["code"] for flag in flags] == ["type", "category"]
+    assert flags == (
+        {"field": "tenure", "code": "type", "imputed": True},
+        {"field": "contract", "code": "category", "imputed": True},
+    )
     assert row["tenure"] == "three"
 
 
@@ -87,6 +94,51 @@ def test_an_unknown_field_is_named_and_a_misspelled_one_refused(model: Model) ->
     assert door.pass_row({**ROW, "customer": 7})[1] == ({"field": "customer", "code": "unknown"},)
     row = {"tenur": 3, "contract": "month", "charges": 3.0}
     assert faults(door, row) == {"tenur": "unknown", "tenure": "missing"}
+    assert door.pass_row({**ROW, "tenur": 3})[1] == (
+        {"field": "tenur", "code": "unknown", "nearest": "tenure"},
+    )
+
+
+def test_names_that_are_no_field_are_told_with_the_other_faults(model: Model) -> None:
+    door = Door(model, policy="reject")
+    told = {one["field"]: one for one in door.faults_of({**ROW, "tenure": "3", "colour": 1})}
+    assert set(told) == {"tenure", "colour"}
+    assert told["colour"]["message"] == "`colour` is no field of the model, and nothing reads it"
+    misspelled = {"Contract": "month", "tenure": 3, "charges": 3.0}
+    told = {one["field"]: one for one in door.faults_of(misspelled)}
+    assert told["Contract"]["message"].endswith("Did you mean `contract`?")
+    assert told["Contract"]["nearest"] == "contract"
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"tenure": "3"}, "is the text '3' and must be a number from 0 to 142: 3, without quotes"),
+        ({"tenure": "abc"}, "is the text 'abc' and must be a number from 0 to 142"),
+        ({"tenure": None}, "is missing, and never was in training; it must be a number from 0"),
+        ({"tenure": 9999}, "is 9999, far outside of what training saw (0 to 71); it must be a"),
+        ({"contract": "Month"}, ". Did you mean 'month'?"),
+        ({"contract": True}, "is true and must be one of '"),
+    ],
+)
+def test_a_fault_says_what_came_what_it_must_be_and_what_was_meant(
+    model: Model, bad: dict[str, Any], said: str
+) -> None:
+    (fault,) = Door(model, policy="reject").faults_of({**ROW, **bad})
+    assert said in fault["message"]
+
+
+def test_a_field_may_have_a_policy_of_its_own(model: Model) -> None:
+    door = Door(model, policy="reject", fields={"tenure": "impute", "charges": "flag"})
+    row = {"tenure": "three", "contract": "month", "charges": -4e6}
+    passed, flags = door.pass_row(row)
+    assert passed == {"tenure": None, "contract": "month", "charges": -4e6}
+    assert [flag["code"] for flag in flags] == ["type", "range"]
+    admitted = door.pass_frame(pl.DataFrame([row]))
+    assert admitted.rows["tenure"].to_list() == [None]
+    assert faults(door, {**row, "contract": "weekly"}) == {"contract": "category"}
+    with pytest.raises(UsageError, match="Did you mean `tenure`"):
+        Door(model, policy="reject", fields={"tenur": "flag"})
 
 
 def test_a_row_of_something_else_is_refused(model: Model) -> None:
@@ -139,3 +191,31 @@ def test_a_column_that_is_not_there_counts_as_missing(model: Model) -> None:
     frame = pl.DataFrame([ROW]).drop("charges")
     admitted = Door(model, policy="reject").pass_frame(frame)
     assert admitted.rows["charges"].to_list() == [None]
+
+
+def test_nan_in_a_column_is_a_missing_value(model: Model) -> None:
+    nan = float("nan")
+    frame = pl.DataFrame({"tenure": [3.0, nan], "contract": ["month"] * 2, "charges": [nan, 70.5]})
+    with pytest.raises(Refusal, match="1 fault") as refused:
+        Door(model, policy="reject").pass_frame(frame)
+    (fault,) = refused.value.faults
+    assert (fault["field"], fault["code"], fault["rows"]) == ("tenure", "missing", [1])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [[["month"]], [{"a": "month"}], [b"month"], [dt.timedelta(1)], [dt.time(1)]],
+    ids=["list", "struct", "bytes", "duration", "time"],
+)
+@pytest.mark.parametrize("column", ["contract", "tenure"])
+def test_cells_of_another_kind_are_no_values_of_a_column(
+    model: Model, column: str, cells: list[Any]
+) -> None:
+    frame = pl.DataFrame([ROW]).with_columns(pl.Series(column, cells))
+    for policy in ("reject", "flag"):
+        with pytest.raises(Refusal, match="1 fault") as refused:
+            Door(model, policy=policy).pass_frame(frame)
+        assert [fault["code"] for fault in refused.value.faults] == ["type"]
+    admitted = Door(model, policy="impute").pass_frame(frame)
+    assert admitted.rows[column].to_list() == [None]
+    assert model.predict(admitted.rows).height == 1

@@ -131,3 +131,34 @@ def test_a_draining_server_is_not_ready_and_still_answers(asked: Any) -> None:
     answer = asked.predict(row=ROW)
     assert answer.status_code == 200
     assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("kind", ["value", "model"])
+def test_a_fallback_answers_many_rows_in_every_form_and_is_marked(
+    application: Callable[..., Any], bundles: Any, kept: Any, kind: str
+) -> None:
+    given = {"value": {"churn": "No"}} if kind == "value" else {"model": str(bundles["other"])}
+    asked = application({"churn": {"fallback": given}})
+    version = next(iter(asked.process.hosting.state.versions["churn"].values()))
+    version.predict_frame = lambda _: 1 / 0
+    rows = asked.predict(rows=[ROW, ROW]).raise_for_status().json()["predictions"]
+    assert [row["fallback"] for row in rows] == ["failed", "failed"]
+    assert rows[0]["outputs"]["churn"]["prediction"] in {"No", "Yes"}
+    columns = {name: [value, value] for name, value in ROW.items()}
+    told = asked.predict(columns=columns).raise_for_status().json()
+    assert told["fallback"] == "failed"
+    assert len(told["outputs"]["churn"]["prediction"]) == 2
+    text = ",".join(ROW) + "\n" + ",".join(map(str, ROW.values())) + "\n"
+    csv = asked.post(PATH, content=text, headers={"content-type": "text/csv"})
+    assert csv.text.splitlines()[0].split(",").count("fallback") == 1
+    assert ",failed," in csv.text
+    assert {entry.status for entry in kept.entries} == {"failed"}
+    assert all(entry.error_id for entry in kept.entries)
+
+
+def test_many_rows_without_a_fallback_fail_as_one_does(asked: Any) -> None:
+    version = next(iter(asked.process.hosting.state.versions["churn"].values()))
+    version.predict_frame = lambda _: 1 / 0
+    answer = asked.predict(rows=[ROW])
+    assert answer.status_code == 500
+    assert "division" not in answer.text

@@ -11,11 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
@@ -26,39 +25,6 @@ from ordain.serving.access import hash_of
 ROW = {"tenure": 3, "contract": "month", "charges": 70.5}
 PATH = "/v1/models/churn/predict"
 pytestmark = pytest.mark.slow
-
-
-class Load:
-    """Clients that ask without end and note what they are answered."""
-
-    def __init__(self, url: str, n_clients: int = 4) -> None:
-        self.url, self.is_over = url, False
-        self.statuses: list[int] = []
-        self.faults: list[str] = []
-        self.versions: set[str] = set()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(n_clients)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.is_over = True
-        for thread in self._threads:
-            thread.join(20)
-
-    def _ask(self) -> None:
-        with httpx.Client(base_url=self.url, timeout=20) as client:
-            while not self.is_over:
-                try:
-                    answer = client.post(PATH, json={"row": ROW})
-                except httpx.HTTPError as error:
-                    self.faults.append(repr(error))
-                    return
-                self.statuses.append(answer.status_code)
-                if answer.status_code == 200:
-                    self.versions.add(answer.json()["version"])
 
 
 def connect(url: str) -> socket.socket:
@@ -196,7 +162,7 @@ def test_bytes_that_are_no_proper_request_are_answered_with_an_error(
 
 
 def test_versions_are_swapped_without_a_failed_request(
-    start: Callable[..., Any], bundles: dict[str, Path], tmp_path: Path
+    start: Callable[..., Any], bundles: dict[str, Path], tmp_path: Path, asking: Any
 ) -> None:
     import ordain.config as language
     from ordain.serving.rollout.actions import deploy
@@ -210,7 +176,7 @@ def test_versions_are_swapped_without_a_failed_request(
         )
         return path
 
-    with start(document("churn")) as server, Load(server.url) as load:
+    with start(document("churn")) as server, asking(server.url) as load:
         for turn in range(6):
             name = ("other", "churn")[turn % 2]
             deploy(language.Config.load(document(name)), home=home)
@@ -275,6 +241,48 @@ def test_a_worker_that_dies_is_replaced(
         ]
         assert sum(counted) == 30
         assert server.stop() == 0
+
+
+def _workers_of(server: Any) -> list[int]:
+    end = time.monotonic() + 40
+    while server.said.count("ready on") < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    return [int(line.split()[2]) for line in server.lines if "ready on" in line]
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="it looks at /proc")
+def test_workers_end_with_the_process_that_started_them_however_it_ends(
+    start: Callable[..., Any], bundles: dict[str, Path]
+) -> None:
+    with start(bundles["churn"], "--workers", "2") as server:
+        pids = _workers_of(server)
+        assert len(pids) == 2
+        os.kill(server.process.pid, signal.SIGKILL)
+        end = time.monotonic() + 20
+        while any(map(_is_there, pids)) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not any(map(_is_there, pids))
+
+
+def test_workers_are_out_of_the_reach_of_ctrl_c_and_drain_once(
+    start: Callable[..., Any], bundles: dict[str, Path]
+) -> None:
+    with start(bundles["churn"], "--workers", "2") as server, server.client() as client:
+        pids = _workers_of(server)
+        assert os.getpgid(server.process.pid) not in {os.getpgid(pid) for pid in pids}
+        assert client.post(PATH, json={"row": ROW}).status_code == 200
+        server.process.send_signal(signal.SIGINT)
+        server.wait_for("draining")
+        assert client.post(PATH, json={"row": ROW}).headers["connection"] == "close"
+        assert server.process.wait(20) == 0
 
 
 def test_tls_and_keys_together(

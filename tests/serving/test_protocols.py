@@ -60,7 +60,7 @@ def test_open_inference_answers_as_the_own_route(asked: Any) -> None:
         ({"shape": [1, 2]}, "must be \\[N\\]"),
         ({"data": [[[3]]]}, "nested too deeply"),
         ({"datatype": "FP8"}, "no request of the protocol"),
-        ({"data": ["three"]}, "cannot be read"),
+        ({"data": ["three"]}, "must be a number"),
         ({"name": "contract"}, "stands twice"),
     ],
 )

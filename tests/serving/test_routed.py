@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from ordain.cli.main import app
 from ordain.config import Config
+from ordain.serving.log.rows import batch_frame
 from ordain.serving.rollout.actions import deploy
 from ordain.serving.rollout.router import open_router
 from ordain.serving.server import Address, Process, Serving
@@ -77,6 +78,31 @@ def test_rows_of_a_batch_are_answered_by_the_versions_of_their_customers(asked: 
     assert pl.read_csv(csv.content, infer_schema=False)["version"].to_list() == [
         one["version"] for one in alone
     ]
+
+
+def test_each_row_of_a_divided_batch_is_logged_under_its_own_id(asked: Any, kept: Any) -> None:
+    rows = [{**ROW, "tenure": number, "customer": number} for number in range(12)]
+    told = asked.predict(rows=rows).raise_for_status().json()["predictions"]
+    assert len({one["version"] for one in told}) == 2
+    logged = {
+        row["prediction_id"]: (row["version"], row["input.tenure"])
+        for entry in kept.entries
+        for row in batch_frame(entry, frozenset()).to_dicts()
+    }
+    assert logged == {one["prediction_id"]: (one["version"], at) for at, one in enumerate(told)}
+
+
+def test_what_was_unusual_about_a_row_of_a_batch_is_logged_with_it(
+    application: Callable[..., Any], kept: Any
+) -> None:
+    asked = application({"churn": {"checks": "impute"}})
+    rows = [ROW, {**ROW, "contract": "weekly", "tenure": 80}, {**ROW, "tenure": None}]
+    answer = asked.predict(rows=rows).raise_for_status().json()
+    assert {flag["code"] for flag in answer["flags"]} == {"category", "edge", "missing"}
+    logged = batch_frame(kept.entries[-1], frozenset())["flags"].to_list()
+    assert logged[0] == []
+    assert set(logged[1]) == {"category:contract:imputed", "edge:tenure"}
+    assert logged[2] == ["missing:tenure"]
 
 
 def test_a_shadow_is_logged_and_never_answered(asked: Any, kept: Any) -> None:

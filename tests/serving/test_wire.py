@@ -49,9 +49,23 @@ def test_what_is_no_request_is_malformed(body: bytes) -> None:
     "body", [b'{"row": {"a": "' + b"x" * 21 + b'"}}', b'{"row": {"' + b"x" * 21 + b'": 1}}']
 )
 def test_a_text_beyond_the_limit_is_too_long(body: bytes) -> None:
-    with pytest.raises(Refusal, match="too long") as refused:
+    with pytest.raises(Refusal, match="a text may have at most 20 characters") as refused:
         READER.predict(body)
     assert refused.value.status == 422
+
+
+def test_fields_with_texts_that_are_too_long_are_named() -> None:
+    long = b'"' + b"x" * 21 + b'"'
+    for body in (
+        b'{"row": {"a": 1, "b": %b, "c": %b}}' % (long, long),
+        b'{"columns": {"b": ["a", %b], "c": [%b, null]}}' % (long, long),
+    ):
+        with pytest.raises(Refusal) as refused:
+            READER.predict(body)
+        assert [fault["field"] for fault in refused.value.faults] == ["b", "c"]
+    with pytest.raises(Refusal, match="20 characters") as refused:
+        READER.predict(b'{"row": {"a": %b, "b": [[[' % long)
+    assert refused.value.faults == ()
 
 
 @pytest.mark.parametrize(

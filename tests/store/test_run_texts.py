@@ -27,6 +27,11 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.fixture(autouse=True)
+def git_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GIT_DIR")
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "project"

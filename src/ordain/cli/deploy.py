@@ -13,6 +13,7 @@ from ordain.core.errors import UsageError
 if TYPE_CHECKING:
     from ordain.serving.rollout.actions import Plan
     from ordain.serving.rollout.applied import Applied
+    from ordain.serving.rollout.folder import DeploymentFolder
 
 
 def deploy(
@@ -95,6 +96,7 @@ def _deploy(
 ) -> None:
     from ordain.config import Config
     from ordain.serving.rollout import actions
+    from ordain.serving.rollout.actions import folder_of
     from ordain.store.home import home as work_folder
 
     if document is None:
@@ -118,6 +120,7 @@ def _deploy(
         typer.echo(f"{n} change{'s' if n != 1 else ''}; apply with: ordain deploy {document}")
     else:
         typer.echo(f"'{name}' is deployed: generation {found.after.generation}")
+        _tell_of_workers(folder_of(config, folder), document)
     _warn_of_halts(found.after)
 
 
@@ -186,17 +189,34 @@ def _show_audit(name: str | None, home: str | None, *, json: bool) -> None:
             when(line["at"]),
             line["action"] if line["is_done"] else f"{line['action']} (never came)",
             line["by"],
-            "; ".join(line["changes"]),
-            line["why"],
+            "\n".join([*line["changes"], *([f"why: {line['why']}"] if line["why"] else [])]),
         ]
         for line in lines
     ]
-    print_table(["generation", "when", "action", "by", "changes", "why"], rows)
+    print_table(["generation", "when", "action", "by", "changes"], rows)
 
 
 def _print_changes(found: Plan) -> None:
     for change in found.changes:
         typer.echo(f"  {change}")
+    waiting = [f"`{change.path}`" for change in found.changes if change.needs_start]
+    if waiting and found.before is not None:
+        typer.echo(
+            f"warning: {', '.join(waiting)} of a server that runs stays as it was until it is "
+            "started anew",
+            err=True,
+        )
+
+
+def _tell_of_workers(folder: DeploymentFolder, document: str) -> None:
+    """Say who takes up what was deployed."""
+    from ordain.serving.rollout.folder import live_of
+
+    workers = live_of(folder.snapshots())
+    if not workers:
+        typer.echo(f"no server runs; start one with: ordain serve {document}")
+        return
+    typer.echo(f"{len(workers)} worker{'s take' if len(workers) > 1 else ' takes'} it up now")
 
 
 def _warn_of_halts(applied: Applied) -> None:

@@ -20,7 +20,14 @@ def new(
     caller: Annotated[str, typer.Argument(help="Who gets it; stands in metrics and the log.")],
     file: File = _FILE,
     model: Annotated[
-        list[str] | None, typer.Option(help="Model it may ask; all by default.")
+        list[str] | None,
+        typer.Option(help="Model it may ask, or a pattern as 'churn*'; all by default."),
+    ] = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="viewer (read, metrics), user (predict, feedback, read) or operator (all)."
+        ),
     ] = None,
     verb: Annotated[
         list[str] | None,
@@ -38,7 +45,36 @@ def new(
     """Make a key, add its hash to the file, and print the key: it is shown this once."""
     from ordain.serving.keys import add_key
 
-    key = add_key(file, caller, models=model, verbs=verb, expires=expires, requests_per_second=rate)
+    key = add_key(
+        file,
+        caller,
+        models=model,
+        verbs=verb,
+        role=role,
+        expires=expires,
+        requests_per_second=rate,
+    )
+    if json:
+        print_json({"caller": caller, "key": key, "file": str(file)})
+    else:
+        typer.echo(key)
+        typer.echo(f"its hash was added to {file}", err=True)
+
+
+@app.command("rotate")
+def rotate(
+    caller: Annotated[str, typer.Argument(help="Who gets a new key.")],
+    file: File = _FILE,
+    days: Annotated[
+        int, typer.Option(min=0, help="Days for which the keys before it are still valid.")
+    ] = 1,
+    *,
+    json: Json = False,
+) -> None:
+    """Make a key with the scope of a caller's last one, and let those before it end."""
+    from ordain.serving.keys import rotate_key
+
+    key = rotate_key(file, caller, days=days)
     if json:
         print_json({"caller": caller, "key": key, "file": str(file)})
     else:
@@ -54,8 +90,18 @@ def list_keys(file: File = _FILE, *, json: Json = False) -> None:
     if json:
         print_json({"keys": found})
         return
-    names = ["caller", "hash", "models", "verbs", "expires", "requests_per_second"]
-    print_table(names, [[str(key[name] or "-") for name in names] for key in found])
+    rows = [
+        [
+            key["caller"],
+            key["hash"],
+            key["models"] or "all",
+            key["role"] or key["verbs"] or "all",
+            f"{key['expires'] or 'never'}{' (it is)' if key['is_expired'] else ''}",
+            key["requests_per_second"],
+        ]
+        for key in found
+    ]
+    print_table(["caller", "hash", "models", "role or verbs", "expires", "requests/s"], rows)
 
 
 @app.command("remove")

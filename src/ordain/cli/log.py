@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ordain.cli.console import print_json
-from ordain.cli.options import Home, Json
+from ordain.cli.options import Home, Json, Registry
 from ordain.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from ordain.serving.log.origin import Origin
     from ordain.serving.log.place import Sink
 
 app = typer.Typer(
@@ -152,9 +153,79 @@ def quality(
     if json:
         print_json({"quality": judged})
         return
-    print_quality(judged)
-    if not judged:
-        typer.echo(f"nothing was logged in {place} in that time")
+    if judged:
+        print_quality(judged)
+    else:
+        of = f" of '{model}'" if model else ""
+        typer.echo(f"nothing{of} was logged in {place} in that time")
+
+
+@app.command()
+def show(
+    prediction_id: Annotated[
+        str, typer.Argument(help="As the answer gave it.", metavar="PREDICTION_ID")
+    ],
+    sink: SinkOption = None,
+    deployment: Deployment = None,
+    registry: Registry = None,
+    home: Home = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show one prediction, what came true of it, and where it comes from, down to the data."""
+    from ordain.serving.log.origin import origin_of
+    from ordain.store.home import home as work_folder
+
+    place = _sink(sink, deployment, home)
+    found = origin_of(place, prediction_id, home=work_folder(home), registry=registry)
+    if json:
+        print_json({"predictions": [one.to_json() for one in found]})
+        return
+    for one in found:
+        _print_origin(one)
+
+
+def _print_origin(one: Origin) -> None:
+    """Print an answer, a line for each thing that is known of it."""
+    from ordain.cli.console import print_table
+
+    row, came = one.row, one.came
+    answer = {k: v for k, v in one.outputs.items() if v is not None}
+    told = [
+        ("prediction", row["prediction_id"]),
+        ("when", row["at"].astimezone().isoformat(sep=" ", timespec="milliseconds")),
+        ("model", f"{row['model']} version {row['version']} ({row['arm']})"),
+        ("status", f"{row['status']} in {row['latency_ms']:.2f} ms, for {row['caller']}"),
+        ("request", row["request_id"]),
+        ("unusual", ", ".join(row["flags"] or ())),
+        ("error", row["error_id"]),
+    ]
+    for number, outcome in enumerate(one.outcomes, 1):
+        values = ", ".join(f"{name}: {value}" for name, value in outcome["values"].items())
+        came_at = outcome["at"].astimezone().isoformat(sep=" ", timespec="seconds")
+        told.append((f"truth {number}", f"{values}, told {came_at} by {outcome['caller']}"))
+    if came.deployment:
+        told.append(("served", f"{came.deployment}, generation {came.generation}"))
+    changed = {False: " (changed since: not what answered)", None: " (gone)"}
+    if came.bundle:
+        told.append(("bundle", f"{came.bundle}{changed.get(came.is_unchanged, '')}"))
+    lineage = came.lineage
+    if lineage is not None:
+        told += [
+            ("digest", lineage.bundle),
+            ("run", lineage.run),
+            ("data", lineage.data),
+            ("config", lineage.config),
+            ("commit", f"{lineage.commit}{' with changes' if lineage.has_changes else ''}"),
+            ("trained by", f"ordain {lineage.ordain}, {lineage.family}"),
+        ]
+    else:
+        told.append(("origin", "no deployment or registry of this work folder knows the version"))
+    for label, value in told:
+        if value:
+            typer.echo(f"{label:<12}{value}")
+    print_table(["field", "value"], [[k, v] for k, v in one.inputs.items()], title="inputs")
+    print_table(["output", "value"], [[k, v] for k, v in answer.items()], title="answer")
 
 
 @app.command()

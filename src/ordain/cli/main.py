@@ -50,7 +50,7 @@ from ordain.cli import (
 )
 from ordain.cli.deferred import defer
 from ordain.cli.panels import DECLARE, JUDGE, TRAIN, USE, Panels
-from ordain.core.errors import OrdainError, UsageError
+from ordain.core.errors import MissingExtraError, OrdainError, UsageError
 from ordain.core.files import error_number, store_error
 
 _CALL_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
@@ -103,6 +103,9 @@ app.command("deploy", rich_help_panel=USE)(deploy.deploy)
 app.command("status", rich_help_panel=USE)(status.status)
 app.add_typer(log.app, name="log", rich_help_panel=USE)
 
+_SERVING = ("uvicorn", "msgspec", "prometheus_client", "uvloop", "httptools", "starlette")
+"""Packages of the extra `serve`: commands about a server import them where they need them."""
+
 
 @app.callback(invoke_without_command=True)
 def top(
@@ -126,6 +129,12 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        if error.name not in _SERVING:
+            raise
+        purpose = f"`ordain {arguments[0]}`"
+        missing = MissingExtraError.for_package(error.name, extra="serve", purpose=purpose)
+        fail(missing, as_json="--json" in arguments)
     except OSError as error:
         number = error_number(error)
         if number is None:

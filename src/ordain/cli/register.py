@@ -45,12 +45,26 @@ def register(
         print_json(made.to_json())
     else:
         typer.echo(f"registered {made.reference}")
+        for other in _same(made, home, registry):
+            typer.echo(f"note: {other} is the same bundle")
         show_version(made)
         typer.echo(f"next    ordain promote {made.name} {made.version} --to champion")
     for gate in made.failed:
         typer.echo(f"warning: not met: {gate.name}: {gate.reason}", err=True)
     if made.failed:
         typer.echo("warning: `ordain promote` will refuse this version without --force", err=True)
+
+
+def _same(made: ModelVersion, home: str | None, registry: str | None) -> list[str]:
+    """Return the other versions of the model that are the same bundle, newest first."""
+    from ordain.store.registry import open_registry
+
+    known = open_registry(home, registry).versions(made.name)
+    return [
+        one.reference
+        for one in known
+        if one.lineage.bundle == made.lineage.bundle and one.version != made.version
+    ]
 
 
 def show_version(made: ModelVersion) -> None:
@@ -60,7 +74,7 @@ def show_version(made: ModelVersion) -> None:
     for label, value in (
         ("aliases", ", ".join(made.aliases)),
         ("run", lineage.run),
-        ("metrics", metrics_in_words(made)),
+        ("metrics", "\n        ".join(metrics_in_words(made))),
         ("data", lineage.data),
         ("config", lineage.config[:32]),
         ("commit", commit),
@@ -73,8 +87,8 @@ def show_version(made: ModelVersion) -> None:
             typer.echo(f"{label:<8}{value}")
 
 
-def metrics_in_words(version: ModelVersion) -> str:
-    """Return the first metrics of a version with their intervals."""
+def metrics_in_words(version: ModelVersion) -> list[str]:
+    """Return the first metrics of a version with their intervals, a line each."""
     told = []
     for one in version.metrics[:N_METRICS]:
         if one.value is None:
@@ -82,8 +96,8 @@ def metrics_in_words(version: ModelVersion) -> str:
         text = f"{one.output}.{one.metric} {number(one.value)}"
         if one.low is not None and one.high is not None:
             text += f" ({number(one.low)} to {number(one.high)})"
-        told.append(text)
-    return ", ".join(told) + (f" on {version.set}" if told and version.set else "")
+        told.append(f"{text} on {version.set}" if version.set else text)
+    return told
 
 
 def _key_and_value(text: str) -> tuple[str, str]:

@@ -8,9 +8,6 @@ from typing import Annotated
 import typer
 
 from ordain.cli.options import Home
-from ordain.core.errors import MissingExtraError
-
-_PACKAGES = ("uvicorn", "msgspec", "prometheus_client", "uvloop", "httptools", "starlette")
 
 
 def serve(
@@ -47,13 +44,9 @@ def serve(
     ] = False,
 ) -> None:
     """Serve models over HTTP until told to stop."""
-    try:
-        from ordain.serving.command import serve as serve_models
-        from ordain.serving.server import Address
-    except ModuleNotFoundError as error:
-        if error.name not in _PACKAGES:
-            raise
-        raise MissingExtraError.for_package(error.name, extra="serve", purpose="serving") from error
+    from ordain.serving.command import serve as serve_models
+    from ordain.serving.server import Address
+
     address = Address(
         host=host,
         port=port,

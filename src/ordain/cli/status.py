@@ -52,7 +52,7 @@ def when(seconds: float) -> str:
 def _show(folder: DeploymentFolder, *, with_quality: bool, json: bool, is_fresh: bool) -> None:
     from ordain.serving.rollout.standing import standing
 
-    found = standing(folder)
+    found = standing(folder, with_truth=with_quality)
     assert found is not None, "a deployment that was found was applied"
     judged = _quality(folder, found) if with_quality else []
     if json:
@@ -123,7 +123,7 @@ def _print_workers(found: Standing) -> None:
         told = ", ".join(
             f"{found.log[key]:,} {text}"
             for key, text in (
-                ("written", "written"),
+                ("written", "predictions and outcomes written"),
                 ("left_out", "left out by `sample`"),
                 ("dropped", "dropped"),
                 ("unwritable", "unwritable"),

@@ -23,6 +23,14 @@ def versions(
     audit: Annotated[
         bool, typer.Option("--audit", help="List what was done to the model, and by whom.")
     ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="Only versions that were trained on these rows: a fingerprint, or its start.",
+            metavar="FINGERPRINT",
+        ),
+    ] = None,
     registry: Registry = None,
     home: Home = None,
     *,
@@ -32,7 +40,11 @@ def versions(
     from ordain.store.registry import open_registry, parse
 
     opened = open_registry(home, registry)
-    if name is None:
+    if data is not None:
+        if audit:
+            raise UsageError("--audit and --data are two questions\n  Fix: leave one of them out")
+        _list_trained_on(opened, data, name=name, json=json)
+    elif name is None:
         if audit:
             raise UsageError("--audit is of one model\n  Fix: ordain versions NAME --audit")
         _list_models(opened, json=json)
@@ -82,37 +94,52 @@ def _list_models(opened: OpenRegistry, *, json: bool) -> None:
     print_table(["model", "newest", "versions", "aliases", "registered"], rows)
 
 
+def _list_trained_on(opened: OpenRegistry, data: str, *, name: str | None, json: bool) -> None:
+    """List the versions whose rows have a fingerprint, of one model or of all."""
+    if not data:
+        raise UsageError("--data needs a fingerprint: `ordain versions NAME --json` has them")
+    names = opened.models() if name is None else [name]
+    found = [one for each in names for one in opened.versions(each)
+             if one.lineage.data.startswith(data)]  # fmt: skip
+    if not found and not json:
+        typer.echo(f"No version was trained on rows with the fingerprint {data}.")
+        return
+    _list_versions(found, json=json)
+
+
 def _list_versions(found: list[ModelVersion], *, json: bool) -> None:
     if json:
         print_json({"versions": [one.to_json() for one in found]})
         return
-    print_table(
-        ["version", "aliases", "metric", "value", "interval", "gates", "run", "registered", "by",
-         "data", "note"],
-        [_row(one) for one in found],
-    )  # fmt: skip
+    columns = ["version", "aliases", "metric", "value", "gates", "registered (UTC)", "by", "note"]
+    rows = [_row(one) for one in found]
+    print_table(*_without_empty(columns, rows))
+    typer.echo(f"run, data and gates of one: ordain versions {found[0].reference}")
 
 
 def _row(one: ModelVersion) -> list[Any]:
     from ordain.pipeline.register import gates_in_words, headline_of
 
     first = headline_of(one)
-    between = "-"
+    value = "-" if first is None or first.value is None else number(first.value)
     if first is not None and first.low is not None and first.high is not None:
-        between = f"{number(first.low)} to {number(first.high)}"
+        value += f" ({number(first.low)} to {number(first.high)})"
     return [
         one.reference,
         ", ".join(one.aliases),
         "-" if first is None else f"{first.output}.{first.metric}",
-        None if first is None else first.value,
-        between,
+        value,
         gates_in_words(one),
-        one.lineage.run or "-",
         _day(one.when),
         one.by,
-        one.lineage.data[:8],
         _short(one.note),
     ]
+
+
+def _without_empty(columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Return a table without the columns that say nothing in any row, the first one aside."""
+    kept = [at for at in range(len(columns)) if not at or any(row[at] != "" for row in rows)]
+    return [columns[at] for at in kept], [[row[at] for at in kept] for row in rows]
 
 
 def _list_audit(lines: list[AuditLine], *, json: bool) -> None:
@@ -123,7 +150,7 @@ def _list_audit(lines: list[AuditLine], *, json: bool) -> None:
 
     rows = [
         [
-            moment(line.at),
+            moment(line.at).replace("T", " ").removesuffix("Z"),
             line.action + (" (forced)" if line.is_forced else ""),
             "-" if line.version is None else f"{line.name}/{line.version}",
             line.alias or "-",
@@ -134,7 +161,8 @@ def _list_audit(lines: list[AuditLine], *, json: bool) -> None:
         ]
         for line in lines
     ]
-    print_table(["when (UTC)", "what", "version", "alias", "before", "by", "why", ""], rows)
+    columns = ["when (UTC)", "what", "version", "alias", "before", "by", "why", ""]
+    print_table(*_without_empty(columns, rows))
     for line in lines:
         for failed in line.failed:
             typer.echo(f"{line.name}/{line.version} as `{line.alias}` was forced: {failed}")

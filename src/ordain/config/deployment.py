@@ -19,7 +19,7 @@ It stands in the config of a training or in a document of its own. `ordain deplo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -129,8 +129,27 @@ class Fallback(Spec):
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
         if (self.value is None) == (self.model is None):
-            raise ValueError("it needs either `value` or `model`")
+            raise ValueError("`fallback` must have either `value` or `model`, not both")
         return self
+
+
+class Rule(Spec):
+    """What is answered under a condition, whatever the model says."""
+
+    when: Annotated[str, Field(min_length=1, examples=["tenure < 1"])]
+    """Condition, in SQL, on inputs, `other_fields` and the answer (`churn_prediction`,
+    `churn_probability_Yes`)."""
+    then: dict[str, str | int | float | bool] = Field(examples=[{"churn": "No"}])
+    """The answer by the name of each output that it decides."""
+    reason: str | None = None
+    """Why, for the answer and the log; by default the condition."""
+
+    @field_validator("then")
+    @classmethod
+    def _decides_something(cls, then: dict[str, Any]) -> dict[str, Any]:
+        if not then:
+            raise ValueError('`then` must name an output\n  Fix: then: {churn: "No"}')
+        return then
 
 
 class ServedModel(Spec):
@@ -150,6 +169,16 @@ class ServedModel(Spec):
     """What is answered where a version fails or takes too long; without it, an error."""
     checks: Literal["reject", "impute", "flag"] = "reject"
     """What becomes of a row that is not as in training: an error, missing cells, or a mark."""
+    field_checks: dict[str, Literal["reject", "impute", "flag"]] = Field(
+        default_factory=dict, examples=[{"notes": "flag"}]
+    )
+    """The same for single fields, by name, where they differ from `checks`."""
+    other_fields: dict[str, Literal["number", "text", "boolean"]] = Field(
+        default_factory=dict, examples=[{"age": "number"}]
+    )
+    """Fields with their types that a request may have beside the model's inputs, for rules."""
+    rules: tuple[Rule, ...] = ()
+    """What is answered under conditions, whatever the model says; the first that is true counts."""
 
     @model_validator(mode="after")
     def _shares_leave_room(self) -> Self:
@@ -195,9 +224,9 @@ class Limits(Spec):
     """Requests in work at once."""
     queue: Annotated[int, Field(ge=0)] = 512
     """Requests that wait; one more is refused with 503 and `Retry-After`."""
-    wait_ms: Annotated[float, Field(gt=0)] = 25.0
-    """Milliseconds a request may be expected to wait for its turn; beyond, it is refused with 503
-    and `Retry-After`."""
+    wait_ms: Annotated[float, Field(gt=0)] = 15.0
+    """Milliseconds of the processor that requests before a new one may be expected to take; beyond,
+    it is refused with 503 and `Retry-After`. Its own wait is up to twice that."""
     string_chars: Annotated[int, Field(gt=0)] = 100_000
     """Characters of a text in a row, and of a field's name; more is refused with 422."""
     header_bytes: Annotated[int, Field(ge=1_024)] = 16_384
@@ -251,6 +280,18 @@ class PredictionLogging(Spec):
     """Fields that are never kept: neither in the queue, on disk nor in the database."""
     queue_rows: Annotated[int, Field(gt=0)] = 100_000
     """Rows that may wait to be written; what comes beyond is dropped, and counted."""
+    keep_days: Annotated[float, Field(gt=0)] | None = None
+    """Days after which predictions and outcomes are removed; null keeps them for ever."""
+    keep_bytes: Annotated[int, Field(gt=0)] | None = None
+    """Bytes that the folder may take; beyond, the oldest hours are removed. Not of a database."""
+
+    @model_validator(mode="after")
+    def _bytes_are_those_of_a_folder(self) -> Self:
+        if self.keep_bytes is not None and self.sink and scheme_of(self.sink):
+            raise ValueError(
+                "`keep_bytes` bounds a folder, and `sink` is a database\n  Fix: keep_days: 30"
+            )
+        return self
 
     @field_validator("sink")
     @classmethod

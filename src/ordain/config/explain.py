@@ -203,7 +203,7 @@ class _Fault:
         schema = words.schema_at(self.spec, self.path) or {}
         named = words.literals(schema)
         mark = self.root.mark_of(self.full)
-        shown = emit.show(self.value)
+        shown = emit.show(self.value) or "empty"
         if "too_long" in types and any("prefixItems" in p for p in words.branches(schema)):
             return self._other_length(self.full, self.path, code="E206")
         if types & _RANGE and not isinstance(self.value, bool):

@@ -44,8 +44,14 @@ def render_document(
 def annotate(plain: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
     """Return plain data as YAML with comments at the ends of lines."""
     text = emit.dump(dict(plain))
-    tree = yaml.parse(text, "rendered")
     lines = text.splitlines()
+    if reasons:
+        _comment(lines, yaml.parse(text, "rendered"), reasons)
+    return "\n".join(lines) + "\n"
+
+
+def _comment(lines: list[str], tree: Node, reasons: Mapping[str, str]) -> None:
+    """Put each reason at the end of the line of its key."""
     for dotted, reason in reasons.items():
         path = _path_of(tree, dotted)
         mark = tree.mark_of_key(path) if path is not None else None
@@ -54,7 +60,6 @@ def annotate(plain: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
             lines[mark.line - 1] += (
                 f"  # {comment}" if "  # " not in lines[mark.line - 1] else f"; {comment}"
             )
-    return "\n".join(lines) + "\n"
 
 
 def _path_of(tree: Node, dotted: str) -> Path | None:

@@ -82,7 +82,7 @@ def syntax_error(error: pyyaml.YAMLError, text: Text) -> ConfigError:
     said, allowed = _PROBLEMS.get(problem, (problem, None))
     opened = getattr(error, "context_mark", None)
     if opened is not None and said.endswith("closed"):
-        mark = Mark(text, opened.line + 1, opened.column + 1, 1)
+        mark = _visible(Mark(text, opened.line + 1, opened.column + 1, 1))
         return refuse("E101", said, text, mark, allowed=allowed, fix=_closed(mark))
     notes: tuple[str, ...] = ()
     if opened is not None and opened.line != where.line:

@@ -67,6 +67,17 @@ def expression_columns(expression: str, schema: Mapping[str, pl.DataType]) -> tu
         return _columns_of(connection, expression, schema, key="expression")
 
 
+def parsed(expression: str, *, key: str) -> dict[str, Any]:
+    """Return the syntax tree of an expression, for who computes it otherwise.
+
+    Raises:
+        DataError: it is not one valid expression.
+    """
+    with _engine() as connection:
+        tree: dict[str, Any] = _parse(connection, expression, key=key)
+    return tree
+
+
 def apply_expressions(
     rows: Rows,
     *,

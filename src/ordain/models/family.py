@@ -178,6 +178,15 @@ class FittedModel(ABC):
         A score is a float, or a sequence of C floats for a category; within 1e-6 of `predict`.
         """
 
+    def rows_predictor(
+        self,
+    ) -> Callable[[Sequence[Sequence[RowValue]]], list[dict[str, Any]]] | None:
+        """Return a function for the cells of a few rows; None where one by one is as fast.
+
+        A score is what `row_predictor` gives for the row, within 1e-6.
+        """
+        return None
+
     def attribute(
         self,
         inputs: Mapping[str, EncodedColumn],
@@ -330,6 +339,14 @@ class Family(Component):
         Raises:
             BundleError: a file is missing or does not fit the problem.
         """
+
+    def load_light(self, folder: Path, problem: Problem) -> FittedModel:
+        """Return what `load` does, or what predicts alike and loads less until more is asked of it.
+
+        Raises:
+            BundleError: as `load`.
+        """
+        return self.load(folder, problem)
 
 
 FAMILIES: Registry[Family] = Registry("model family", Family, package="ordain.models.families")

@@ -17,9 +17,10 @@ import polars as pl
 from ordain.core.diagnostics import nearest
 from ordain.core.errors import StoreError, UsageError
 from ordain.core.hashing import digest_json
-from ordain.data.locations import redact
+from ordain.data.locations import redact, scheme_of
 from ordain.data.table import Table
 from ordain.pipeline.cautions import reading_warnings
+from ordain.pipeline.duckdb_sink import SCHEME, DuckDbSink
 from ordain.pipeline.inputs import as_rows
 from ordain.pipeline.sinks import FileSink, Sink, StreamSink, check_format, write_rows
 from ordain.pipeline.table_sink import TableSink, is_table
@@ -77,8 +78,9 @@ def predict(
         bundle: a bundle folder, a run, a registered version, or a model.
         data: a reference or a data frame; the target need not be there.
         output: a `.csv`, `.jsonl`, `.parquet` or `.arrow` file, or a table as in
-            ``sqlite:///a.db::predictions``, which must not be there yet; the standard output, as
-            CSV, by default. It appears under its name once all rows are written.
+            ``sqlite:///a.db::predictions`` or ``duckdb:///a.duckdb::predictions``, which must not
+            be there yet; the standard output, as CSV, by default. It appears under its name once
+            all rows are written.
         keep: input columns to write before the predictions; ``all`` for every one.
         fresh: begin anew, though an attempt that was broken off could be gone on with.
 
@@ -140,6 +142,8 @@ def _sink(
     )
     # A model without a bundle has no digest, so that nothing says that a job is the same.
     is_fresh = is_fresh or model.path is None
+    if isinstance(output, str) and scheme_of(output) == SCHEME:
+        return DuckDbSink(output, job=job, is_fresh=is_fresh)
     if isinstance(output, str):
         return TableSink(output, job=job, is_fresh=is_fresh)
     return FileSink(output, job=job, is_fresh=is_fresh)

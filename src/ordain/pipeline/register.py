@@ -20,7 +20,14 @@ from ordain.store.find import bundle_folder
 from ordain.store.home import home as work_folder
 from ordain.store.home import prepare_home
 from ordain.store.model import Model
-from ordain.store.registry import Lineage, Measured, ModelVersion, open_registry
+from ordain.store.registry import (
+    Lineage,
+    Measured,
+    ModelVersion,
+    Registry,
+    open_registry,
+    parse,
+)
 from ordain.store.registry.bundles import digest_of
 from ordain.store.registry.version import moment
 from ordain.store.runs import Run
@@ -80,15 +87,18 @@ def register(
     own = _run_of(folder)
     set_name = deciding_set(metrics.get("metrics", {})) if metrics.get("metrics") else ""
     opened = open_registry(home, registry)
+    # A registered version, as under another name, keeps the run and the gates it came with.
+    source = None if own is not None else _source(run, opened)
+    origin = own.reference if own else source.lineage.run if source else ""
     if opened.place.models.parent == work_folder(home).absolute():
         prepare_home(work_folder(home))
     return opened.register(
         _name_of(folder, own) if name is None else name,
         folder,
-        lineage=_lineage(folder, lock, own),
+        lineage=_lineage(folder, lock, origin),
         metrics=_measured(metrics, set_name),
         set_name=set_name,
-        gates=None if own is None else _conditions(own),
+        gates=_conditions(own) if own else source.gates if source else None,
         note=note,
         tags=tags,
     )
@@ -162,6 +172,12 @@ def _run_of(folder: Path) -> Run | None:
     return Run(folder.parent) if (folder.parent / "status.json").exists() else None
 
 
+def _source(run: object, opened: Registry) -> ModelVersion | None:
+    """Return the version that a reference means; None for what is none."""
+    asked = parse(run) if isinstance(run, str) and not Path(run).exists() else None
+    return None if asked is None or not opened.has(asked.name) else opened.find(asked)
+
+
 def _name_of(folder: Path, run: Run | None) -> str:
     """Return the name of the config, spelled as runs are filed under it."""
     if run is not None:
@@ -171,14 +187,24 @@ def _name_of(folder: Path, run: Run | None) -> str:
     return Config.load(folder / "config.yaml", is_sealed=True).document.name
 
 
-def _lineage(folder: Path, lock: Mapping[str, Any], run: Run | None) -> Lineage:
+def lineage_of(folder: Path) -> Lineage:
+    """Return where a bundle comes from, registered or not.
+
+    Raises:
+        StoreError: it is no bundle.
+    """
+    own = _run_of(folder)
+    return _lineage(folder, read_json(folder / "lock.json"), own.reference if own else "")
+
+
+def _lineage(folder: Path, lock: Mapping[str, Any], run: str) -> Lineage:
     from ordain.config import Config
 
     git = lock.get("git") or {}
     document = Config.load(folder / "config.yaml", is_sealed=True).document
     return Lineage(
         bundle=digest_of(folder),
-        run=run.reference if run is not None else "",
+        run=run,
         config=bundles.content(folder).get("config.yaml", ""),
         data=str(lock.get("data", {}).get("fingerprint", "")),
         split=str(lock.get("split", "")),

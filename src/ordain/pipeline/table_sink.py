@@ -191,7 +191,7 @@ def _engine(sqlalchemy: Any, url: str) -> Any:
     except sqlalchemy.exc.NoSuchModuleError as error:
         raise UsageError(
             f"predictions cannot be written to '{scheme}'\n"
-            "  Possible: sqlite, postgresql, and what SQLAlchemy knows"
+            "  Possible: sqlite, duckdb, postgresql, and what SQLAlchemy knows"
         ) from error
     except sqlalchemy.exc.ArgumentError as error:
         raise UsageError(f"{redact(url)} is not a url of a database") from error

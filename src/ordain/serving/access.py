@@ -3,13 +3,13 @@
 Keys come from the deployment (`auth.api_keys`, each `key` or `caller:key`, allowed everything) and
 from a file of hashes (`auth.keys_file`), which is read again when it changes:
 
-    {"keys": [{"caller": "shop", "sha256": "9f86d0...", "models": ["churn"],
-               "verbs": ["predict", "feedback"], "expires": "2027-01-01",
-               "requests_per_second": 50}]}
+    {"keys": [{"caller": "shop", "sha256": "9f86d0...", "models": ["churn", "prices-*"],
+               "role": "user", "expires": "2027-01-01", "requests_per_second": 50}]}
 
 A key is long and random (`ordain keys new` makes one), so that a fast hash is enough; only hashes
-are held. A key is compared with every hash there is, each in constant time, so that the time tells
-nothing of how near a guess is. A file that cannot be read leaves the keys as they were.
+are held. A key is looked up by its hash, which nobody can steer, and compared in constant time, so
+that the time tells nothing of how near a guess is. A file that cannot be read leaves the keys as
+they were.
 """
 
 from __future__ import annotations
@@ -26,33 +26,75 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ordain.config.deployment import Auth
+from ordain.config.deployment import Auth, Deployment
 from ordain.core.errors import ConfigError, UsageError
 from ordain.serving.call import ANONYMOUS, Caller
 from ordain.serving.refusal import Refusal
 
 LOG = logging.getLogger("ordain.serving")
-KeyVerb = Literal["predict", "feedback", "read", "metrics", "admin"]
+KeyVerb = Literal["predict", "feedback", "read", "metrics"]
+Role = Literal["viewer", "user", "operator"]
+ROLES: dict[Role, frozenset[str] | None] = {
+    "viewer": frozenset({"read", "metrics"}),
+    "user": frozenset({"predict", "feedback", "read"}),
+    "operator": None,
+}
+"""What a role allows; None is everything."""
 _LEAST_CHARS = 16
 _LOOK_SECONDS = 1.0
-_CALLER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+CALLER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+_PATTERN = re.compile(r"[*?\[]")
 
 
 class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One key of the file."""
+    """One key of the file.
+
+    Attributes:
+        models: names, or patterns such as `churn*`; None for all.
+        role: a bundle of verbs; `verbs` names them one by one instead.
+        expires: day from which it is not valid, UTC.
+    """
 
     caller: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
     models: tuple[str, ...] | None = None
     verbs: tuple[KeyVerb, ...] | None = None
+    role: Role | None = None
     expires: dt.date | None = None
     requests_per_second: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.role is not None and self.verbs is not None:
+            raise ValueError("a key has either `role` or `verbs`")
+
+    @property
+    def scope(self) -> Caller:
+        """Who it lets in, to what."""
+        verbs = frozenset(self.verbs) if self.verbs is not None else None
+        models = self.models
+        return Caller(
+            self.caller,
+            None if models is None else frozenset(models),
+            ROLES[self.role] if self.role is not None else verbs,
+            tuple(name for name in models or () if _PATTERN.search(name)),
+        )
 
 
 class KeysFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file of hashed keys."""
 
     keys: tuple[KeyRecord, ...]
+
+
+_NOBODY = KeyRecord("nobody", "-" * 64)
+
+
+def with_keys(deployment: Deployment, keys: str | None) -> Deployment:
+    """Return the deployment with another file of keys, where one is given."""
+    if keys is None:
+        return deployment
+    auth = deployment.auth.model_copy(update={"keys_file": keys})
+    return deployment.model_copy(update={"auth": auth})
 
 
 class Access:
@@ -72,7 +114,7 @@ class Access:
         self._stamp: tuple[int, int] | None = None
         self._next_look = 0.0
         self._given = [_record_of(key) for key in auth.keys]
-        self._records: tuple[KeyRecord, ...] = ()
+        self._records: dict[str, KeyRecord] = {}
         self._callers: dict[str, Caller] = {}
         self._buckets: dict[str, _Bucket] = {}
         if self._file is not None:
@@ -99,11 +141,9 @@ class Access:
             raise _unknown()
         self._look_again()
         digest = hashlib.sha256(key).hexdigest()
-        found = None
-        for record in self._records:  # all of them, whichever fits
-            if hmac.compare_digest(record.sha256, digest):
-                found = record
-        if found is None or (found.expires is not None and found.expires <= _today()):
+        found = self._records.get(digest, _NOBODY)
+        is_known = hmac.compare_digest(found.sha256, digest)
+        if not is_known or (found.expires is not None and found.expires <= today()):
             raise _unknown()
         return self._callers[found.sha256]
 
@@ -140,23 +180,19 @@ class Access:
 
     def _take(self, found: KeysFile) -> None:
         records = (*self._given, *found.keys)
-        self._callers = {
-            one.sha256: Caller(
-                one.caller,
-                frozenset(one.models) if one.models is not None else None,
-                frozenset(one.verbs) if one.verbs is not None else None,
-            )
-            for one in records
-        }
+        self._callers = {one.sha256: one.scope for one in records}
         rates = {
             one.caller: one.requests_per_second or self._auth.requests_per_second for one in records
         }
-        self._buckets = {
-            caller: self._buckets.get(caller) or _Bucket(rate / self._n_workers)
-            for caller, rate in rates.items()
-            if rate is not None
-        }
-        self._records = records
+        before = self._buckets
+        self._buckets = {}
+        for caller, rate in rates.items():
+            if rate is not None:
+                share = rate / self._n_workers
+                known = before.get(caller)
+                is_same = known is not None and known.rate == share
+                self._buckets[caller] = known if known and is_same else _Bucket(share)
+        self._records = {one.sha256: one for one in records}
 
 
 class _Bucket:
@@ -186,6 +222,11 @@ def read_keys(path: Path) -> KeysFile:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=KeysFile)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no keys file {path}\n"
+            f"  Fix: make it with its first key: ordain keys new CALLER --file {path}"
+        ) from error
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"the keys file {path} cannot be read: {error}\n"
@@ -211,7 +252,7 @@ def _record_of(given: str) -> KeyRecord:
     caller, colon, key = given.partition(":")
     if not colon:
         caller, key = "key", given
-    if not _CALLER.fullmatch(caller):
+    if not CALLER.fullmatch(caller):
         raise UsageError("the caller before a key must be of letters, digits, '.', '_' and '-'")
     return KeyRecord(caller, hash_of(key))
 
@@ -237,5 +278,6 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _today() -> dt.date:
+def today() -> dt.date:
+    """Return the day by which keys expire: that of UTC."""
     return dt.datetime.now(dt.UTC).date()

@@ -20,9 +20,10 @@ from ordain.core.errors import OrdainError
 from ordain.serving.batcher import Batcher
 from ordain.serving.call import Call
 from ordain.serving.contracts import Choice, Entry, Feedback, PredictionLog, Status
-from ordain.serving.door import Flag
+from ordain.serving.door import Flag, told_flag
 from ordain.serving.hosting import FALLBACK, Hosting, State
 from ordain.serving.ids import new_id
+from ordain.serving.load import Load
 from ordain.serving.meters import Meters
 from ordain.serving.refusal import Refusal
 from ordain.serving.served import Served
@@ -33,13 +34,15 @@ MOST_SHADOWS = 1_000
 """Rows that shadows may be behind; more are left out, and counted."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Kit:
     """What all answers need.
 
     Attributes:
+        deployment: as it is declared now; exchanged when that changes.
         executor: threads for what would hold up the event loop.
         log, feedback: where predictions and outcomes go; None keeps none.
+        load: requests at work.
     """
 
     deployment: Deployment
@@ -48,6 +51,12 @@ class Kit:
     executor: Executor
     log: PredictionLog | None = None
     feedback: Feedback | None = None
+    load: Load | None = None
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether other requests are at work beside the one that asks."""
+        return self.load is not None and len(self.load.at_work) > 1
 
     def state(self) -> State:
         """Return what answers now.
@@ -68,6 +77,7 @@ class _Result:
     outputs: Mapping[str, Any]
     status: Status = "answered"
     error_id: str | None = None
+    flags: tuple[Flag, ...] = ()
 
 
 class Answering:
@@ -76,6 +86,7 @@ class Answering:
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
         self._batchers: dict[Served, Batcher] = {}
+        self._settings = _of_batchers(kit.deployment)
         self._n_shadows = 0
         self._tasks: set[asyncio.Task[None]] = set()
         kit.hosting.on_change.append(self._forget)
@@ -150,8 +161,10 @@ class Answering:
     async def _predicted(self, state: State, served: Served, row: Row, request_id: str) -> _Result:
         """Return the version's answer, or the fallback's with what went wrong."""
         try:
+            flat: Mapping[str, Any]
             if served.is_inline:
-                flat: Mapping[str, Any] = served.predict_row(row)
+                turn = served.turn if self._kit.is_crowded else None
+                flat = served.predict_row(row) if turn is None else await turn.answer(row)
             else:
                 seconds = self._kit.deployment.limits.timeout_seconds
                 flat = await asyncio.wait_for(self._batcher(served).answer(row), seconds)
@@ -176,7 +189,9 @@ class Answering:
         self._kit.meters.fallback(served.name, status)
         if given.value is not None:
             flat = {f"{name}_prediction": value for name, value in given.value.items()}
-            return _Result(flat, served.shape.of_value(given.value), status, error_id)
+            if served.rules is not None:
+                flat = served.rules.row(row, flat)
+            return _Result(flat, served.shape.of_value(flat), status, error_id)
         other = state.versions[served.name][FALLBACK]
         try:
             passed, _ = other.door.pass_row(row)
@@ -199,7 +214,9 @@ class Answering:
 
     def _forget(self, state: State) -> None:
         """Let go of versions that no longer answer; rows that wait for them end first."""
-        there = set(state.all())
+        settings = _of_batchers(self._kit.deployment)
+        there = set(state.all()) if settings == self._settings else set()
+        self._settings = settings
         self._batchers = {served: one for served, one in self._batchers.items() if served in there}
 
     def _start_shadows(
@@ -232,7 +249,15 @@ class Answering:
                     name, label, arm="shadow", status=result.status, seconds=taken
                 )
                 shadow = Choice(label, "shadow")
-                self._log(call, prediction_id, served=served, choice=shadow, row=row, result=result)
+                self._log(
+                    call,
+                    prediction_id,
+                    served=served,
+                    choice=shadow,
+                    row=row,
+                    result=result,
+                    flags=result.flags,
+                )
         finally:
             self._n_shadows -= 1
 
@@ -262,7 +287,7 @@ class Answering:
                 caller=call.caller.name,
                 inputs=row,
                 outputs=result.flat,
-                flags=tuple(f"{flag['code']}:{flag['field']}" for flag in flags),
+                flags=tuple(map(told_flag, flags)),
                 error_id=result.error_id,
             )
         )
@@ -287,12 +312,16 @@ def count_flags(meters: Meters, served: Served, flags: Iterable[Mapping[str, Any
         meters.anomaly(served.name, served.label, field, code, flag.get("count", 1))
 
 
+def _of_batchers(deployment: Deployment) -> tuple[object, ...]:
+    return deployment.batching, deployment.limits.queue
+
+
 def _tried(served: Served, row: Row) -> _Result:
     """Return what a shadow answers; its faults are its own."""
     try:
-        passed, _ = served.door.pass_row(row)
+        passed, flags = served.door.pass_row(row)
         flat = served.predict_row(passed)
-        return _Result(flat, served.shape.of_row(flat))
+        return _Result(flat, served.shape.of_row(flat), flags=flags)
     except Exception:  # noqa: BLE001 - it is observed
         return _Result({}, {}, "failed")
 

@@ -101,7 +101,10 @@ class App:
         told = [
             self._told(name, versions[name]) for name in versions if call.caller.may("read", name)
         ]
-        return Reply(encode({"models": told}))
+        body: dict[str, Any] = {"models": told}
+        if refused := self._kit.hosting.refused:
+            body["refused"] = {"id": refused.id, "since": round(refused.since, 3)}
+        return Reply(encode(body))
 
     def model(self, name: str) -> Callable[[Call], Any]:
         """Return the endpoint that tells of one model."""

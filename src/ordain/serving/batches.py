@@ -11,17 +11,19 @@ import io
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from ordain.core.errors import OrdainError
 from ordain.serving.answering import Kit, count_flags, key_of, refused
+from ordain.serving.arrow import read_stream
 from ordain.serving.call import Call
 from ordain.serving.contracts import BatchEntry, Choice, Status
 from ordain.serving.door import Flag
-from ordain.serving.hosting import State
+from ordain.serving.hosting import FALLBACK, State
 from ordain.serving.ids import new_id
 from ordain.serving.refusal import Refusal, Reply
 from ordain.serving.served import Served
@@ -30,9 +32,9 @@ LOG = logging.getLogger("ordain.serving")
 ARROW = b"application/vnd.apache.arrow.stream"
 CSV = b"text/csv"
 N_THREADS = 2
-"""Threads of a process that predict beside the event loop; each native call uses one core."""
-_LARGE = 2_000
-"""Rows from which on a batch is worth the threads."""
+"""Threads of a process that work beside the event loop; each native call uses one core."""
+_MOST_FAULTS = 200
+"""Faults of JSON rows from which on no further row is looked at."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,22 @@ class Part:
     """Rows of a request that one version answers.
 
     Attributes:
+        served: whose answers they are; that of the fallback where a version answers for another.
+        marks: what was unusual about each row; None where nothing was.
         places: of the rows in the request; None for all of them.
+        status: where not ``answered``, the answers are those of the fallback.
+        error_id: of the error that the server's own log tells more of.
     """
 
     choice: Choice
     served: Served
     rows: pl.DataFrame
     answers: pl.DataFrame
-    flags: tuple[Flag, ...]
-    places: Sequence[int] | None
+    flags: tuple[Flag, ...] = ()
+    marks: pl.Series | None = None
+    places: Sequence[int] | None = None
+    status: Status = "answered"
+    error_id: str | None = None
 
 
 class Batches:
@@ -74,24 +83,28 @@ class Batches:
         answers: list[dict[str, Any]] = [{}] * len(rows)
         for part in parts:
             flat = part.answers.to_dicts()
+            is_own = part.status == "answered"
+            more = {} if is_own else {"fallback": part.status}
+            of_row = part.served.shape.of_row if is_own else part.served.shape.of_value
             for place, row in zip(part.places or range(len(rows)), flat, strict=True):
                 answers[place] = {
                     "prediction_id": f"{prediction_id}-{place}",
                     "version": part.choice.version,
-                    "outputs": part.served.shape.of_row(row),
+                    "outputs": of_row(row),
+                    **more,
                 }
         return {"model": name, **_flags_of(parts), "predictions": answers}
 
     def _refuse_faulty(self, served: Served, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Refuse rows of which one may not pass, with the faults of all."""
-        faults = [
-            {"row": place, **fault}
-            for place, row in enumerate(rows)
-            for fault in served.door.faults_of(row)
-        ]
+        """Refuse rows of which one may not pass, with the faults of all, up to a bound."""
+        faults: list[dict[str, Any]] = []
+        for place, row in enumerate(rows):
+            faults += ({"row": place, **fault} for fault in served.door.faults_of(row))
+            if len(faults) >= _MOST_FAULTS:  # to word them takes time that others wait for
+                break
         if faults:
             count_flags(self._kit.meters, served, faults)
-            raise Refusal.bad_rows(faults)
+            raise Refusal.bad_rows(faults, is_cut=len(faults) >= _MOST_FAULTS)
 
     async def columns(
         self, call: Call, name: str, columns: Mapping[str, Sequence[Any]]
@@ -106,7 +119,8 @@ class Batches:
         if len(lengths) > 1:
             raise Refusal.malformed("all `columns` must have the same number of rows")
         served = next(iter(state.versions[name].values()))
-        frame = served.columns_of(columns)
+        loop = asyncio.get_running_loop()
+        frame = await loop.run_in_executor(self._kit.executor, served.columns_of, columns)
         prediction_id = new_id()
         parts = await self.answered(call, name, frame, prediction_id, state=state)
         answers, versions = joined(parts)
@@ -116,6 +130,7 @@ class Batches:
             "prediction_id": prediction_id,
             "n_rows": frame.height,
             **_flags_of(parts),
+            **_fallback_of(answers),
             "outputs": served.shape.of_columns(answers),
         }
 
@@ -128,22 +143,15 @@ class Batches:
         state = self._kit.state()
         is_arrow = call.content_type == ARROW
         loop = asyncio.get_running_loop()
-        read = _read_arrow if is_arrow else _read_csv
+        most_rows = self._kit.deployment.limits.batch_rows
+        read = partial(read_stream, most_rows=most_rows) if is_arrow else _read_csv
         frame = await loop.run_in_executor(self._kit.executor, read, call.body)
         prediction_id = new_id()
         parts = await self.answered(call, name, frame, prediction_id, state=state)
-        answers, versions = joined(parts)
-        ids = pl.Series("prediction_id", [prediction_id]).new_from_index(0, answers.height)
-        numbers = pl.int_range(answers.height, eager=True).cast(pl.String)
-        answers = answers.with_columns(
-            (ids + "-" + numbers).alias("prediction_id"), pl.Series("version", versions)
+        body = await loop.run_in_executor(
+            self._kit.executor, partial(_written, parts, prediction_id, is_arrow=is_arrow)
         )
-        body = io.BytesIO()
-        if is_arrow:
-            answers.write_ipc_stream(body)
-        else:
-            _flat_lists(answers).write_csv(body)
-        return Reply(body.getvalue(), content_type=ARROW if is_arrow else CSV)
+        return Reply(body, content_type=ARROW if is_arrow else CSV)
 
     async def answered(
         self,
@@ -192,16 +200,15 @@ class Batches:
         places: Sequence[int] | None,
     ) -> Part:
         served = state.versions[name][choice.version]
-        seconds = self._kit.deployment.limits.timeout_seconds
-        began = time.perf_counter()
+        part: Part | None = None
         status: Status | None = "failed"
+        began = time.perf_counter()
         try:
-            patience = max(seconds, seconds * rows.height / 1e4)
-            answers, flags = await asyncio.wait_for(self._answer(served, rows), patience)
+            part = await self._answer(served, rows)
             status = "answered"
-        except TimeoutError as error:
+        except TimeoutError:
             status = "timed_out"
-            raise Refusal.timed_out(seconds) from error
+            LOG.warning("%s version %s took too long; %s", name, choice.version, call.request_id)
         except OrdainError as error:
             status = None
             raise refused(error) from error
@@ -209,35 +216,66 @@ class Batches:
             status = None
             count_flags(self._kit.meters, served, refusal.faults)
             raise
-        except Exception as error:
+        except Exception:
             LOG.exception("%s version %s failed; %s", name, choice.version, call.request_id)
-            raise Refusal.failed() from error
         finally:
             if status is not None:  # rows that were refused say nothing of a version
                 taken = time.perf_counter() - began
                 self._observe(
                     state, served, choice, status=status, seconds=taken, n_rows=rows.height
                 )
-        if flags:
-            count_flags(self._kit.meters, served, flags)
-        self._log(call, prediction_id, served=served, choice=choice, rows=rows, answers=answers)
-        return Part(choice, served, rows, answers, flags, places)
+        if part is None:
+            part = await self._fallback(state, served, rows, status)
+            part = replace(part, error_id=call.request_id)
+        if part.flags:
+            count_flags(self._kit.meters, served, part.flags)
+        part = replace(part, choice=choice, rows=rows, places=places)
+        self._log(call, prediction_id, name, part)
+        return part
 
-    async def _answer(
-        self, served: Served, rows: pl.DataFrame
-    ) -> tuple[pl.DataFrame, tuple[Flag, ...]]:
-        """Return the answers to rows, and what was unusual about them; large parts side by side."""
-        loop, executor = asyncio.get_running_loop(), self._kit.executor
-        admitted = await loop.run_in_executor(executor, served.door.pass_frame, rows)
-        if rows.height < _LARGE or served.model.depends_on_order:
-            answers = await loop.run_in_executor(executor, served.predict_frame, admitted.rows)
-            return answers, admitted.flags
-        size = -(-rows.height // N_THREADS)
-        pieces = [admitted.rows.slice(start, size) for start in range(0, rows.height, size)]
-        found = await asyncio.gather(
-            *(loop.run_in_executor(executor, served.predict_frame, piece) for piece in pieces)
-        )
-        return pl.concat(found), admitted.flags
+    async def _answer(self, served: Served, rows: pl.DataFrame) -> Part:
+        """Return the answers to rows, and what was unusual about them.
+
+        All in one thread: two that make many small calls of Polars hinder one another, so that
+        halves side by side took twice the processor's time and as long.
+
+        Raises:
+            TimeoutError: it took too long.
+        """
+        loop = asyncio.get_running_loop()
+        seconds = self._kit.deployment.limits.timeout_seconds
+        patience = max(seconds, seconds * rows.height / 1e4)
+        work = loop.run_in_executor(self._kit.executor, _answered, served, rows)
+        return await asyncio.wait_for(work, patience)
+
+    async def _fallback(
+        self, state: State, served: Served, rows: pl.DataFrame, status: Status | None
+    ) -> Part:
+        """Return the declared answers for a version that gave none.
+
+        Raises:
+            Refusal: nothing is declared, or that failed too.
+        """
+        assert status is not None, "rows that were refused have no other answer"
+        given = state.models[served.name].fallback
+        if given is None:
+            raise self._no_answer(status)
+        self._kit.meters.fallback(served.name, status)
+        try:
+            if given.value is not None:
+                answers = served.declared(given.value, rows)
+                part = Part(Choice(""), served, rows, answers)
+            else:
+                part = await self._answer(state.versions[served.name][FALLBACK], rows)
+        except Exception as error:
+            LOG.exception("the fallback of %s failed", served.name)
+            raise self._no_answer(status) from error
+        return replace(part, status=status)
+
+    def _no_answer(self, status: Status) -> Refusal:
+        if status == "timed_out":
+            return Refusal.timed_out(self._kit.deployment.limits.timeout_seconds)
+        return Refusal.failed()
 
     def _observe(
         self,
@@ -259,32 +297,33 @@ class Batches:
             name, label, arm=choice.arm, status=status, seconds=seconds, n_rows=n_rows
         )
 
-    def _log(
-        self,
-        call: Call,
-        prediction_id: str,
-        *,
-        served: Served,
-        choice: Choice,
-        rows: pl.DataFrame,
-        answers: pl.DataFrame,
-    ) -> None:
+    def _log(self, call: Call, prediction_id: str, name: str, part: Part) -> None:
         if self._kit.log is None:
             return
         self._kit.log.write_batch(
             BatchEntry(
                 prediction_id=prediction_id,
                 request_id=call.request_id,
-                model=served.name,
-                version=choice.version,
-                arm=choice.arm,
+                model=name,
+                version=part.choice.version,
+                arm=part.choice.arm,
                 at=call.at,
                 seconds=time.perf_counter() - call.started,
                 caller=call.caller.name,
-                inputs=rows,
-                outputs=answers,
+                inputs=part.rows,
+                outputs=part.answers,
+                status=part.status,
+                error_id=part.error_id,
+                places=part.places,
+                flags=part.marks,
             )
         )
+
+
+def _answered(served: Served, rows: pl.DataFrame) -> Part:
+    admitted = served.door.pass_frame(rows)
+    answers = served.predict_frame(admitted.rows)
+    return Part(Choice(""), served, rows, answers, admitted.flags, admitted.marks)
 
 
 def _frame_of(
@@ -317,26 +356,50 @@ def _chosen(
 
 def joined(parts: Sequence[Part]) -> tuple[pl.DataFrame, list[str]]:
     """Return all answers in the order of the request, and the version of each row."""
+    frames = [_marked(part) for part in parts]
     if len(parts) == 1:
         only = parts[0]
-        return only.answers, [only.choice.version] * only.answers.height
+        return frames[0], [only.choice.version] * only.answers.height
     places = pl.Series([place for part in parts for place in part.places or ()])
     order = places.arg_sort()
-    answers = pl.concat([part.answers for part in parts])[order]
+    answers = pl.concat(frames, how="diagonal")[order]
     versions = [part.choice.version for part in parts for _ in part.places or ()]
     return answers, [versions[int(at)] for at in order]
+
+
+def _written(parts: Sequence[Part], prediction_id: str, *, is_arrow: bool) -> bytes:
+    """Return all answers with their ids and versions, as an Arrow stream or a CSV file."""
+    answers, versions = joined(parts)
+    ids = pl.format(f"{prediction_id}-{{}}", pl.int_range(pl.len()))
+    is_one = len(parts) == 1
+    version = pl.lit(versions[0]) if is_one else pl.lit(pl.Series(versions))
+    answers = answers.with_columns(ids.alias("prediction_id"), version.alias("version"))
+    body = io.BytesIO()
+    if is_arrow:
+        answers.write_ipc_stream(body)
+    else:
+        _flat_lists(answers).write_csv(body)
+    return body.getvalue()
+
+
+def _marked(part: Part) -> pl.DataFrame:
+    """Return the answers of a part; those of a fallback say why."""
+    if part.status == "answered":
+        return part.answers
+    return part.answers.with_columns(pl.lit(part.status).alias("fallback"))
+
+
+def _fallback_of(answers: pl.DataFrame) -> dict[str, Any]:
+    """Return why answers are those of the fallback: of all rows, or of each; nothing mostly."""
+    if "fallback" not in answers.columns:
+        return {}
+    told = answers["fallback"].to_list()
+    return {"fallback": told[0] if len(set(told)) == 1 else told}
 
 
 def _flags_of(parts: Sequence[Part]) -> dict[str, Any]:
     flags = [flag for part in parts for flag in part.flags]
     return {"flags": flags} if flags else {}
-
-
-def _read_arrow(body: bytes) -> pl.DataFrame:
-    try:
-        return pl.read_ipc_stream(body)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise Refusal.malformed("the body is no Arrow stream") from error
 
 
 def _read_csv(body: bytes) -> pl.DataFrame:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from ordain.serving.refusal import Refusal, Reply
 
-Verb = Literal["predict", "feedback", "read", "metrics", "admin", "health"]
+Verb = Literal["predict", "feedback", "read", "metrics", "health"]
 """What a key may be allowed: `health` needs none."""
 
 
@@ -20,17 +21,21 @@ class Caller:
         name: stands in metrics and in the log.
         models: names that may be asked about; None for all.
         verbs: that are allowed; None for all.
+        patterns: of more names that may be asked about, as `churn*`.
     """
 
     name: str
     models: frozenset[str] | None = None
     verbs: frozenset[str] | None = None
+    patterns: tuple[str, ...] = ()
 
     def may(self, verb: str, model: str | None) -> bool:
         """Return whether the caller may do something with a model, or with the server."""
         if self.verbs is not None and verb not in self.verbs:
             return False
-        return model is None or self.models is None or model in self.models
+        if model is None or self.models is None or model in self.models:
+            return True
+        return any(fnmatchcase(model, pattern) for pattern in self.patterns)
 
 
 ANONYMOUS = Caller("anonymous")
@@ -97,8 +102,11 @@ class Routes:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._by_path: dict[str, dict[str, Route]] = {}
+        self._refusals: dict[str, Callable[[Refusal, str], Reply]] = {}
         for route in routes:
             self._by_path.setdefault(route.path, {})[route.method] = route
+            if route.refuse is not None:
+                self._refusals[_first(route.path)] = route.refuse
 
     def __iter__(self) -> Iterator[Route]:
         """Yield every route."""
@@ -108,3 +116,11 @@ class Routes:
     def at(self, path: str) -> Mapping[str, Route] | None:
         """Return the routes of a path by method, or None if there are none."""
         return self._by_path.get(path)
+
+    def refuse(self, path: str) -> Callable[[Refusal, str], Reply] | None:
+        """Return what says no at a path that is not there, in the words of its neighbours."""
+        return self._refusals.get(_first(path))
+
+
+def _first(path: str) -> str:
+    return path[1:].partition("/")[0]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from ordain.config import Config
 from ordain.core.errors import UsageError
+from ordain.serving.access import with_keys
 from ordain.serving.rollout.actions import deploy
 from ordain.serving.server import Address
 from ordain.serving.supervisor import Supervisor
-from ordain.serving.worker import Order, fixed_deployment, run, with_keys
+from ordain.serving.worker import Order, fixed_deployment, run
 from ordain.store.find import bundle_folder
 from ordain.store.home import home as work_folder
 from ordain.store.registry import parse
@@ -33,7 +34,7 @@ def serve(
         OrdainError: a model cannot be found or loaded, the address is taken, or it is not safe.
     """
     applied = None
-    if len(models) == 1 and models[0].endswith(_DOCUMENTS) and Path(models[0]).is_file():
+    if len(models) == 1 and models[0].endswith(_DOCUMENTS) and not Path(models[0]).is_dir():
         if log is not None:
             raise UsageError("--log goes with models; a deployment says `log: {sink: FOLDER}`")
         applied = deploy(Config.load(models[0]), home=work_folder(home)).after

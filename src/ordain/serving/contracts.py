@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     import polars as pl
 
-    from ordain.config.deployment import Deployment
+    from ordain.config.deployment import Deployment, PredictionLogging
 
 Status = Literal["answered", "failed", "timed_out"]
 """How a prediction ended: with the version's own answer, an error of it, or too late."""
@@ -57,6 +57,11 @@ class Router(Protocol):
     @property
     def deployment(self) -> Deployment:
         """What is declared: the server reads each model's checks and fallback value."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """What kept the last `newer` from finding out what is deployed; empty mostly."""
         ...
 
     def models(self) -> Sequence[str]:
@@ -105,9 +110,14 @@ class Router(Protocol):
 
         The server calls it about once a second, off the event loop (this call may read files). It
         loads the versions that the new router names and only then asks it in place of this one;
-        where one cannot be loaded it keeps this one and says so. The answer is a whole router of
+        where one cannot be loaded it keeps this one, tells it so, and asks again: a router gives
+        what is newer until it is taken up. The answer is a whole router of
         its own: `choose` of this one stays as it was. Counts of versions that stay are kept.
         """
+        ...
+
+    def tell(self, problem: str) -> None:
+        """Take note of why what `newer` gave cannot be served; empty once that is over."""
         ...
 
     def close(self) -> None:
@@ -131,7 +141,8 @@ class Entry:
         caller: name of the API key, or ``anonymous``.
         inputs: the row as it came, by column.
         outputs: the answer under the names of `Model.predict`; empty where there was none.
-        flags: what was unusual about the row, as ``code:field``; empty mostly.
+        flags: what was unusual about the row, as ``code:field``, and ``code:field:imputed`` where
+            the cell was taken as missing; empty mostly.
         error_id: of the error that the server's own log tells more of; None mostly.
     """
 
@@ -154,8 +165,12 @@ class Entry:
 class BatchEntry:
     """Many predictions of one request as the log keeps them, as columns.
 
-    The id of row *i* is ``<prediction_id>-<i>``, counted from 0. The other attributes are those of
-    `Entry`.
+    The id of row *i* is ``<prediction_id>-<i>``, counted from 0 over the request. The other
+    attributes are those of `Entry`.
+
+    Attributes:
+        places: of the rows in the request; None where they are all of its rows.
+        flags: of each row, as `Entry.flags`; None where nothing was unusual about any.
     """
 
     prediction_id: str
@@ -168,6 +183,10 @@ class BatchEntry:
     caller: str
     inputs: pl.DataFrame
     outputs: pl.DataFrame
+    status: Status = "answered"
+    error_id: str | None = None
+    places: Sequence[int] | None = None
+    flags: pl.Series | None = None
 
 
 class PredictionLog(Protocol):
@@ -179,6 +198,10 @@ class PredictionLog(Protocol):
 
     def write_batch(self, entry: BatchEntry) -> None:
         """Take the predictions of many rows over."""
+        ...
+
+    def adopt(self, logging: PredictionLogging) -> None:
+        """Keep predictions as is declared from now on; the place stays what it was."""
         ...
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from ordain.features.labels import read_label
 from ordain.features.number_cells import NumberEncoding
 from ordain.features.numerals import LARGEST, is_nothing, number_reader, read_numbers
 from ordain.features.text_cells import TextEncoding
+from ordain.serving.faults import message
 
 Code = Literal["type", "range", "edge", "category", "missing"]
 """What is wrong with a cell: it cannot be read; it lies far outside of what training saw (`range`)
@@ -36,7 +37,6 @@ Judge = Callable[[Any], Code | None]
 Masks = Callable[[pl.Series], dict[Code, pl.Series]]
 Kinds = tuple[type, ...]
 _MOST_LABELS_TOLD = 20
-_MOST_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -85,23 +85,12 @@ class Expectation:
 
     def fault(self, value: object, code: str) -> dict[str, Any]:
         """Return what is said of a value at fault."""
-        shown = _shown(value)
-        said = {
-            "type": f"{shown} cannot be read as {_with_article(self.type)}",
-            "range": f"{shown} is far outside of what training saw: {self._seen()}",
-            "edge": f"{shown} is outside of what training saw: {self._seen()}",
-            "category": f"{shown} did not occur in training",
-            "missing": "it is missing, and never was in training",
-        }[code]
-        return {
-            "field": self.column,
-            "code": code,
-            "message": f"`{self.column}`: {said}",
-            "expected": self.schema(is_strict=True),
-        }
+        schema = self.schema(is_strict=True)
+        told = message(self.column, code, value, schema=schema, seen=self._seen())
+        return {"field": self.column, "code": code, "message": told, "expected": schema}
 
     def _seen(self) -> str:
-        return "nothing" if self.seen is None else f"{self.seen[0]:g} to {self.seen[1]:g}"
+        return "" if self.seen is None else f"{self.seen[0]:g} to {self.seen[1]:g}"
 
 
 def expectation_of(
@@ -367,12 +356,3 @@ def _plain(label: str, kind: str) -> Any:
     if kind == "integer":
         return int(label)
     return label == "true" if kind == "boolean" else label
-
-
-def _with_article(name: str) -> str:
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-def _shown(value: object) -> str:
-    text = str(value)
-    return f"'{text[: _MOST_SHOWN - 3]}...'" if len(text) > _MOST_SHOWN else f"'{text}'"

@@ -33,6 +33,11 @@ class FixedRouter(Router):
         """What is declared."""
         return self._deployment
 
+    @property
+    def problem(self) -> str:
+        """Nothing: what cannot be found is an error of `newer`."""
+        return ""
+
     def models(self) -> Sequence[str]:
         """Return the names, in the order given."""
         return tuple(self._models)
@@ -68,6 +73,9 @@ class FixedRouter(Router):
         """Return a router of the versions that the references mean now, where one is another."""
         router = FixedRouter(self._deployment, self._find)
         return None if router._found == self._found else router
+
+    def tell(self, problem: str) -> None:
+        """Do nothing: nobody else looks."""
 
     def close(self) -> None:
         """Do nothing: there is nothing to write."""

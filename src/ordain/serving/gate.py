@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 from ordain.config.deployment import Limits
@@ -29,6 +30,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Mapping[bytes, bytes]
 ARRIVED = "ordain.arrived"
 """Key of the scope under which the protocol keeps when a request's head was whole."""
+ANSWER = "ordain.answer"
+"""Key of the scope under which the protocol keeps what takes a whole answer at once."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _NOWHERE = "(none)"
 
@@ -62,14 +65,21 @@ class Gate:
         self.routes = routes
         self.is_draining = False
         self.load = load
-        self._access, self._limits, self._meters = access, limits, meters
+        self.access, self._limits, self._meters = access, limits, meters
         self._hosts = frozenset(host.lower().encode() for host in hosts)
+
+    def adopt(self, access: Access, limits: Limits) -> None:
+        """Let others in, or within other limits, from now on."""
+        self.access, self._limits = access, limits
+        self.load.adopt(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         started = scope.get(ARRIVED) or time.perf_counter()
+        # Taken out, for it holds what holds the scope: that would wait for the collector.
+        answer = scope.get(ANSWER)
         headers: Headers = dict(scope["headers"])
         request_id = _request_id(headers)
         route: Route | None = None
@@ -79,7 +89,7 @@ class Gate:
             self._check_names(headers)
             route = self._route(scope["method"], scope["path"], headers)
             if route.verb != "health":
-                caller = self._access.caller(headers)
+                caller = self.access.caller(headers)
                 self._check_room(route, caller, started)
             body = await self._body(receive, headers, route) if route.most_bytes else b""
             call = Call(
@@ -93,12 +103,12 @@ class Gate:
                 at=time.time(),
                 started=started,
             )
-            turn = time.perf_counter()
             reply = await route.endpoint(call)
             if not call.has_waited:
-                self.load.answered(time.perf_counter() - turn)
+                self.load.answered()
         except Refusal as refusal:
-            refuse = (route.refuse if route else None) or _reply_of
+            own = route.refuse if route else self.routes.refuse(scope["path"])
+            refuse = own or _reply_of
             reply = refuse(refusal, request_id)
         except ClientGoneError:
             return
@@ -107,7 +117,13 @@ class Gate:
             reply = _reply_of(Refusal.failed(), request_id)
         finally:
             self._meters.in_flight(-1)
-        await self._send(send, reply, request_id)
+        is_taken = (
+            answer is not None
+            and not (reply.headers or self.is_draining or scope["method"] == "HEAD")
+            and answer(_head(reply, request_id), reply.body)
+        )
+        if not is_taken:
+            await self._send(send, reply, request_id)
         self._meters.request(
             route.template if route else _NOWHERE,
             (route.model if route else "") or "",
@@ -140,7 +156,7 @@ class Gate:
         route = found.get("GET" if method == "HEAD" else method) if found else None
         if route is not None:
             return route
-        self._access.caller(headers)
+        self.access.caller(headers)
         if found is None:
             raise Refusal(404, "not_found", "there is nothing at this path; see /openapi.json")
         allowed = ", ".join(sorted(found))
@@ -154,7 +170,7 @@ class Gate:
         """
         if not caller.may(route.verb, route.model):
             raise Refusal(403, "forbidden", f"this key does not allow `{route.verb}` here")
-        self._access.count(caller)
+        self.access.count(caller)
         if time.perf_counter() - started > self._limits.timeout_seconds:
             self._meters.shed("waited")
             raise Refusal.busy()
@@ -203,6 +219,22 @@ class Gate:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
+
+
+_STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
+
+
+def _head(reply: Reply, request_id: str) -> bytes:
+    """Return the status line and the headers of an answer that has none of its own."""
+    return (
+        b"%bcontent-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n"
+        b"x-content-type-options: nosniff\r\ncache-control: no-store\r\n"
+    ) % (
+        _STATUS_LINES[reply.status],
+        reply.content_type,
+        len(reply.body),
+        request_id.encode(),
+    )
 
 
 def _reply_of(refusal: Refusal, request_id: str) -> Reply:

@@ -2,46 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+import time
+from collections.abc import Callable, Sized
 
 from ordain.config.deployment import Limits
 from ordain.serving.meters import Meters
 
-_LONG_SECONDS = 0.005
-_WEIGHT = 0.02
+_EVERY = 32
+_OLD_SECONDS = 1.0
+_LONG_SECONDS = 0.001
+_WEIGHT = 0.3
+_REFUSAL = 0.25
+"""What it costs to refuse a request, at most, in answers: were it taken for less, refusals would
+make answers look slow, and bring more refusals."""
 
 
 class Load:
     """Counts requests at work and how long each keeps the event loop.
 
     A request waits for all that came before it. So the wait can be told when it comes, from their
-    number and the time that each took of late, and a request that would wait too long is told to
-    come again at once, which costs a tenth of answering it.
+    number and the time that each takes, and a request that would wait too long is told to come
+    again at once, which costs a fifth of answering it.
+
+    The time is the processor's, of the loop's thread, over some thirty answers: it holds reading,
+    refusing and sending too, and nothing of what other processes take.
 
     Args:
         limits: of requests.
         meters: told of those that are refused.
+        clock: processor time of this thread, in seconds.
     """
 
-    def __init__(self, limits: Limits, meters: Meters) -> None:
+    def __init__(
+        self, limits: Limits, meters: Meters, *, clock: Callable[[], float] = time.thread_time
+    ) -> None:
         self.at_work: Sized = ()
-        self._meters = meters
+        self._meters, self._clock = meters, clock
+        self._seconds = 0.0
+        self._n_answered = self._n_refused = 0
+        self._from = (0.0, 0.0)
+        self.adopt(limits)
+
+    def adopt(self, limits: Limits) -> None:
+        """Go by other limits from now on."""
         self._most = limits.concurrency + limits.queue
         self._longest = limits.wait_ms / 1000
-        self._seconds = 0.0
 
     def is_full(self) -> bool:
         """Return whether one more would be too many, or wait too long."""
         n_requests = len(self.at_work)
         return n_requests > self._most or n_requests * self._seconds > self._longest
 
-    def answered(self, seconds: float) -> None:
-        """Take note of the time that a request kept the event loop.
-
-        One that was interrupted, for a machine has other things to do, counts as five milliseconds.
-        """
-        self._seconds += _WEIGHT * (min(seconds, _LONG_SECONDS) - self._seconds)
+    def answered(self) -> None:
+        """Take note of a request that was answered on the event loop."""
+        self._n_answered += 1
+        if self._n_answered < _EVERY:
+            return
+        now = (self._clock(), time.monotonic())
+        spent, passed = now[0] - self._from[0], now[1] - self._from[1]
+        # Over a longer time a quiet server's own chores count for more than its requests.
+        if passed < _OLD_SECONDS:
+            n_requests = self._n_answered + _REFUSAL * self._n_refused
+            taken = min(spent / n_requests, 2 * self._seconds or _LONG_SECONDS)
+            self._seconds += _WEIGHT * (taken - self._seconds)
+        self._from, self._n_answered, self._n_refused = now, 0, 0
 
     def refused(self) -> None:
         """Count a request that was told to come again."""
+        self._n_refused += 1
         self._meters.shed("queue")

@@ -10,6 +10,8 @@
     ordain_shadows_dropped_total{model}
     ordain_feedback_total{receipt}
     ordain_swaps_total{model,result}                 versions taken up, or refused
+    ordain_log_rows_total{result}                    rows for the log: written, left_out, dropped...
+    ordain_change_refused                            1 while what was deployed last is not served
     ordain_in_flight                                 requests being worked on
     ordain_model_info{model,version,bundle}          1
 
@@ -19,6 +21,7 @@ With several worker processes the numbers of all of them are added up.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client import (
@@ -33,6 +36,7 @@ from prometheus_client import (
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Variable of the environment that names the folder where workers keep their numbers."""
 
+_OF_THE_LOG = ("written", "left_out", "dropped", "unwritable", "failures")
 _FAST = (
     0.0001,
     0.00025,
@@ -79,6 +83,14 @@ class Meters:
         self._shadows = self._counter("shadows_dropped", "Shadow rows left out", "model")
         self._feedback = self._counter("feedback", "Outcomes taken", "receipt")
         self._swaps = self._counter("swaps", "Versions taken up or refused", "model", "result")
+        self._log_rows = self._counter("log_rows", "Rows for the prediction log", "result")
+        self._logged: dict[str, int] = {}
+        self._lagging = Gauge(
+            "ordain_change_refused",
+            "Whether what was deployed last cannot be served",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self._in_flight = Gauge(
             "ordain_in_flight",
             "Requests being worked on",
@@ -140,7 +152,10 @@ class Meters:
 
     def shed(self, reason: str) -> None:
         """Count a request that was told to come again."""
-        self._shed.labels(reason).inc()
+        found = self._kept.get(("shed", reason))
+        if found is None:
+            found = self._kept["shed", reason] = self._shed.labels(reason).inc
+        found()
 
     def shadow_dropped(self, model: str) -> None:
         """Count a row that a shadow had no time for."""
@@ -153,6 +168,17 @@ class Meters:
     def swapped(self, model: str, result: str) -> None:
         """Count a version that was taken up, or refused."""
         self._swaps.labels(model, result).inc()
+
+    def logged(self, counts: Mapping[str, int]) -> None:
+        """Take note of what became of rows for the log, as counted since the start."""
+        for result in _OF_THE_LOG:
+            count = counts.get(result, 0)
+            self._log_rows.labels(result).inc(count - self._logged.get(result, 0))
+            self._logged[result] = count
+
+    def lagging(self, *, is_so: bool) -> None:
+        """Take note of whether what was deployed last cannot be served."""
+        self._lagging.set(is_so)
 
     def in_flight(self, change: int) -> None:
         """Take note of a request that begins or ends."""

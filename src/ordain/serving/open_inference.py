@@ -2,7 +2,7 @@
 
 Source: https://github.com/kserve/open-inference-protocol. Inputs are tensors by the name of the
 field, of shape [N] or [N, 1]; outputs are those of `Model.predict`, by their names. Data stand in
-the JSON: the extension for binary data is not spoken, and is not announced.
+the JSON, or after it as bytes: see `ordain.serving.tensors`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from ordain.serving.call import Call, Endpoint, Route
 from ordain.serving.ids import new_id
 from ordain.serving.predicting import JSON
 from ordain.serving.refusal import Refusal, Reply
+from ordain.serving.tensors import EXTENSION, HEADER, OCTETS, SIZE, decode, parted
+from ordain.serving.tensors import encode as encode_tensor
 from ordain.serving.wire import encode
 
 Datatype = Literal[
@@ -28,6 +30,7 @@ Datatype = Literal[
     "FP16", "FP32", "FP64", "BYTES",
 ]  # fmt: skip
 _MOST_DIMENSIONS = 2
+_CONTENT_TYPES = frozenset({JSON, OCTETS, b""})
 
 
 class Tensor(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,7 +39,7 @@ class Tensor(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     shape: list[int]
     datatype: Datatype
-    data: list[Any]
+    data: list[Any] | None = None
     parameters: dict[str, Any] = {}
 
 
@@ -66,7 +69,7 @@ class OpenInference:
     def routes(self) -> Iterator[Route]:
         """Yield the routes of the server, of each model, and of each of its versions."""
         yield self._get("/v2", _said({"name": "ordain", "version": version_of("ordain"),
-                                      "extensions": []}))  # fmt: skip
+                                      "extensions": [EXTENSION]}))  # fmt: skip
         yield self._get("/v2/health/live", _said({"live": True}))
         yield self._get("/v2/health/ready", _said({"ready": True}))
         for name, versions in self._kit.state().versions.items():
@@ -119,23 +122,18 @@ class OpenInference:
 
     def _infer(self, name: str, label: str | None) -> Endpoint:
         async def infer(call: Call) -> Reply:
-            if call.content_type not in {JSON, b""}:
+            if call.content_type not in _CONTENT_TYPES:
                 raise Refusal(415, "unknown_form", "the body must be application/json")
-            body = self._read(call.body)
+            told, data = parted(call)
+            body = self._read(told)
             state = self._kit.state()
             served = next(iter(state.versions[name].values()))
-            frame = served.columns_of(_columns(body))
+            frame = served.columns_of(_columns(body, data))
             parts = await self._batches.answered(
                 call, name, frame, new_id(), state=state, only=label
             )
             answers, versions = joined(parts)
-            wanted = None if body.outputs is None else [output.name for output in body.outputs]
-            told: dict[str, Any] = {
-                "model_name": name,
-                "model_version": versions[0],
-                "outputs": _tensors(answers, wanted),
-            }
-            return Reply(encode(told if body.id is None else {**told, "id": body.id}))
+            return _reply(body, name, versions[0], _chosen(answers, body))
 
         return infer
 
@@ -167,8 +165,12 @@ def _said(told: Mapping[str, Any]) -> Endpoint:
     return say
 
 
-def _columns(body: InferBody) -> dict[str, list[Any]]:
+def _columns(body: InferBody, data: memoryview) -> dict[str, list[Any]]:
     """Return the values of each tensor, flat.
+
+    Args:
+        body: of the request.
+        data: bytes that follow it.
 
     Raises:
         Refusal: a shape does not fit its data, two have the same name, or lengths differ.
@@ -180,40 +182,85 @@ def _columns(body: InferBody) -> dict[str, list[Any]]:
             raise Refusal.malformed(f"{named} stands twice")
         if not 1 <= len(tensor.shape) <= _MOST_DIMENSIONS or tensor.shape[1:] not in ([], [1]):
             raise Refusal.malformed(f"{named}: the shape must be [N] or [N, 1]")
-        data = [cell for value in tensor.data for cell in _flat(value)]
-        if len(data) != prod(tensor.shape):
-            raise Refusal.malformed(f"{named}: {len(data)} values do not fit its shape")
-        if any(isinstance(cell, list | dict) for cell in data):
-            raise Refusal.malformed(f"{named}: the data are nested too deeply")
-        is_whole = tensor.datatype.startswith(("INT", "UINT"))
-        if is_whole and any(isinstance(c, float) and not c.is_integer() for c in data):
-            raise Refusal.malformed(f"{named}: the data are not whole numbers")
-        found[tensor.name] = data
+        values, data = _values(tensor, data, named=named)
+        if len(values) != prod(tensor.shape):
+            raise Refusal.malformed(f"{named}: {len(values)} values do not fit its shape")
+        found[tensor.name] = values
+    if data:
+        raise Refusal.malformed(f"{len(data)} bytes after the JSON belong to no input")
     if len({len(values) for values in found.values()}) > 1:
         raise Refusal.malformed("all inputs must have the same number of rows")
     return found
+
+
+def _values(tensor: Tensor, data: memoryview, *, named: str) -> tuple[list[Any], memoryview]:
+    """Return the values of a tensor, and the bytes that are left for the next ones.
+
+    Raises:
+        Refusal: it has data both in the JSON and after it, or they are not of its type.
+    """
+    size = tensor.parameters.get(SIZE)
+    if size is None:
+        return _values_of_json(tensor, named=named), data
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(data):
+        raise Refusal.malformed(f"{named}: `{SIZE}` is no length within the bytes that follow")
+    if tensor.data is not None:
+        raise Refusal.malformed(f"{named} has both `data` and `{SIZE}`")
+    return decode(tensor.datatype, data[:size], named=named), data[size:]
+
+
+def _values_of_json(tensor: Tensor, *, named: str) -> list[Any]:
+    values = [cell for value in tensor.data or () for cell in _flat(value)]
+    if any(isinstance(cell, list | dict) for cell in values):
+        raise Refusal.malformed(f"{named}: the data are nested too deeply")
+    is_whole = tensor.datatype.startswith(("INT", "UINT"))
+    if is_whole and any(isinstance(c, float) and not c.is_integer() for c in values):
+        raise Refusal.malformed(f"{named}: the data are not whole numbers")
+    return values
 
 
 def _flat(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _tensors(answers: pl.DataFrame, wanted: list[str] | None) -> list[dict[str, Any]]:
-    names = answers.columns if wanted is None else wanted
+def _chosen(answers: pl.DataFrame, body: InferBody) -> pl.DataFrame:
+    """Return the outputs that are asked for; all but lists where none are named.
+
+    Raises:
+        Refusal: one is asked for that is none.
+    """
+    names = answers.columns if body.outputs is None else [one.name for one in body.outputs]
     if strange := [name for name in names if name not in answers.columns]:
         raise Refusal.malformed(
             f"'{strange[0][:60]}' is no output; possible: {', '.join(answers.columns)}"
         )
-    flat = [name for name in names if not answers[name].dtype.is_nested()]
-    return [
-        {
-            "name": name,
-            "shape": [answers.height],
-            "datatype": _datatype(answers[name].dtype),
-            "data": answers[name].to_list(),
-        }
-        for name in flat
-    ]
+    return answers.select([name for name in dict.fromkeys(names) if not _is_list(answers[name])])
+
+
+def _is_list(column: pl.Series) -> bool:
+    return column.dtype.is_nested()
+
+
+def _reply(body: InferBody, name: str, version: str, answers: pl.DataFrame) -> Reply:
+    """Return the answer: JSON, and after it the outputs that are asked for as bytes."""
+    asked = {one.name: one.parameters for one in body.outputs or ()}
+    is_usual = body.parameters.get("binary_data_output", False) is True
+    tensors, parts = [], []
+    for column in answers:
+        datatype = _datatype(column.dtype)
+        told: dict[str, Any] = {"name": column.name, "shape": [len(column)], "datatype": datatype}
+        if asked.get(column.name, {}).get("binary_data", is_usual) is True:
+            parts.append(encode_tensor(column, datatype, named=f"output '{column.name}'"))
+            told["parameters"] = {SIZE: len(parts[-1])}
+        else:
+            told["data"] = column.to_list()
+        tensors.append(told)
+    whole: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": tensors}
+    head = encode(whole if body.id is None else {**whole, "id": body.id})
+    if not parts:
+        return Reply(head)
+    headers = [(HEADER, b"%d" % len(head))]
+    return Reply(b"".join([head, *parts]), content_type=OCTETS, headers=headers)
 
 
 def _described(name: str, dtype: pl.DataType) -> dict[str, Any]:

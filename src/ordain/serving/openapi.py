@@ -102,7 +102,15 @@ def _server_paths() -> Json:
                 "List the models",
                 {
                     "type": "object",
-                    "properties": {"models": {"type": "array", "items": {"type": "object"}}},
+                    "properties": {
+                        "models": {"type": "array", "items": {"type": "object"}},
+                        "refused": {
+                            "type": "object",
+                            "description": "What was deployed last cannot be served; the server's "
+                            "log tells why under this id.",
+                            "properties": {"id": {"type": "string"}, "since": {"type": "number"}},
+                        },
+                    },
                     "required": ["models"],
                 },
             )
@@ -264,13 +272,15 @@ def _schemas(name: str, served: Served, limits: Limits) -> Json:
 
 def _row(served: Served) -> Json:
     door = served.door
-    is_strict = door.policy == "reject"
-    properties = {}
+    properties, required = {}, []
     for one in door.expectations:
+        policy = door.policy_of(one.column)
+        is_strict = policy == "reject"
         # What cannot be read is taken as missing under `impute`.
-        schema = dict(_SCALAR) if door.policy == "impute" else one.schema(is_strict=is_strict)
+        schema = dict(_SCALAR) if policy == "impute" else one.schema(is_strict=is_strict)
         properties[one.column] = schema
-    required = [one.column for one in door.expectations if is_strict and not one.may_miss]
+        if is_strict and not one.may_miss:
+            required.append(one.column)
     return {
         "type": "object",
         "properties": properties,

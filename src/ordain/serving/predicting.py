@@ -17,9 +17,14 @@ class Predicting:
     """Endpoints of models, made once for each name."""
 
     def __init__(self, kit: Kit) -> None:
+        self._kit = kit
         self.reader = Reader(kit.deployment.limits)
         self.answering = Answering(kit)
         self.batches = Batches(kit)
+
+    def adopt(self) -> None:
+        """Read bodies within the limits that are declared now; endpoints are made anew after."""
+        self.reader = Reader(self._kit.deployment.limits)
 
     def endpoint(self, name: str) -> Endpoint:
         """Return the endpoint of `POST /v1/models/NAME/predict`."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import http
+import re
 import time
+from functools import partial
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ordain.serving.gate import ARRIVED
+from ordain.serving.gate import ANSWER, ARRIVED
 from ordain.serving.load import Load
+from ordain.serving.outbox import Corked, Outbox
 from ordain.serving.refusal import Refusal
 from ordain.serving.wire import encode
 
@@ -24,8 +27,8 @@ _TOO_LARGE = (
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
 _ALWAYS = (b"/livez", b"/readyz", b"/metrics")
-_CONTINUE = b"HTTP/1.1 100"
-_CORK_BYTES = 65_536
+_LENGTH = re.compile(rb"\r\ncontent-length: ?([0-9]{1,9})\r\n")
+_UNUSUAL = re.compile(rb"\r\n(?:connection|expect|transfer-encoding|upgrade)[ \t]*:")
 _MOST_HEADERS = 100
 SWEEP_SECONDS = 1.0
 
@@ -47,41 +50,6 @@ def _whole(refusal: Refusal) -> bytes:
 _BUSY = _whole(Refusal.busy())
 
 
-class Corked:
-    """A transport that sends the head and the body of an answer in one call of the system.
-
-    Args:
-        transport: that is written to.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Keep bytes until the answer is whole, or there are many."""
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size > _CORK_BYTES or data.startswith(_CONTINUE):
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what is kept."""
-        if self._parts:
-            data = b"".join(self._parts)
-            self._parts, self._size = [], 0
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Send what is kept, then close."""
-        self.flush()
-        self._transport.close()
-
-
 class GuardedProtocol(HttpToolsProtocol):
     """A connection that is closed when its head is too large or it is too slow.
 
@@ -101,19 +69,24 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = True
         self.since: float | None = None
         self._paused: float | None = None
+        self._idle: float | None = None
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request must come in time."""
-        self._corked = Corked(transport)
+        self._corked = Corked(transport, Outbox.of(self.loop))
         super().connection_made(self._corked)  # type: ignore[arg-type]
         self.since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, as long as the head they belong to is not too large."""
         if self._is_in_head:
+            if self._head_size == 0 and self._has_no_room() and _is_one_request(data):
+                self._idle = self.since = None
+                self._refuse()
+                return
             if self.since is None:
-                self.since = self.loop.time()
+                self.since, self._idle = self.loop.time(), None
             self._head_size += len(data)
             super().data_received(data)
             if self._is_in_head and self._head_size > self.header_bytes:
@@ -134,11 +107,12 @@ class GuardedProtocol(HttpToolsProtocol):
         if size > self.header_bytes or len(self.headers) > _MOST_HEADERS:
             self._refuse_head()
             return
-        if self._has_no_room():
+        if self._has_no_room() and not self.url.startswith(_ALWAYS):
             self._is_refused = True
             return
         self.scope[ARRIVED] = time.perf_counter()  # type: ignore[literal-required]
         super().on_headers_complete()
+        self.scope[ANSWER] = partial(self._answer, self.cycle)  # type: ignore[literal-required]
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, unless the head was refused."""
@@ -148,16 +122,32 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request: from here on the time is the server's own."""
         if self._is_refused:
-            self._refuse()
+            stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+            self._refuse(stays=stays)
         elif self.cycle is not None:
             super().on_message_complete()
         self.since = None
         self._is_in_head = True
 
     def on_response_complete(self) -> None:
-        """Send the whole answer."""
-        self._corked.flush()
-        super().on_response_complete()
+        """Send the whole answer, and begin the next request that came over this connection.
+
+        uvicorn's own sets a timer for connections that are idle; `sweep` looks for them here.
+        """
+        at_work = self.server_state.tasks
+        self._corked.flush(is_alone=len(at_work) <= 1)
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle = self.loop.time()
+
+    def is_idle(self, now: float) -> bool:
+        """Return whether no request came for long; called once a second."""
+        return self._idle is not None and now - self._idle > self.timeout_keep_alive
 
     def is_slow(self, now: float) -> bool:
         """Return whether the client takes too long; called once a second."""
@@ -167,25 +157,44 @@ class GuardedProtocol(HttpToolsProtocol):
         return bool(began) and now - min(began) > self.client_seconds
 
     def _has_no_room(self) -> bool:
-        """Return whether this request is to be refused; probes and metrics never are."""
+        """Return whether a request that comes now is one too many."""
         is_idle = self.cycle is None or self.cycle.response_complete  # else answers would mix
-        return (
-            self.load is not None
-            and is_idle
-            and self.load.is_full()
-            and not self.url.startswith(_ALWAYS)
-        )
+        return self.load is not None and is_idle and self.load.is_full()
 
-    def _refuse(self) -> None:
+    def _refuse(self, *, stays: bool = True) -> None:
         self._is_refused = False
         if self.transport.is_closing() or self.load is None:
             return
         self.load.refused()
-        stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
-        self.transport.write(_BUSY.replace(b"keep-alive", b"keep-alive" if stays else b"close"))
+        self.transport.write(_BUSY if stays else _BUSY.replace(b"keep-alive", b"close"))
         self.on_response_complete()
         if not stays:
             self.transport.close()
+
+    def _answer(self, cycle: RequestResponseCycle, head: bytes, body: bytes) -> bool:
+        """Write a whole answer, without what uvicorn looks for in heads that it does not know.
+
+        Args:
+            cycle: of the request.
+            head: status line and headers, each with its end; the last empty line is added.
+            body: as long as the head says.
+
+        Returns:
+            whether it was taken; not while the client takes nothing.
+        """
+        if cycle.response_started or (self.flow.write_paused and not cycle.disconnected):
+            return False
+        if cycle.disconnected:
+            return True
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        more = b"".join(b"%b: %b\r\n" % pair for pair in self.server_state.default_headers)
+        ends = b"" if cycle.keep_alive else b"connection: close\r\n"
+        self.transport.write(b"".join((head, more, ends, b"\r\n", body)))
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     def _refuse_head(self) -> None:
         if not self.transport.is_closing():
@@ -193,12 +202,34 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
+def _is_one_request(data: bytes) -> bool:
+    """Return whether bytes are one whole request to predict, with nothing unusual in its head.
+
+    It can be refused without being parsed, in a third of the time.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0 or not data.startswith(b"POST /v1/models/"):
+        return False
+    head = data[: end + 2].lower()
+    found = _LENGTH.search(head)
+    return (
+        found is not None
+        and len(data) == end + 4 + int(found[1])
+        and head.find(b" http/1.1\r\n") == head.find(b"\r\n") - 9
+        and not _UNUSUAL.search(head)
+    )
+
+
 async def sweep(connections: set[Any]) -> None:
-    """Close slow connections, for ever."""
+    """Close connections that are slow, or idle for long, for ever."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         now = loop.time()
         for connection in list(connections):
-            if isinstance(connection, GuardedProtocol) and connection.is_slow(now):
+            if not isinstance(connection, GuardedProtocol):
+                continue
+            if connection.is_slow(now):
                 connection.transport.abort()
+            elif connection.is_idle(now):
+                connection.transport.close()

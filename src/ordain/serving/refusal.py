@@ -63,9 +63,10 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, and says so
         )
 
     @classmethod
-    def bad_rows(cls, faults: Sequence[Mapping[str, Any]]) -> Refusal:
-        """Name every fault of the rows."""
+    def bad_rows(cls, faults: Sequence[Mapping[str, Any]], *, is_cut: bool = False) -> Refusal:
+        """Name every fault of the rows; `is_cut` says that there may be more."""
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        count = f"the first {count}; there may be more" if is_cut else count
         return cls(
             http.HTTPStatus.UNPROCESSABLE_ENTITY,
             "bad_rows",

@@ -7,12 +7,14 @@ to close, and ends once every accepted request is answered. On SIGHUP it takes u
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import FrameType
@@ -20,9 +22,9 @@ from typing import Any
 
 import uvicorn
 
-from ordain.config.deployment import Deployment
+from ordain.config.deployment import Deployment, Limits
 from ordain.core.errors import StoreError, UsageError
-from ordain.serving.access import Access
+from ordain.serving.access import Access, with_keys
 from ordain.serving.answering import Kit
 from ordain.serving.app import App
 from ordain.serving.batches import N_THREADS
@@ -36,6 +38,11 @@ from ordain.serving.protocol import GuardedProtocol, sweep
 LOG = logging.getLogger("ordain.serving")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GRACE_SECONDS = 0.5
+_MENDED = {
+    errno.EADDRINUSE: "give another --port, or end what listens there",
+    errno.EADDRNOTAVAIL: "--host must be an address of this machine, or 0.0.0.0 for all of them",
+    errno.EACCES: "give a --port from 1024 on, or the right to listen below",
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,17 @@ class Address:
             )
         if (self.certificate is None) != (self.key is None):
             raise UsageError("TLS needs both --certificate FILE and --key FILE")
+        if self.certificate is not None:
+            try:
+                ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                    self.certificate, self.key
+                )
+            except OSError as error:  # of which errors of TLS are a kind
+                raise UsageError(
+                    f"TLS with --certificate {self.certificate} and --key {self.key} cannot be "
+                    f"spoken: {error.strerror or error}\n"
+                    "  Fix: give two PEM files, the chain of certificates and its private key"
+                ) from error
 
     def listen(self) -> socket.socket:
         """Return a socket that listens.
@@ -96,8 +114,8 @@ class Address:
         except OSError as error:
             found.close()
             raise StoreError(
-                f"the server cannot listen on {self.host}:{self.port}: {error.strerror}\n"
-                "  Fix: give another --port, or end what listens there"
+                f"the server cannot listen on {self.host}:{self.port}: {error.strerror or error}\n"
+                f"  Fix: {_MENDED.get(error.errno or 0, 'give another --host or --port')}"
             ) from error
         found.listen(2048)
         found.set_inheritable(True)
@@ -111,6 +129,8 @@ class Serving:
     Attributes:
         router: chooses the versions.
         n_workers: processes that share the port.
+        keys: file of hashed API keys that counts whatever is deployed.
+        counters: gives what became of rows for the log since the start.
     """
 
     router: Router
@@ -119,6 +139,8 @@ class Serving:
     log: PredictionLog | None = None
     feedback: Feedback | None = None
     n_workers: int = 1
+    keys: str | None = None
+    counters: Callable[[], Mapping[str, int]] = dict
     meters: Meters = field(default_factory=Meters)
 
 
@@ -148,13 +170,15 @@ class Process:
         self.hosting = Hosting(serving.router, serving.meters)
         access = Access(serving.deployment.auth, n_workers=serving.n_workers)
         self.hosting.load()
-        kit = Kit(
+        load = Load(limits, serving.meters)
+        self._kit = kit = Kit(
             serving.deployment,
             self.hosting,
             serving.meters,
             self._executor,
             serving.log,
             serving.feedback,
+            load,
         )
         self._app = App(kit, is_ready=lambda: not self.gate.is_draining)
         self.gate = Gate(
@@ -162,16 +186,18 @@ class Process:
             access,
             limits=limits,
             meters=serving.meters,
-            load=Load(limits, serving.meters),
+            load=load,
             hosts=serving.address.names,
         )
-        self.hosting.on_change.append(self._changed)
+        self._next: tuple[Deployment, Access | None] | None = None
+        self.hosting.on_check.append(self._prepare)
+        # Before the others, which go by what is declared.
+        self.hosting.on_change.insert(0, self._changed)
 
     def run(self, sockets: Sequence[socket.socket]) -> None:
         """Serve until a signal says stop, and end."""
         limits, address = self._serving.deployment.limits, self._serving.address
-        GuardedProtocol.header_bytes = limits.header_bytes
-        GuardedProtocol.client_seconds = limits.client_seconds
+        _guard(limits)
         GuardedProtocol.load = self.gate.load
         config = uvicorn.Config(
             self.gate,
@@ -188,7 +214,7 @@ class Process:
             ssl_certfile=address.certificate,
             ssl_keyfile=address.key,
         )
-        server = _Server(config, self.gate, self.hosting)
+        server = _Server(config, self.gate, self.hosting, self._count)
         # What was loaded stays, and a request leaves no cycles: collections are rare and short.
         gc.collect()
         gc.freeze()
@@ -196,21 +222,59 @@ class Process:
         try:
             server.run(sockets=list(sockets))
         finally:
+            gc.unfreeze()  # else native libraries complain of what they find at the end
             self._executor.shutdown(wait=True, cancel_futures=True)
             self.hosting.close()
             for sink in (self._serving.log, self._serving.feedback):
                 if sink is not None:
                     sink.close()
 
+    def _count(self) -> None:
+        self._serving.meters.logged(self._serving.counters())
+
+    def _prepare(self, declared: Deployment) -> None:
+        """Make what a change of the declaration needs, before it counts.
+
+        Raises:
+            OrdainError: it would let anybody in, or a key cannot be read.
+        """
+        deployment = with_keys(declared, self._serving.keys)
+        self._serving.address.check(deployment)
+        is_same = deployment.auth == self._kit.deployment.auth
+        access = None if is_same else Access(deployment.auth, n_workers=self._serving.n_workers)
+        self._next = deployment, access
+
     def _changed(self, state: State) -> None:
+        """Go by what is declared now; what is read at the start alone stays (`AT_START`)."""
         del state
+        if self._next is not None:
+            deployment, access = self._next
+            self._kit.deployment = deployment
+            self._app.predicting.adopt()
+            self.gate.adopt(access or self.gate.access, deployment.limits)
+            _guard(deployment.limits)
+            if self._serving.log is not None:
+                self._serving.log.adopt(deployment.log)
         self.gate.routes = self._app.routes()
 
 
+async def _each_second(work: Callable[[], None]) -> None:
+    while True:
+        work()
+        await asyncio.sleep(1)
+
+
+def _guard(limits: Limits) -> None:
+    GuardedProtocol.header_bytes = limits.header_bytes
+    GuardedProtocol.client_seconds = limits.client_seconds
+
+
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, gate: Gate, hosting: Hosting) -> None:
+    def __init__(
+        self, config: uvicorn.Config, gate: Gate, hosting: Hosting, count: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._gate, self._hosting = gate, hosting
+        self._gate, self._hosting, self._count = gate, hosting, count
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -220,6 +284,7 @@ class _Server(uvicorn.Server):
         self._loop = loop = asyncio.get_running_loop()
         self._keep(sweep(self.server_state.connections))
         self._keep(self._hosting.look_for_ever())
+        self._keep(_each_second(self._count))
         if hasattr(signal, "SIGHUP"):
             loop.add_signal_handler(signal.SIGHUP, lambda: self._keep(self._hosting.look()))
         for one in self.servers:

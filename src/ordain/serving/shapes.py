@@ -4,12 +4,13 @@
                "threshold": 0.5}}
 
 A number has `prediction`, and `low` and `high` where the model settled intervals; a class may have
-`set` and `is_answered`. An answer that is not a finite number is no answer.
+`set` and `is_answered`; what a rule decided has `rule` and `before_rules`. An answer that is not a
+finite number is no answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,7 @@ from ordain.store.problem import typed_labels
 
 Flat = Mapping[str, Any]
 _EXTRAS = ("low", "high", "set", "is_answered")
+_OF_RULES = ("rule", "before_rules")
 
 
 class NotANumberError(ArithmeticError):
@@ -27,10 +29,17 @@ class NotANumberError(ArithmeticError):
 
 
 class Shape:
-    """Groups the answers of one model."""
+    """Groups the answers of one model.
 
-    def __init__(self, model: Model) -> None:
-        self.outputs = tuple(_Output(model, f.name) for f in model.document.output_features)
+    Args:
+        model: that answers.
+        ruled: outputs that rules may decide.
+    """
+
+    def __init__(self, model: Model, *, ruled: Collection[str] = ()) -> None:
+        self.outputs = tuple(
+            _Output(model, f.name, is_ruled=f.name in ruled) for f in model.document.output_features
+        )
 
     def of_row(self, flat: Flat) -> dict[str, Any]:
         """Return one row's answer, grouped.
@@ -44,13 +53,21 @@ class Shape:
         """Return many rows' answers as lists, grouped in the same way; see `require_numbers`."""
         return {output.name: output.of_columns(answers) for output in self.outputs}
 
-    def of_value(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a declared fallback in the shape of an answer."""
-        return {name: {"prediction": given} for name, given in value.items()}
+    def of_value(self, flat: Flat) -> dict[str, Any]:
+        """Return a declared fallback, which has no probabilities, in the shape of an answer."""
+        return {
+            output.name: {
+                key: flat[f"{output.name}_{key}"]
+                for key in ("prediction", *_OF_RULES)
+                if f"{output.name}_{key}" in flat
+            }
+            for output in self.outputs
+            if f"{output.name}_prediction" in flat
+        }
 
 
 class _Output:
-    def __init__(self, model: Model, name: str) -> None:
+    def __init__(self, model: Model, name: str, *, is_ruled: bool) -> None:
         encoding = model.encodings[name]
         self.name = name
         self.is_number = not hasattr(encoding, "labels")
@@ -64,7 +81,8 @@ class _Output:
         self._prediction, self._probability = f"{name}_prediction", f"{name}_probability"
         made = model.decisions.get(name)
         has_more = made is not None and (made.coverage is not None or made.answer_from is not None)
-        self._extras = [(key, f"{name}_{key}") for key in _EXTRAS] if has_more else []
+        extras = (*(_EXTRAS if has_more else ()), *(_OF_RULES if is_ruled else ()))
+        self._extras = [(key, f"{name}_{key}") for key in extras]
 
     def of_row(self, flat: Flat) -> dict[str, Any]:
         found: dict[str, Any] = {"prediction": flat[self._prediction]}
@@ -77,7 +95,7 @@ class _Output:
         if self.threshold is not None:
             found["threshold"] = self.threshold
         for key, name in self._extras:
-            if name in flat:
+            if name in flat and not (key in _OF_RULES and flat[f"{self.name}_rule"] is None):
                 found[key] = flat[name]
         if doubt - doubt != 0:  # NaN and infinity alone
             raise NotANumberError(self.name)
@@ -85,7 +103,7 @@ class _Output:
 
     def of_columns(self, answers: pl.DataFrame) -> dict[str, Any]:
         found: dict[str, Any] = {"prediction": answers[self._prediction].to_list()}
-        if not self.is_number:
+        if not self.is_number and self._probability in answers.columns:  # a declared value has none
             found["probability"] = answers[self._probability].to_list()
             found["probabilities"] = {
                 text: answers[key].to_list() for text, key in self.probabilities

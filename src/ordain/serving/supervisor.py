@@ -74,6 +74,8 @@ class Supervisor:
             [sys.executable, "-m", "ordain.serving.worker", str(descriptor)],
             stdin=subprocess.PIPE,
             pass_fds=(descriptor,),
+            # Ctrl-C is for this process, which asks each worker once: asked twice, it ends at once.
+            process_group=0,
             env={**os.environ, SHARED: numbers},
         )
         assert process.stdin is not None, "it was asked for"
@@ -113,6 +115,8 @@ class Supervisor:
     def _end(self) -> None:
         """Let every worker drain; kill those that take too long."""
         self._is_ending = True
+        # Who connects from now on is refused at once, and may go elsewhere.
+        self._listening.close()
         for worker in self._workers:
             worker.process.terminate()
         end = time.monotonic() + self._drain_seconds + _YOUNG_SECONDS

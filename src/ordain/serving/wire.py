@@ -8,6 +8,7 @@ key twice, which most readers pass over.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
@@ -98,7 +99,7 @@ class Reader:
             if _TOO_LONG not in told:
                 raise Refusal.malformed(f"the body cannot be read: {_public(error)}") from error
             if "`str`" in told:
-                raise Refusal(422, "too_long", f"a text is too long: {told}") from error
+                raise _too_long(body, int(told.partition(_TOO_LONG)[2].split()[0])) from error
             raise Refusal.too_large(
                 "a request", limit=self._limits.batch_rows, unit="rows"
             ) from error
@@ -106,6 +107,27 @@ class Reader:
 
 def _public(error: Exception) -> str:
     return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def _too_long(body: bytes, most: int) -> Refusal:
+    """Return the refusal of a body with texts beyond the limit, which names their fields."""
+    found: dict[str, None] = {}
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        for name, value in pairs:
+            values = value if isinstance(value, list) else [value]
+            if max(map(_chars, [name, *values])) > most:
+                found[name[:60]] = None
+
+    with contextlib.suppress(ValueError, RecursionError):  # what follows may be malformed
+        json.loads(body, object_pairs_hook=look)
+    said = f"a text may have at most {most:,} characters"
+    faults = [{"field": name, "code": "too_long", "message": f"`{name}`: {said}"} for name in found]
+    return Refusal(422, "too_long", said, faults=faults)
+
+
+def _chars(value: Any) -> int:
+    return len(value) if isinstance(value, str) else 0
 
 
 def _n_keys(body: PredictBody) -> int:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from ordain.config.deployment import Auth, Deployment, PredictionLogging, ServedModel
 from ordain.core.errors import OrdainError
+from ordain.serving.access import with_keys
 from ordain.serving.contracts import Router
 from ordain.serving.fixed import FixedRouter
 from ordain.serving.log.feedback import FeedbackFiles
@@ -22,6 +26,10 @@ from ordain.serving.rollout.router import open_router
 from ordain.serving.rollout.versions import find_version
 from ordain.serving.server import Address, Serving, serve
 from ordain.store.home import home as work_folder
+
+_SWITCH_SECONDS = 0.001
+
+_STDIN = 0
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -56,10 +64,16 @@ def run(order: Order, listening: socket.socket) -> None:
     # Read where native libraries are loaded, below. Their threads spin while they wait for each
     # other: beside an event loop on few cores that makes a batch ten times slower, not faster.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # The event loop then has the interpreter back from a thread, as of the log, within that time.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     _log_to_stderr()
     home = work_folder(order.home)
     writer: list[LogWriter] = []
-    router = _router(order, home, writer)
+
+    def counters() -> dict[str, int]:
+        return dict(vars(writer[0].counts)) if writer else {}
+
+    router = _router(order, home, counters)
     deployment = with_keys(router.deployment, order.keys)
     order.address.check(deployment)
     if order.deployment is not None or order.log is not None:
@@ -71,17 +85,11 @@ def run(order: Order, listening: socket.socket) -> None:
         log=PredictionFiles(writer[0]) if writer else None,
         feedback=FeedbackFiles(writer[0]) if writer else None,
         n_workers=order.n_workers,
+        keys=order.keys,
+        counters=counters,
     )
     gc.enable()
     serve(serving, [listening])
-
-
-def with_keys(deployment: Deployment, keys: str | None) -> Deployment:
-    """Return the deployment with another file of keys, where one is given."""
-    if keys is None:
-        return deployment
-    auth = deployment.auth.model_copy(update={"keys_file": keys})
-    return deployment.model_copy(update={"auth": auth})
 
 
 def fixed_deployment(order: Order) -> Deployment:
@@ -91,12 +99,8 @@ def fixed_deployment(order: Order) -> Deployment:
     return Deployment(models=models, auth=Auth(keys_file=order.keys), log=log)
 
 
-def _router(order: Order, home: Path, writer: list[LogWriter]) -> Router:
+def _router(order: Order, home: Path, counters: Callable[[], Mapping[str, int]]) -> Router:
     if order.deployment is not None:
-
-        def counters() -> dict[str, int]:
-            return dict(vars(writer[0].counts)) if writer else {}
-
         return open_router(home, order.deployment, counters=counters)
     return FixedRouter(
         fixed_deployment(order),
@@ -105,9 +109,9 @@ def _router(order: Order, home: Path, writer: list[LogWriter]) -> Router:
 
 
 def _writer(log: PredictionLogging, home: Path) -> LogWriter:
-    return LogWriter(
-        sink_of(log, home), sample=log.sample, redact=log.redact, queue_rows=log.queue_rows
-    )
+    writer = LogWriter(sink_of(log, home))
+    writer.adopt(log)
+    return writer
 
 
 def _log_to_stderr() -> None:
@@ -122,9 +126,20 @@ def _log_to_stderr() -> None:
     logging.getLogger("uvicorn").addHandler(shown)
 
 
+def _end_with_the_caller() -> None:
+    """Drain and end once the process that started this one has gone, however it went.
+
+    A worker that stayed would hold the port, and serve what nobody watches.
+    """
+    # Not through `sys.stdin`: its lock, held here, would stop the interpreter from ending.
+    os.read(_STDIN, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main() -> None:
     """Serve what the first line of the standard input says, on the socket that the call names."""
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    threading.Thread(target=_end_with_the_caller, daemon=True, name="caller").start()
     try:
         run(order, socket.socket(fileno=int(sys.argv[1])))
     except OrdainError as error:

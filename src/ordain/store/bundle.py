@@ -11,7 +11,8 @@
     checksums.json      SHA-256 of every other file, and the version of this format
 
 It holds no path and no time stamp: equal runs give equal bytes. It is refused whole where one
-byte differs, a file is missing, or one was added.
+byte differs, a file is missing, or one was added. Every format that was ever released is read:
+`tests/store/bundles` keeps a bundle of each.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from ordain.core.files import read_json, write_json
 FORMAT = 1
 CHECKSUMS = "checksums.json"
 GOLDEN = "golden.parquet"
+GRAPH = "scores.onnx"
+"""Stands beside a bundle, where ONNX Runtime answers in the place of PyTorch."""
 
 
 def seal(folder: Path) -> None:
@@ -49,10 +52,12 @@ def verify(folder: Path) -> None:
         raise BundleError(
             f"{folder} is not a bundle: `{CHECKSUMS}` is missing or unreadable"
         ) from error
-    if version != FORMAT:
+    if type(version) is not int or not 1 <= version <= FORMAT:
+        is_newer = type(version) is int and version > FORMAT
+        fix = "pip install --upgrade ordain" if is_newer else "copy the bundle again"
         raise BundleError(
-            f"{folder} has bundle format {version}; this version reads format {FORMAT}\n"
-            f"  Fix: upgrade with: pip install --upgrade ordain"
+            f"{folder} has bundle format {version}; this version reads formats up to {FORMAT}\n"
+            f"  Fix: {fix}"
         )
     present = set(_names(folder))
     for name in sorted(present | set(files)):
@@ -73,6 +78,11 @@ def content(folder: Path) -> dict[str, str]:
     """Return file name to SHA-256, as sealed."""
     files: dict[str, str] = read_json(folder / CHECKSUMS)["files"]
     return files
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of a bundle's checksums, which stands for all of it."""
+    return _sha256(folder / CHECKSUMS)
 
 
 def _names(folder: Path) -> list[str]:

@@ -39,6 +39,7 @@ def bundle_folder(
     except UsageError as error:
         raise UsageError(
             f"'{reference}' is neither a bundle folder nor a run: {error.message}"
+            f"{_registered_as(str(reference), work_folder, registry)}"
         ) from error
     if not run.bundle.exists():
         raise UsageError(
@@ -46,6 +47,17 @@ def bundle_folder(
             f"  Fix: ordain train --resume {run.reference}"
         )
     return run.bundle
+
+
+def _registered_as(name: str, work_folder: Path | str | None, registry: str | None) -> str:
+    """Return how to write a model of that name which is registered here; empty where none is."""
+    from ordain.store.registry import open_registry
+    from ordain.store.registry.reference import is_name
+
+    opened = open_registry(work_folder, registry)
+    if not is_name(name) or opened.place.is_server or not opened.has(name):
+        return ""
+    return f"\n  Or, of the registered model: {name}@champion, or {name}/VERSION"
 
 
 def _registered(

@@ -6,8 +6,10 @@ encodings fitted in training, so that there is no second path to differ from.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ordain.evaluation.explain.explanation import Explanation
 
 BLOCK_ROWS = 100_000
+RowsFunction = Callable[[Sequence[Mapping[str, Any]]], list[dict[str, Any]]]
 
 
 class Model:
@@ -128,6 +131,14 @@ class Model:
         if self._row is None:
             self._row = self._compile_row()
         return self._row
+
+    def rows_function(self) -> RowsFunction | None:
+        """Return what answers a few rows as `row_function` does each; None if that is as fast."""
+        predict = self.fitted.rows_predictor()
+        if predict is None or self.document.data.columns:
+            return None
+        encode, decode = self._row_encoder(), self._scores_decoder()
+        return lambda rows: [decode(scores) for scores in predict([encode(row) for row in rows])]
 
     def scores(self, rows: pl.DataFrame) -> dict[str, Scores]:
         """Return the scores of every output, calibrated; derived columns must be there."""
@@ -313,6 +324,12 @@ class Model:
     def _compile_row(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         if self.document.data.columns:
             return lambda row: self._predict(self._frame_of(row), None).row(0, named=True)
+        encode, decode = self._row_encoder(), self._scores_decoder()
+        predict = self.fitted.row_predictor()
+        return lambda row: decode(predict(encode(row)))
+
+    def _row_encoder(self) -> Callable[[Mapping[str, Any]], list[RowValue]]:
+        """Return what turns a row into its cells, in the order of the problem's inputs."""
         inputs = sorted(self.document.inputs, key=lambda feature: feature.name)
         cells = [
             (feature.column, feature.preprocessing.row(self.encodings[feature.name]))
@@ -323,24 +340,26 @@ class Model:
             for feature, (column, encode) in zip(inputs, cells, strict=True)
         ]
         are_alone = not any(feature.preprocessing.reads for feature in inputs)
+
+        def encode_row(row: Mapping[str, Any]) -> list[RowValue]:
+            get = row.get
+            return [encode(get(column)) for column, encode in cells]
+
+        return encode_row if are_alone else lambda row: [read(row) for read in readers]
+
+    def _scores_decoder(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """Return what turns the raw scores of one row into its answer."""
         decoders = [
             (feature.name, self._row_decoder(feature)) for feature in self.document.output_features
         ]
-        predict = self.fitted.row_predictor()
 
-        def answer(row: Mapping[str, Any]) -> dict[str, Any]:
-            get = row.get
-            scores = predict(
-                [encode(get(column)) for column, encode in cells]
-                if are_alone
-                else [read(row) for read in readers]
-            )
+        def decode_row(scores: Mapping[str, Any]) -> dict[str, Any]:
             result: dict[str, Any] = {}
             for name, decode in decoders:
                 result.update(decode(scores[name]))
             return result
 
-        return answer
+        return decode_row
 
     def _row_decoder(self, feature: OutputFeature) -> Callable[[Any], dict[str, Any]]:
         """Return what turns one row's raw score of an output into its answer."""
@@ -406,6 +425,9 @@ def load(
 ) -> Model:
     """Return the model of a reference, after checking every byte and its golden rows.
 
+    Where `export` wrote a network's graph beside the bundle, ONNX Runtime answers and PyTorch is
+    not needed.
+
     Args:
         reference: folder of a bundle; a registered version, as `churn@champion`, `churn/3` or
             `models:/churn@champion`; a run's folder, name, id, or ``latest``.
@@ -419,13 +441,46 @@ def load(
     """
     from ordain.store.find import bundle_folder
 
-    folder = bundle_folder(reference, home, registry)
-    bundle.verify(folder)
-    model = open_unchecked(folder)
+    return load_bundle(bundle_folder(reference, home, registry))
+
+
+def load_bundle(folder: Path, *, is_light: bool = False) -> Model:
+    """Return the model of a bundle's folder, after checking every byte and its golden rows.
+
+    Args:
+        folder: of the bundle.
+        is_light: whether the model is to predict above all: a network of numbers and categories
+            then needs PyTorch only once it is asked for more, such as to explain.
+
+    Raises:
+        BundleError: damaged, foreign, of another format, or it answers its golden rows otherwise.
+    """
     from ordain.store.golden import check_golden
 
+    bundle.verify(folder)
+    graph = _graph_beside(folder)
+    if graph is None and is_light:
+        with contextlib.suppress(BundleError):  # the whole network has the last word
+            model = open_unchecked(folder, load_fitted=partial(_light, folder))
+            check_golden(model, folder)
+            return model
+    model = open_unchecked(folder, load_fitted=graph)
     check_golden(model, folder)
     return model
+
+
+def _light(folder: Path, document: Document, problem: Problem) -> FittedModel:
+    return document.model_type.load_light(folder / "model", problem)
+
+
+def _graph_beside(folder: Path) -> Callable[[Document, Problem], FittedModel] | None:
+    """Return what loads the graph that `export` wrote beside a bundle; None without one."""
+    graph = folder.absolute().parent / bundle.GRAPH
+    if not graph.exists():
+        return None
+    from ordain.store.export.running import graph_loader
+
+    return graph_loader(graph, bundle.digest(folder))
 
 
 def open_unchecked(

@@ -53,7 +53,15 @@ MORE = {"modernbert": {"pad_token_id": 0}}
 
 
 @pytest.mark.parametrize("check", ENCODER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("case", ENCODERS_HERE, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(
+            case, id=str(case), marks=[pytest.mark.slow] * (case.keys["type"] in HUGGING_FACE)
+        )
+        for case in ENCODERS_HERE
+    ],
+)
 def test_encoder_keeps_the_contract(case, check):
     check(case)
 

@@ -61,7 +61,7 @@ def test_missing_apple_device_is_an_error_with_a_fix():
         choose_device(Backend(device="mps"))
 
 
-@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 def test_table_is_learned_in_half_precision(fit, table, name):
     backend = Backend(precision=name, device="cpu")
     model = fit(train=table(1000).data, epochs=10, backend=backend)
@@ -72,6 +72,7 @@ def test_table_is_learned_in_half_precision(fit, table, name):
     assert (guess == test.outputs["yes"].values[:, 0]).mean() > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["parallel_cnn", "lstm", "transformer"])
 def test_text_is_learned_in_bfloat16(fit, encoder):
     shape = Shape(kind=Kind.TOKENS, cardinality=20)

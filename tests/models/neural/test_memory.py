@@ -79,6 +79,7 @@ def test_full_memory_is_known_by_what_is_raised(error):
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
+@pytest.mark.slow
 def test_limit_of_the_process_bounds_what_is_free():
     code = (
         "import resource, torch; from ordain.models.neural.memory import available_bytes;"

@@ -48,7 +48,12 @@ def problem(keys, cardinality=40):
     return Problem((Input("t", "text", shape, ENCODERS.build(keys)),), (output,))
 
 
-@pytest.mark.parametrize("name", ["parallel_cnn", "stacked_cnn", "gru", "transformer", "embed"])
+SLOW = ("parallel_cnn", "stacked_cnn", "transformer")
+
+
+@pytest.mark.parametrize(
+    "name", ["gru", "embed", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
 def test_encoder_of_tokens_learns_which_token_counts(fit, name):
     keys = {"type": name, "embedding_size": 16}
     model = fit(problem(keys), texts(600), texts(100, seed=0), epochs=20, learning_rate=0.005)

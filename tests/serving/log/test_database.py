@@ -14,12 +14,14 @@ import polars as pl
 import psycopg
 import pytest
 
+from ordain.config.deployment import PredictionLogging
 from ordain.core.errors import StoreError
 from ordain.serving.contracts import BatchEntry
 from ordain.serving.log.join import export
 from ordain.serving.log.place import Sink
 from ordain.serving.log.quality import quality
 from ordain.serving.log.read import logged_models, read_outcomes, read_predictions
+from ordain.serving.log.retention import AUDIT, Retention
 from ordain.serving.log.writer import LogWriter
 
 pytestmark = pytest.mark.service
@@ -43,7 +45,9 @@ def test_rows_and_outcomes_end_in_tables_and_are_read_as_from_files(
         writer = LogWriter(sink, redact=["phone"])
         for number in range(50):
             writer.put(entries(number, flags=("a:b",)))
-        batch = {k: getattr(entries(60), k) for k in BatchEntry.__slots__}
+        batch = {
+            k: getattr(entries(60), k) for k in BatchEntry.__slots__ if k not in {"places", "flags"}
+        }
         inputs, outputs = (
             pl.DataFrame({"tenure": [1, 2]}),
             pl.DataFrame({"churn_prediction": ["a", "b"]}),
@@ -69,6 +73,35 @@ def test_rows_are_there_within_seconds_while_the_server_runs(database, writing, 
     while not len(read_predictions(database, "churn")) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert len(read_predictions(database, "churn")) == 1
+
+
+def test_rows_that_are_too_old_are_deleted_from_the_tables(database, entries, outcomes):
+    writer = LogWriter(database)
+    now = time.time()
+    for number, days in enumerate((0, 40)):
+        writer.put(entries(number, at=now - days * 86_400))
+        writer.put(outcomes(number, at=now - days * 86_400 + 1))
+    writer.close()
+    retention = Retention(database)
+    retention.adopt(PredictionLogging(sink=database.url, keep_days=30))
+    assert retention.sweep() == 2
+    assert retention.sweep() == 0
+    assert read_predictions(database, "churn")["prediction_id"].to_list() == ["p0"]
+    assert read_outcomes(database)["prediction_id"].to_list() == ["p0"]
+    assert "keep_days" in (database.folder / AUDIT).read_text()
+
+
+def test_redacted_fields_are_in_no_table(database, entries):
+    writer = LogWriter(database, redact=["phone"])
+    writer.put(entries(1, inputs={"tenure": 1, "phone": "555-1234"}))
+    writer.put(entries(2, status="failed", outputs={}, inputs={"phone": "555-1234"}))
+    writer.put(entries(2, arm="shadow", inputs={"phone": "555-1234"}))
+    writer.close()
+    with psycopg.connect(database.url) as connection:
+        rows = connection.execute("SELECT ordain_predictions::text FROM ordain_predictions")
+        told = [row[0] for row in rows]
+    assert len(told) == 3
+    assert not any("555-1234" in row or "phone" in row for row in told)
 
 
 def test_a_character_that_postgresql_cannot_hold_stops_no_other_row(database, entries):
@@ -101,6 +134,7 @@ from pathlib import Path
 sys.path.insert(0, {folder!r})
 from conftest import entry
 from ordain.serving.log.place import Sink
+from ordain.serving.log.retention import AUDIT, Retention
 from ordain.serving.log.writer import LogWriter
 writer = LogWriter(Sink(Path(sys.argv[1]), sys.argv[2]))
 number = 0

@@ -15,6 +15,7 @@ import pytest
 
 from ordain.serving.contracts import BatchEntry
 from ordain.serving.log.feedback import FeedbackFiles
+from ordain.serving.log.fields import MOST_UNKNOWN
 from ordain.serving.log.finish import finish_segment, merge_hour, write_parquet
 from ordain.serving.log.place import OUTCOMES, Sink
 from ordain.serving.log.read import read_outcomes, read_predictions
@@ -58,7 +59,7 @@ def test_redacted_fields_are_in_no_file(sink, writing, entries, outcomes):
     whole = {
         key: getattr(entries(2), key)
         for key in BatchEntry.__slots__
-        if key not in {"inputs", "outputs"}
+        if key not in {"inputs", "outputs", "places", "flags"}
     }
     writer.put(BatchEntry(**whole, inputs=frame, outputs=pl.DataFrame({"y_prediction": [1.0]})))
     writer.put(outcomes(1, values={"churn": "No", "note": "555-1234"}))
@@ -74,7 +75,7 @@ def test_a_batch_is_a_row_each_with_an_id_each(sink, writing, entries):
     whole = {
         key: getattr(entries(3), key)
         for key in BatchEntry.__slots__
-        if key not in {"inputs", "outputs"}
+        if key not in {"inputs", "outputs", "places", "flags"}
     }
     inputs = pl.DataFrame({"tenure": range(1000), "contract": ["month"] * 1000})
     log.write_batch(
@@ -86,6 +87,63 @@ def test_a_batch_is_a_row_each_with_an_id_each(sink, writing, entries):
     assert found["prediction_id"].to_list()[:2] == ["p3-0", "p3-1"]
     assert len(found) == 1001
     assert log.writer.counts.written == 1001
+
+
+def test_a_batch_of_a_rare_kind_keeps_no_other_from_being_written(sink, writing, entries):
+    log = PredictionFiles(writing(sink))
+    whole = {
+        key: getattr(entries(3), key)
+        for key in BatchEntry.__slots__
+        if key not in {"prediction_id", "inputs", "outputs", "flags"} and hasattr(entries(3), key)
+    }
+    rare = {
+        "bytes": [b"\xff"],
+        "time": [dt.time(1)],
+        "span": [dt.timedelta(1)],
+        "pair": [{"a": [1]}],
+        "lists": [[["a"]]],
+        "label": pl.Series(["x"], dtype=pl.Categorical),
+        "none": pl.Series([None], dtype=pl.Null),
+    }
+    for number, cells in enumerate([*rare.values(), ["a"], [1], [[1, 2]], [dt.date(2026, 1, 1)]]):
+        frame = pl.DataFrame({"field": cells})
+        outputs = pl.DataFrame({"y_prediction": [1]})
+        log.write_batch(
+            BatchEntry(**whole, prediction_id=f"b{number}", inputs=frame, outputs=outputs)
+        )
+    assert log.writer.flush()
+    assert (log.writer.counts.failures, log.writer.counts.unwritable) == (0, 0)
+    found = read_predictions(sink, "churn")
+    assert len(found) == len(rare) + 4
+    assert found["input.field"].dtype == pl.String
+
+
+def test_a_client_that_names_another_field_in_every_row_makes_no_wide_file(sink, writing, entries):
+    log = PredictionFiles(writing(sink, redact=["secret"]))
+    for number in range(300):
+        inputs = {"tenure": number, f"own {number}": number, "secret": 7}
+        flags = ("edge:tenure", f"unknown:own {number}", "unknown:secret")
+        log.write(entries(number, inputs=inputs, flags=flags))
+    columns = {f"mine {number}": [number] * 2 for number in range(150)}
+    flags = pl.Series([[f"unknown:{name}" for name in columns]] * 2)
+    whole = {
+        key: getattr(entries(400), key)
+        for key in BatchEntry.__slots__
+        if key not in {"prediction_id", "inputs", "outputs", "flags"} and hasattr(entries(400), key)
+    }
+    frame = pl.DataFrame({"tenure": [1, 2], **columns})
+    outputs = pl.DataFrame({"y_prediction": [1, 2]})
+    log.write_batch(
+        BatchEntry(**whole, prediction_id="b", inputs=frame, outputs=outputs, flags=flags)
+    )
+    assert log.writer.flush()
+    found = read_predictions(sink, "churn")
+    assert found["input.tenure"].null_count() == 0
+    assert len([name for name in found.columns if name.startswith("input.")]) == MOST_UNKNOWN + 1
+    others = found["input.(others)"].drop_nulls()
+    assert others[0] == f'{{"own {MOST_UNKNOWN - 1}": {MOST_UNKNOWN - 1}}}'
+    assert '"mine 149": 149' in others[-1]
+    assert not any("secret" in text for text in others)
 
 
 def test_the_sample_is_by_the_id_alone_and_the_same_in_every_worker(tmp_path, entries):

@@ -69,15 +69,26 @@ def test_shadows_are_named_but_never_the_one_that_answers(home, declare, tmp_pat
     assert {choice.shadows for choice in found if choice.arm == "canary"} == {(one, three)}
 
 
-def test_what_was_applied_is_taken_up_once(home, declare):
+def test_what_was_applied_is_given_until_it_is_taken_up(home, declare):
     actions.deploy(declare(), home=home)
     router = open_router(home, "production")
     assert router.newer() is None
     actions.deploy(declare("two"), home=home)
     newer = router.newer()
     assert newer.choose("churn", "k").version != router.choose("churn", "k").version
-    assert router.newer() is None
+    assert router.newer().applied == newer.applied
     assert newer.newer() is None
+
+
+def test_what_cannot_be_served_is_a_problem_that_tables_show(home, declare):
+    actions.deploy(declare(), home=home)
+    router = open_router(home, "production")
+    router.tell("the bundle is refused")
+    router.close()
+    assert standing(find_folder(home)).problems == ["the bundle is refused"]
+    router.tell("")
+    router.close()
+    assert standing(find_folder(home)).problems == []
 
 
 def test_counts_go_on_over_generations_and_end_in_the_table(home, declare):

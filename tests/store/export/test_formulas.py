@@ -16,6 +16,7 @@ from ordain.core.errors import StoreError, UsageError
 from ordain.data.arrowstream import ArrowStream
 from ordain.store.export.formats.onnx import run_graph
 
+KEYED = {"keep": "id"}
 CASES = [
     ("linear", "churn", "binary"),
     ("linear", "size", "category"),
@@ -25,7 +26,11 @@ CASES = [
     ("gbm", "churn", "binary"),
     ("gbm", "grade", "category"),
     ("gbm", "price", "number"),
+    ("baseline", "churn", "binary"),
+    ("baseline", "size", "category"),
+    ("baseline", "price", "number"),
 ]
+NEIGHBOURS = [("knn", "churn", "binary"), ("knn", "size", "category"), ("knn", "price", "number")]
 DECIDED = {
     "baselines": False,
     "checks": False,
@@ -37,13 +42,14 @@ DECIDED = {
 
 
 def by_sql(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the answers in the order of the rows, which SQL does not keep, by their `id`."""
     with duckdb.connect() as connection:
-        connection.register("rows", ArrowStream(rows))
+        connection.register("rows", ArrowStream(rows.with_row_index("id")))
         found = connection.sql(path.read_text(encoding="utf-8"))
-        return pl.DataFrame(ArrowStream(found.arrow()))
+        return pl.DataFrame(ArrowStream(found.arrow())).sort("id").drop("id")
 
 
-@pytest.mark.parametrize(("family", "output", "kind"), CASES)
+@pytest.mark.parametrize(("family", "output", "kind"), [*CASES, *NEIGHBOURS])
 def test_graph_answers_as_the_bundle(
     tmp_path: Path, trained: Trained, rows: pl.DataFrame, family: str, output: str, kind: str
 ) -> None:
@@ -54,12 +60,39 @@ def test_graph_answers_as_the_bundle(
     assert made.difference.largest < 1e-9
 
 
+@pytest.mark.parametrize(
+    ("family", "trainer"),
+    [("knn", {"weights": "uniform", "k": 5}), ("knn", {"weights": "distance"}),
+     ("baseline", {"strategy": "prior"})],
+    ids=str,
+)  # fmt: skip
+def test_other_ways_of_a_family_have_a_graph_too(
+    tmp_path: Path, trained: Trained, rows: pl.DataFrame, family: str, trainer: dict[str, Any]
+) -> None:
+    inputs = {
+        **INPUTS,
+        "charges": {"type": "number", "preprocessing": {"missing_indicator": True}},
+        "senior": {"type": "binary", "preprocessing": {"missing_value_strategy": "keep"}},
+    }
+    folder = trained(document(family, "size", "category", input_features=inputs, trainer=trainer))
+    model = ordain.load(folder)
+    made = ordain.export(folder, tmp_path / "m.onnx", format="onnx")
+    own = pl.concat([rows, customers().select(rows.columns).head(50)])
+    assert largest(model.predict(own), run_graph(model, made.path, own)) < 1e-9
+
+
+def test_neighbours_by_words_have_no_graph(tmp_path: Path, trained: Trained) -> None:
+    folder = trained(_with_text("knn"), _texts())
+    with pytest.raises(UsageError, match="neighbours by the words of `note` have no graph"):
+        ordain.export(folder, tmp_path / "half", format="onnx")
+
+
 @pytest.mark.parametrize(("family", "output", "kind"), CASES)
 def test_select_answers_as_the_bundle(
     tmp_path: Path, trained: Trained, rows: pl.DataFrame, family: str, output: str, kind: str
 ) -> None:
     folder = trained(document(family, output, kind))
-    made = ordain.export(folder, tmp_path / "m.sql", format="sql")
+    made = ordain.export(folder, tmp_path / "m.sql", format="sql", options=KEYED)
     assert largest(ordain.load(folder).predict(rows), by_sql(made.path, rows)) < 1e-9
 
 
@@ -77,7 +110,7 @@ def test_decisions_are_inside(
     assert graph.facts["left_out"] == ["churn_set"]
     assert any("`churn_set` is left out" in note for note in graph.notes)
     assert largest(expected, run_graph(model, graph.path, rows)) < 1e-9
-    select = ordain.export(folder, tmp_path / "m.sql", format="sql")
+    select = ordain.export(folder, tmp_path / "m.sql", format="sql", options=KEYED)
     assert largest(expected, by_sql(select.path, rows)) < 1e-9
 
 
@@ -91,7 +124,7 @@ def test_intervals_of_a_number_are_inside(
     assert "price_low" in expected.columns
     graph = ordain.export(folder, tmp_path / "m.onnx", format="onnx")
     assert largest(expected, run_graph(model, graph.path, rows)) < 1e-9
-    select = ordain.export(folder, tmp_path / "m.sql", format="sql")
+    select = ordain.export(folder, tmp_path / "m.sql", format="sql", options=KEYED)
     assert largest(expected, by_sql(select.path, rows)) < 1e-9
 
 
@@ -126,7 +159,7 @@ def test_every_way_of_encoding_is_inside(
     expected = model.predict(rows)
     graph = ordain.export(folder, tmp_path / "m.onnx", format="onnx")
     assert largest(expected, run_graph(model, graph.path, rows)) < 1e-6
-    select = ordain.export(folder, tmp_path / "m.sql", format="sql")
+    select = ordain.export(folder, tmp_path / "m.sql", format="sql", options=KEYED)
     assert largest(expected, by_sql(select.path, rows)) < 1e-6
 
 
@@ -144,10 +177,11 @@ def test_losses_and_scales_of_a_number_are_undone(
     model = ordain.load(folder)
     graph = ordain.export(folder, tmp_path / "m.onnx", format="onnx")
     assert largest(model.predict(rows), run_graph(model, graph.path, rows)) < 1e-6
-    select = ordain.export(folder, tmp_path / "m.sql", format="sql")
+    select = ordain.export(folder, tmp_path / "m.sql", format="sql", options=KEYED)
     assert largest(model.predict(rows), by_sql(select.path, rows)) < 1e-6
 
 
+@pytest.mark.slow
 def test_categories_that_split_into_large_sets_are_members(
     tmp_path: Path, trained: Trained
 ) -> None:
@@ -164,7 +198,7 @@ def test_categories_that_split_into_large_sets_are_members(
     model = ordain.load(folder)
     graph = ordain.export(folder, tmp_path / "m.onnx", format="onnx")
     assert largest(model.predict(frame), run_graph(model, graph.path, frame)) < 1e-9
-    select = ordain.export(folder, tmp_path / "m.sql", format="sql")
+    select = ordain.export(folder, tmp_path / "m.sql", format="sql", options=KEYED)
     assert largest(model.predict(frame), by_sql(select.path, frame)) < 1e-9
 
 
@@ -198,6 +232,17 @@ def test_select_reads_a_table_of_a_schema_and_keeps_its_key(
     assert largest(ordain.load(folder).predict(rows), found) < 1e-9
 
 
+def test_select_without_a_key_says_that_rows_have_no_order(
+    tmp_path: Path, trained: Trained
+) -> None:
+    folder = trained(document("linear", "churn", "binary"))
+    bare = ordain.export(folder, tmp_path / "bare.sql", format="sql")
+    assert "rows have no order in SQL: name a key that goes along, as -o keep=id" in bare.notes
+    keyed = ordain.export(folder, tmp_path / "keyed.sql", format="sql", options=KEYED)
+    assert not keyed.notes
+
+
+@pytest.mark.slow
 def test_derived_columns_need_the_dialect_of_duckdb(
     tmp_path: Path, trained: Trained, rows: pl.DataFrame
 ) -> None:
@@ -208,8 +253,10 @@ def test_derived_columns_need_the_dialect_of_duckdb(
     )  # fmt: skip
     folder = trained(config)
     with pytest.raises(UsageError, match=r"derived columns `monthly`.*\n  Fix: -o dialect=duckdb"):
-        ordain.export(folder, tmp_path / "m.sql", format="sql")
-    made = ordain.export(folder, tmp_path / "m.sql", format="sql", options={"dialect": "duckdb"})
+        ordain.export(folder, tmp_path / "m.sql", format="sql", options=KEYED)
+    made = ordain.export(
+        folder, tmp_path / "m.sql", format="sql", options={**KEYED, "dialect": "duckdb"}
+    )
     model = ordain.load(folder)
     assert largest(model.predict(rows), by_sql(made.path, rows)) < 1e-9
     graph = ordain.export(folder, tmp_path / "m.onnx", format="onnx")
@@ -229,7 +276,7 @@ def test_text_has_no_select_and_a_graph_only_with_its_encoder(
 ) -> None:
     folder = trained(_with_text("linear"), _texts())
     with pytest.raises(UsageError, match="this model has no SELECT: `note` cannot be encoded"):
-        ordain.export(folder, tmp_path / "m.sql", format="sql")
+        ordain.export(folder, tmp_path / "m.sql", format="sql", options=KEYED)
     with pytest.raises(UsageError, match=r"`note`: it is a text.*\n  Fix: name a folder"):
         ordain.export(folder, tmp_path / "m.onnx", format="onnx")
     assert not list(tmp_path.iterdir())

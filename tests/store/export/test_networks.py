@@ -42,6 +42,7 @@ def test_graph_of_a_network_answers_any_number_of_rows(
         assert largest(model.predict(own), run_graph(model, made.path, own)) < 1e-5
 
 
+@pytest.mark.slow
 def test_matrices_in_eight_bits_are_smaller_and_their_change_is_told(
     tmp_path: Path, trained: Trained, rows: pl.DataFrame
 ) -> None:
@@ -96,6 +97,87 @@ def test_networks_that_read_text_leave_too(
         assert largest(model.predict(own), run_graph(model, made.path / "model.onnx", own)) < 1e-4
     if format_ == "runtime":
         assert largest(model.predict(own), run_script(made.path, own)) < 1e-4
+
+
+RECURRENT: list[dict[str, Any]] = [
+    {"type": "rnn"},
+    {"type": "lstm", "state_size": 8},
+    {"type": "gru", "bidirectional": True, "num_layers": 2, "state_size": 8},
+]
+
+
+def _of_many_lengths() -> pl.DataFrame:
+    words = ["bad", "slow", "a", "fine", "line", "good", "unseen"]
+    texts = [
+        " ".join(words[(i + j) % 7] for j in range(n)) for i, n in enumerate((0, 1, 2, 7, 8, 90))
+    ]
+    return pl.DataFrame({"note": texts, "tenure": [3, 9, 27, 40, 50, 60]})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", RECURRENT, ids=lambda one: one["type"])
+def test_recurrent_networks_read_texts_of_any_length(
+    tmp_path: Path, trained: Trained, encoder: dict[str, Any]
+) -> None:
+    folder = trained(_with_note(encoder), _texts())
+    model = ordain.load(folder)
+    graph = ordain.export(folder, tmp_path / "graph", format="onnx").path / "model.onnx"
+    many = _of_many_lengths()
+    for own in (many, many.head(1), many.tail(1), many[2:4]):
+        assert largest(model.predict(own), run_graph(model, graph, own)) < 1e-5
+    small = ordain.export(folder, tmp_path / "small", format="runtime")
+    assert largest(model.predict(many), run_script(small.path, many)) < 1e-5
+    ordain.export(folder, tmp_path / "script", format="torchscript")
+    with pytest.raises(UsageError, match=r"one length of text where an encoder is `rnn`, `lstm`"):
+        ordain.export(folder, tmp_path / "program", format="torch_export")
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tokeniser and a small BERT of random weights that reads 32 tokens."""
+    tokenizers = pytest.importorskip("tokenizers")
+    transformers = pytest.importorskip("transformers")
+    special = {
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+    }
+    words = [*special.values(), "bad", "and", "slow", "good", "a", "fine", "long", "line"]
+    ids = {word: place for place, word in enumerate(words)}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, unk_token="[UNK]"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    folder = tmp_path_factory.mktemp("pretrained")
+    transformers.PreTrainedTokenizerFast(tokenizer_object=made, **special).save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=8, max_position_embeddings=32,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_trainable", [False, True])
+def test_pretrained_encoders_leave_too_and_read_no_further_than_they_can(
+    tmp_path: Path, trained: Trained, pretrained: Path, is_trainable: bool
+) -> None:
+    encoder = {
+        "type": "auto_transformer",
+        "pretrained_model_name_or_path": str(pretrained),
+        "trainable": is_trainable,
+    }
+    folder = trained(_with_note(encoder), _texts())
+    model, many = ordain.load(folder), _of_many_lengths()
+    expected = model.predict(many)
+    graph = ordain.export(folder, tmp_path / "graph", format="onnx").path / "model.onnx"
+    assert largest(expected, run_graph(model, graph, many)) < 1e-5
+    small = ordain.export(folder, tmp_path / "small", format="runtime")
+    assert not any(line.startswith(("torch", "transf")) for line in small.facts["requirements"])
+    assert largest(expected, run_script(small.path, many)) < 1e-5
+    for format_ in ("torch_export", "torchscript"):
+        made = ordain.export(folder, tmp_path / format_, format=format_)
+        assert made.difference.largest < 1e-5
 
 
 def test_an_encoder_that_cannot_leave_is_named(tmp_path: Path, trained: Trained) -> None:

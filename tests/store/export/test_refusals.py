@@ -37,8 +37,8 @@ def test_a_format_that_does_not_fit_names_those_that_do(trained: Trained, tmp_pa
 
 def test_neighbours_fit_where_code_goes_along(trained: Trained, tmp_path: Path) -> None:
     folder = trained(document("knn", "churn", "binary"))
-    with pytest.raises(UsageError, match="a `knn` model does not fit the format `onnx`"):
-        ordain.export(folder, tmp_path / "m.onnx", format="onnx")
+    with pytest.raises(UsageError, match="a `knn` model does not fit the format `sql`"):
+        ordain.export(folder, tmp_path / "m.sql", format="sql")
 
 
 def test_a_path_that_is_taken_is_left_alone(linear: Path, tmp_path: Path) -> None:

@@ -261,6 +261,7 @@ def test_answers_of_a_server_are_told_without_its_password(status: int, text: st
     assert "secret" not in refused.value.message
 
 
+@pytest.mark.slow
 def test_missing_mlflow_names_the_extra(registry_home: Path) -> None:
     code = (
         "import sys; sys.modules['mlflow'] = None\n"
@@ -275,6 +276,7 @@ def test_missing_mlflow_names_the_extra(registry_home: Path) -> None:
     assert "pip install 'ordain[registry]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_nobody_is_told_of_anything_and_mlflow_is_not_loaded_to_predict(
     registry_home: Path,
 ) -> None:

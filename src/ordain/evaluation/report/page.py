@@ -1,13 +1,14 @@
 """The report: one HTML file that holds everything and works without a network.
 
 The drawing code is plotly.js from the plotly package, read as a file (importing plotly costs
-0.3 s) and packed once a report. The page's own content-security policy allows no request to
+0.3 s) and packed once a process. The page's own content-security policy allows no request to
 anywhere and no script but ours, so that data that slipped through could do nothing.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import hashlib
 import importlib.resources
@@ -62,7 +63,7 @@ def render_report(summary: RunSummary) -> str:
         tag("title", f"{summary.name}: report"),
         tag("style", raw(_asset("report.css"))),
     )
-    packed = _packed_plotly() if plots.figures else ""
+    packed = _packed_script(PLOTLY) if plots.figures else ""
     scripts = [
         script_json(plots.figures, identifier="figures"),
         tag("script", raw(packed), type="text/plain", id="plotly"),
@@ -165,10 +166,12 @@ def _policy(script: str) -> str:
     )
 
 
-def _packed_plotly() -> str:
-    found = importlib.util.find_spec(PLOTLY)
+@functools.cache
+def _packed_script(package: str) -> str:
+    """Return plotly.js as each report of a process holds it: 2 MB of text."""
+    found = importlib.util.find_spec(package)
     places = found.submodule_search_locations if found else None
-    file = Path(next(iter(places or [PLOTLY]))) / "package_data" / "plotly.min.js"
+    file = Path(next(iter(places or [package]))) / "package_data" / "plotly.min.js"
     if not file.is_file():
         raise StoreError(f"{file} is missing, so no plot can be drawn\n  Fix: reinstall plotly")
     packed = gzip.compress(file.read_bytes(), _PACKING_LEVEL, mtime=0)

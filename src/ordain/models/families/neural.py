@@ -102,6 +102,13 @@ class NeuralFamily(Family):
 
         return NeuralModel.load(folder, self.settle(problem))
 
+    def load_light(self, folder: Path, problem: Problem) -> FittedModel:
+        """Return a network that needs no torch where it can be had; see `Family.load_light`."""
+        from ordain.models.neural.light import LightModel
+
+        found = LightModel.read(folder, problem, lambda: self.load(folder, problem))
+        return self.load(folder, problem) if found is None else found
+
     def settle(self, problem: Problem) -> Problem:
         """Return the problem with an encoder, combiner, decoder and loss everywhere."""
         from ordain.models.neural.combiners.concat import ConcatCombiner

@@ -86,9 +86,12 @@ class Layout:
         self, inputs: Mapping[str, EncodedColumn], n_rows: int, *, size: int = BLOCK_ROWS
     ) -> Iterator[tuple[slice, Floats]]:
         """Yield all rows in order, each block with its place."""
-        for start in range(0, n_rows, size):
-            place = slice(start, min(start + size, n_rows))
+        for place in self.places(n_rows, size=size):
             yield place, self.gather(inputs, place)
+
+    def places(self, n_rows: int, *, size: int = BLOCK_ROWS) -> list[slice]:
+        """Return where the blocks of so many rows are."""
+        return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
     def row_compiler(self) -> Callable[[Sequence[RowValue]], Sequence[float]]:
         """Return a function from one row's cells to its numbers, equal to a row of `gather`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,22 @@ from torch import Tensor
 
 from ordain.core.errors import BundleError, StoreError
 from ordain.core.files import atomic_file, read_json, write_json
-from ordain.features.encoded import EncodedColumn, Kind, RowArray, RowValue
+from ordain.features.encoded import EncodedColumn, Kind, RowArray
 from ordain.features.feature import Scores
 from ordain.models.attribution import Attribution
 from ordain.models.family import FittedModel, Output, Problem
 from ordain.models.neural.attribution import integrated_gradients
 from ordain.models.neural.device import threads
+from ordain.models.neural.light import (
+    STRUCTURE_FILE,
+    WEIGHTS_FILE,
+    RowPredictor,
+    RowsPredictor,
+)
 from ordain.models.neural.network import Network, build_network
 from ordain.models.neural.packing import Columns, Layout, pack
-from ordain.models.neural.row import row_function
+from ordain.models.neural.row import maps_of, named_network, torch_function
 
-WEIGHTS_FILE = "model.safetensors"
-STRUCTURE_FILE = "neural.json"
 _BLOCK_BYTES = 1 << 24
 _SEQUENCE_ROWS = 128
 
@@ -67,9 +71,15 @@ class NeuralModel(FittedModel):
             back = np.argsort(order)
             return {name: values[back] for name, values in scores.items()}
 
-    def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
+    def row_predictor(self) -> RowPredictor:
         """Return a fast function from one row's cells to its scores; NumPy alone where possible."""
-        return row_function(self)
+        maps = maps_of(self)
+        return torch_function(self) if maps is None else maps.row
+
+    def rows_predictor(self) -> RowsPredictor | None:
+        """Return a function from the cells of some rows to their scores, by NumPy, or None."""
+        maps = maps_of(self)
+        return None if maps is None else maps.rows
 
     def attribute(
         self,
@@ -108,6 +118,9 @@ class NeuralModel(FittedModel):
             "temperatures": self.temperatures,
             "encoders": self.network.structures(self.layout),
         }
+        maps = named_network(self)
+        if maps is not None:
+            structure["maps"] = maps
         write_json(folder / STRUCTURE_FILE, structure)
 
     @classmethod

@@ -1,53 +1,66 @@
-"""One row answered without a batch: NumPy alone where every part has a map for one row."""
+"""One row, or some, answered without a batch of torch: by NumPy where every part tells its map."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ordain.features.encoded import EncodedColumn, Kind, RowValue
-from ordain.models.family import Input, Output
-from ordain.models.neural.blocks.linear import RowFunction
-from ordain.models.neural.packing import Columns, Group, pack
+from ordain.models.family import Input
+from ordain.models.neural.blocks.mlp import told_of
+from ordain.models.neural.light import TENSOR, Maps, RowPredictor
+from ordain.models.neural.maps import Told
+from ordain.models.neural.packing import Columns, pack
 
 if TYPE_CHECKING:
     from ordain.models.neural.fitted import NeuralModel
 
-RowPredictor = Callable[[Sequence[RowValue]], dict[str, Any]]
-_FLOAT32_MAX = 80.0
+
+def maps_of(model: NeuralModel) -> Maps | None:
+    """Return the functions of a network's parts by NumPy; None where one has no exact map."""
+    told = told_network(model)
+    return None if told is None else Maps.of(_changed(told, _array), model.problem,
+                                             model.temperatures)  # fmt: skip
 
 
-def row_function(model: NeuralModel) -> RowPredictor:
-    """Return the fastest function from one row's cells, in the order of the inputs, to scores."""
-    return _numpy_function(model) or _torch_function(model)
-
-
-def _numpy_function(model: NeuralModel) -> RowPredictor | None:
-    network = model.network
-    parts = [_row_of(encoder) for encoder in network.encoders]
-    body = _row_of(network.combiner)
-    heads = [_row_of(head) for head in network.heads]
-    readers = [_cell_reader(group, model.problem.inputs) for group in model.layout.groups]
-    finish = [_finisher(output, model) for output in model.problem.outputs]
-    if body is None or None in parts or None in heads or None in readers:
+def told_network(model: NeuralModel) -> Told | None:
+    """Return the maps of all parts, with the tensors they learned; None where one has none."""
+    network, groups = model.network, model.layout.groups
+    encoders = [told_of(encoder) for encoder in network.encoders]
+    body = told_of(network.combiner)
+    heads = [told_of(head) for head in network.heads]
+    is_whole = body is not None and None not in encoders and None not in heads
+    if not is_whole or any(group.kind is Kind.TOKENS for group in groups):
         return None
-    names = [output.name for output in model.problem.outputs]
-    encoders = list(zip(readers, parts, strict=True))
-    answers = list(zip(names, heads, finish, strict=True))
+    return {
+        "groups": [
+            {"kind": group.kind.value, "inputs": [column.name for column in group.inputs]}
+            for group in groups
+        ],
+        "encoders": encoders,
+        "body": body,
+        "heads": heads,
+    }
 
-    def predict(cells: Sequence[RowValue]) -> dict[str, Any]:
-        pieces = [part(read(cells)) for read, part in encoders]  # type: ignore[misc]
-        hidden = body(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
-        return {name: end(head(hidden)) for name, head, end in answers}  # type: ignore[misc]
 
-    return predict
+def named_network(model: NeuralModel) -> Told | None:
+    """Return the same with the names of the saved weights in the place of tensors."""
+    told = told_network(model)
+    if told is None:
+        return None
+    names = {_memory(tensor): name for name, tensor in model.network.state_dict().items()}
+    try:
+        return _changed(told, lambda tensor: {TENSOR: names[_memory(tensor)]})  # type: ignore[no-any-return]
+    except KeyError:  # a part made a tensor of its own
+        return None
 
 
-def _torch_function(model: NeuralModel) -> RowPredictor:
+def torch_function(model: NeuralModel) -> RowPredictor:
+    """Return the function from one row's cells to its scores by torch."""
     columns = model.problem.inputs
     outputs = model.problem.outputs
 
@@ -81,55 +94,23 @@ def one_cell(column: Input, cell: RowValue) -> EncodedColumn:
     return EncodedColumn(kind, np.array(cell, dtype=np.float32).reshape(1, -1))
 
 
-def _row_of(module: torch.nn.Module) -> RowFunction | None:
-    make = getattr(module, "row", None)
-    return make() if callable(make) else None
+def arrays_of(told: Told) -> Told:
+    """Return a map with arrays in the place of tensors."""
+    return _changed(told, _array)  # type: ignore[no-any-return]
 
 
-CellReader = Callable[[Sequence[RowValue]], Any]
+def _changed(told: Any, change: Callable[[Tensor], Any]) -> Any:
+    """Return a map with every tensor changed."""
+    if isinstance(told, Tensor):
+        return change(told)
+    if isinstance(told, Mapping):
+        return {key: _changed(value, change) for key, value in told.items()}
+    return [_changed(one, change) for one in told] if isinstance(told, list) else told
 
 
-def _cell_reader(group: Group, inputs: Sequence[Input]) -> CellReader | None:
-    """Return a function that takes a group's cells out of a row as one array."""
-    places = [next(i for i, c in enumerate(inputs) if c.name == own.name) for own in group.inputs]
-    if group.kind is Kind.INDEX:
-        return lambda cells: np.array([cells[place] for place in places], dtype=np.int64)
-    if group.kind is Kind.BAG:
-        place = places[0]
-        return lambda cells: cells[place]
-    if group.kind is Kind.TOKENS:
-        return None
-    if all(column.shape.width == 1 for column in group.inputs):
-        return lambda cells: np.array([cells[place] for place in places], dtype=np.float32).ravel()
-
-    def read(cells: Sequence[RowValue]) -> np.ndarray:
-        flat: list[float] = []
-        for place in places:
-            cell = cells[place]
-            flat.extend(cell) if isinstance(cell, tuple) else flat.append(cell)  # type: ignore[arg-type]
-        return np.array(flat, dtype=np.float32)
-
-    return read
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().numpy()
 
 
-def _finisher(output: Output, model: NeuralModel) -> Callable[[np.ndarray], float | list[float]]:
-    """Return a function from the raw scores [n_scores] of one row to its score."""
-    heat = model.temperatures.get(output.name, 1.0)
-    if output.type == "number":
-        low, high = output.bounds or (-math.inf, math.inf)
-        return lambda raw: min(max(float(raw[0]), low), high)
-    if output.shape.kind is not Kind.INDEX:
-        return lambda raw: _sigmoid(float(raw[0]) / heat)
-
-    def softmax(raw: np.ndarray) -> list[float]:
-        powers = np.exp((raw - raw.max()) / np.float32(heat))
-        return (powers / powers.sum()).tolist()  # type: ignore[no-any-return]
-
-    return softmax
-
-
-def _sigmoid(x: float) -> float:
-    if x >= 0:
-        return 1.0 / (1.0 + math.exp(-min(x, _FLOAT32_MAX)))
-    power = math.exp(max(x, -_FLOAT32_MAX))
-    return power / (1.0 + power)
+def _memory(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
+    return tensor.data_ptr(), tuple(tensor.shape)

@@ -47,6 +47,9 @@ _INSERT_OUTCOME = (
     'INSERT INTO ordain_outcomes (prediction_id, at, caller, "values") '
     "VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
+_COLUMNS = ", ".join(
+    f"extract(epoch FROM {name})::float8 AS {name}" if name == "at" else name for name in META
+)
 _CONNECT_SECONDS = 5
 _MADE: set[str] = set()
 
@@ -73,6 +76,23 @@ def ship(path: Path, url: str, *, is_outcomes: bool) -> None:
     _MADE.add(url)
 
 
+def forget(url: str, *, before: float) -> int:
+    """Delete predictions and outcomes that are older than a moment; return how many rows.
+
+    Raises:
+        StoreError: the database is away, or refuses it.
+    """
+    moment = dt.datetime.fromtimestamp(max(0.0, before), dt.UTC)
+    n_rows = 0
+    with _connected(url) as connection:
+        for table in ("ordain_predictions", "ordain_outcomes"):
+            known = connection.execute("SELECT to_regclass(%s)", [table]).fetchone()
+            if known is not None and known[0] is not None:
+                query = f"DELETE FROM {table} WHERE at < %s"  # noqa: S608 - constant names
+                n_rows += connection.execute(query.encode(), [moment]).rowcount
+    return n_rows
+
+
 def fetch_predictions(
     url: str,
     model: str,
@@ -86,15 +106,26 @@ def fetch_predictions(
     Raises:
         StoreError: the database is away.
     """
-    meta = ", ".join(
-        f"extract(epoch FROM {name})::float8 AS {name}" if name == "at" else name for name in META
-    )
     inputs = "input" if with_inputs else "'{}'::jsonb"
     query = (
-        f"SELECT {meta}, {inputs}, output FROM ordain_predictions "  # noqa: S608 - constant names
+        f"SELECT {_COLUMNS}, {inputs}, output FROM ordain_predictions "  # noqa: S608 - constant names
         "WHERE model = %s AND at >= %s AND at <= %s ORDER BY at"
     )
     rows = _fetch(url, query, [model, *_stretch(since, until)])
+    return frame_of(_lines(rows, [*META, "input", "output"]))
+
+
+def fetch_prediction(url: str, prediction_id: str) -> pl.DataFrame:
+    """Return the rows of one prediction as `find_prediction` does.
+
+    Raises:
+        StoreError: the database is away.
+    """
+    query = (
+        f"SELECT {_COLUMNS}, input, output FROM ordain_predictions "  # noqa: S608 - constant names
+        "WHERE prediction_id = %s ORDER BY at"
+    )
+    rows = _fetch(url, query, [prediction_id])
     return frame_of(_lines(rows, [*META, "input", "output"]))
 
 
@@ -174,4 +205,7 @@ def _connected(url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
             yield connection
     except psycopg.Error as error:
         text = " ".join(str(error).split())
-        raise StoreError(f"{redact(url)} cannot be used for the log: {text}") from error
+        raise StoreError(
+            f"{redact(url)} cannot be used for the log: {text}\n"
+            "  Fix: see that the database runs, and that `log.sink` or --sink names it"
+        ) from error

@@ -5,9 +5,11 @@ Of the outcomes of one prediction the last to come counts; all of them are kept 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -15,7 +17,7 @@ from ordain.core.errors import DataError
 from ordain.core.files import read_json
 from ordain.serving.log.place import Sink
 from ordain.serving.log.read import columns_of, read_outcomes, read_predictions
-from ordain.serving.log.rows import INPUT
+from ordain.serving.log.rows import INPUT, OUTPUT
 from ordain.store.bundle import GOLDEN
 
 TRUTH = "truth."
@@ -89,6 +91,25 @@ def with_truth(
         pl.col("values").str.json_path_match(_json_path(name)).alias(f"{TRUTH}{name}")
         for name in outputs
     )
+
+
+def columns_of_prediction(
+    row: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a row of a log in its parts: what is known of it, inputs, outputs."""
+    parts: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = ({}, {}, {})
+    for name, value in row.items():
+        place = 1 if name.startswith(INPUT) else 2 if name.startswith(OUTPUT) else 0
+        prefix = ("", INPUT, OUTPUT)[place]
+        if place == 0 or value is not None:
+            parts[place][name.removeprefix(prefix)] = value
+    return parts
+
+
+def values_of(written: str) -> dict[str, Any]:
+    """Return the values of an outcome, by the name of each output."""
+    values: dict[str, Any] = json.loads(written)
+    return values
 
 
 def outputs_of(outcomes: pl.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -70,6 +71,35 @@ def read_outcomes(sink: Sink, *, since: float = 0.0) -> pl.DataFrame:
     found = stacked(list(_frames(sink, OUTCOMES, outcomes_of, since, None)), OUTCOME_COLUMNS)
     kept = found.filter(_within(since, None)).unique(maintain_order=True, keep="first")
     return kept.sort("at", maintain_order=True)
+
+
+def find_prediction(sink: Sink, prediction_id: str) -> pl.DataFrame:
+    """Return the rows of one prediction: of the version that answered, and of shadows.
+
+    Only the rows that fit are read, the newest hours first.
+
+    Raises:
+        StoreError: a file or the database cannot be read.
+    """
+    if sink.url:
+        from ordain.serving.log.database import fetch_prediction
+
+        return fetch_prediction(sink.url, prediction_id)
+    is_it = pl.col("prediction_id") == prediction_id
+    for model in sink.streams():
+        for folder in reversed(sink.hours(model)):
+            frames = []
+            for path in _files(folder):
+                if path.suffix == SUFFIX:
+                    found = _read(path, frame_of, inputs=None)
+                    frames.append(pl.DataFrame() if found is None else found.filter(is_it))
+                else:
+                    with contextlib.suppress(FileNotFoundError):
+                        frames.append(pl.scan_parquet(path).filter(is_it).collect())
+            rows = stacked(frames, META)
+            if len(rows):
+                return rows.unique(UNIQUE, keep="first", maintain_order=True)
+    return pl.DataFrame(schema=META)
 
 
 def logged_models(sink: Sink) -> list[str]:

@@ -37,6 +37,7 @@ OUTCOMES: dict[str, pl.DataType] = {
 }
 """Columns of outcomes; `values` is JSON, for outputs differ between models."""
 _SALT = "prediction log"
+_USUAL = frozenset({pl.String, pl.Boolean, pl.Null, pl.Date, pl.Datetime})
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -78,12 +79,15 @@ def batch_frame(entry: BatchEntry, redact: frozenset[str]) -> pl.DataFrame:
     """Return the predictions of a batch as rows of a log, one a row of it."""
     parts = [
         part.select(
-            pl.col(name).alias(f"{prefix}{name}") for name in part.columns if name not in redact
+            _storable(part[name]).alias(f"{prefix}{name}")
+            for name in part.columns
+            if name not in redact
         )
         for part, prefix in ((entry.inputs, INPUT), (entry.outputs, OUTPUT))
     ]
     n_rows = len(entry.outputs)
-    place = pl.int_range(n_rows, eager=True).cast(pl.String)
+    places = pl.int_range(n_rows, eager=True) if entry.places is None else pl.Series(entry.places)
+    place = places.cast(pl.String)
     same = {
         "request_id": entry.request_id,
         "model": entry.model,
@@ -91,10 +95,10 @@ def batch_frame(entry: BatchEntry, redact: frozenset[str]) -> pl.DataFrame:
         "arm": entry.arm,
         "at": round(entry.at * 1_000_000),
         "latency_ms": entry.seconds * 1000,
-        "status": "answered",
+        "status": entry.status,
         "caller": entry.caller,
         "flags": [],
-        "error_id": None,
+        "error_id": entry.error_id,
     }
     frame = pl.DataFrame({"prediction_id": f"{entry.prediction_id}-" + place}).with_columns(
         pl.lit(value, dtype=META[name]).alias(name)
@@ -102,6 +106,8 @@ def batch_frame(entry: BatchEntry, redact: frozenset[str]) -> pl.DataFrame:
         else _of_all(name, value)
         for name, value in same.items()
     )
+    if entry.flags is not None:
+        frame = frame.with_columns(entry.flags.alias("flags").cast(META["flags"]))
     return pl.concat([frame, *(part for part in parts if part.width)], how="horizontal")
 
 
@@ -214,11 +220,23 @@ def _with_texts(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     return frame.with_columns(_text_of(frame[name]) for name in there)
 
 
+def _storable(column: pl.Series) -> pl.Series:
+    """Return a column as files hold it beside those of other requests: of a rare kind, as text."""
+    dtype = column.dtype
+    inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+    is_usual = inner.is_numeric() or inner.base_type() in _USUAL
+    return column if is_usual else _text_of(column)
+
+
 def _text_of(column: pl.Series) -> pl.Series:
     if column.dtype.is_nested():
         texts = [None if v is None else json.dumps(_plain(v), default=str) for v in column]
         return pl.Series(column.name, texts, dtype=pl.String)
-    return column.cast(pl.String)
+    try:
+        return column.cast(pl.String)
+    except pl.exceptions.PolarsError:  # bytes that are no text, durations
+        texts = [None if v is None else str(v) for v in column]
+        return pl.Series(column.name, texts, dtype=pl.String)
 
 
 def _plain(value: Any) -> Any:

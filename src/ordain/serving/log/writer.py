@@ -20,10 +20,13 @@ from pathlib import Path
 
 import polars as pl
 
+from ordain.config.deployment import PredictionLogging
 from ordain.core.errors import OrdainError
 from ordain.serving.contracts import BatchEntry, Entry, Outcome
+from ordain.serving.log.fields import Fields
 from ordain.serving.log.finish import PARQUET, Finisher
 from ordain.serving.log.place import OUTCOMES, Sink
+from ordain.serving.log.retention import Retention
 from ordain.serving.log.rows import (
     META,
     batch_frame,
@@ -39,7 +42,7 @@ WRITE_SECONDS = 0.1
 """Seconds between writes."""
 SYNC_SECONDS = 1.0
 """Seconds after which what was written is on the disk."""
-SEGMENT_BYTES = 64 << 20
+SEGMENT_BYTES = 32 << 20
 """Size at which a segment is ended before its hour is over."""
 RETRY_SECONDS = 2.0
 """Seconds until what could not be written is tried again."""
@@ -103,11 +106,19 @@ class LogWriter:
         self._hours: dict[tuple[str, int], Path] = {}
         self._synced_at = time.monotonic()
         self._finisher = Finisher(sink)
+        self._fields = Fields()
+        self._retention = Retention(sink)
         self._is_ending = False
         self._wake = threading.Event()
         self._flushed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="ordain-log", daemon=True)
         self._thread.start()
+
+    def adopt(self, logging: PredictionLogging) -> None:
+        """Keep rows as is declared from now on, those that wait too; the place stays."""
+        self._sample, self._redact = logging.sample, frozenset(logging.redact)
+        self._most = logging.queue_rows
+        self._retention.adopt(logging)
 
     def put(self, item: Item, n_rows: int = 1) -> bool:
         """Take rows over, and return whether there was room; never waits."""
@@ -175,6 +186,7 @@ class LogWriter:
             self._sync()
             self._end_old()
             self._finisher.work()
+            self._retention.work()
             self.problem = ""
 
     def _write(self, taken: Sequence[tuple[Item, int]]) -> None:
@@ -185,7 +197,7 @@ class LogWriter:
         for item in rows:
             stream = item.model if isinstance(item, Entry) else OUTCOMES
             folder = self._hour(stream, item.at)
-            lines.setdefault(folder, []).extend(self._line(item))
+            lines.setdefault(folder, []).extend(self._line(item, folder))
         for folder, written in lines.items():
             if written:
                 self._append(folder, written)
@@ -203,10 +215,11 @@ class LogWriter:
             folder = self._hours[key] = self.sink.hour(stream, at)
         return folder
 
-    def _line(self, item: Entry | Outcome) -> list[bytes]:
+    def _line(self, item: Entry | Outcome, folder: Path) -> list[bytes]:
         """Return the line of an item; none of one with values that are no data."""
         try:
             if isinstance(item, Entry):
+                item = self._fields.row(item, folder, self._redact)
                 return [entry_line(item, self._redact)]
             return [outcome_line(item, self._redact)]
         except (TypeError, ValueError):  # it must not keep the others from being written
@@ -237,8 +250,9 @@ class LogWriter:
             self._end(folder)
 
     def _write_batch(self, entry: BatchEntry) -> None:
+        folder = self._hour(entry.model, entry.at)
         try:
-            frame = batch_frame(entry, self._redact)
+            frame = batch_frame(self._fields.batch(entry, folder, self._redact), self._redact)
         except pl.exceptions.PolarsError:
             self.counts.unwritable += len(entry.outputs)
             return
@@ -247,7 +261,7 @@ class LogWriter:
             frame = frame.filter(is_sampled(frame["prediction_id"], self._sample))
             self.counts.left_out += n_before - len(frame)
         if len(frame):
-            self._frames.setdefault(self._hour(entry.model, entry.at), []).append(frame)
+            self._frames.setdefault(folder, []).append(frame)
 
     def _path(self, folder: Path, suffix: str) -> Path:
         self._n_files += 1
@@ -256,10 +270,14 @@ class LogWriter:
     def _write_frames(self) -> None:
         """Write the rows of batches, one file an hour and model."""
         for folder in list(self._frames):
-            frame = stacked(self._frames[folder], META)
-            self._finisher.take_frame(frame, self._path(folder, PARQUET))
+            try:
+                frames = [stacked(self._frames[folder], META)]
+            except pl.exceptions.PolarsError:  # one that fits no other must not keep them waiting
+                frames = self._frames[folder]
+            for frame in frames:
+                self._finisher.take_frame(frame, self._path(folder, PARQUET))
+                self.counts.written += len(frame)
             del self._frames[folder]
-            self.counts.written += len(frame)
 
     def _sync(self) -> None:
         self._write_frames()
@@ -307,6 +325,10 @@ class PredictionFiles:
     def write_batch(self, entry: BatchEntry) -> None:
         """Take the predictions of many rows over."""
         self.writer.put(entry, len(entry.outputs))
+
+    def adopt(self, logging: PredictionLogging) -> None:
+        """Keep predictions as is declared from now on."""
+        self.writer.adopt(logging)
 
     def close(self) -> None:
         """Write what is held and end."""

@@ -17,6 +17,7 @@ from ordain.config import Config
 from ordain.config.deployment import NAME_PATTERN
 from ordain.core.errors import UsageError
 from ordain.data.locations import redact
+from ordain.serving.fit import require_fit
 from ordain.serving.rollout.applied import Applied, AppliedModel, Find, Halted, declared, settle
 from ordain.serving.rollout.changes import Difference, differences
 from ordain.serving.rollout.folder import Change, DeploymentFolder
@@ -224,6 +225,10 @@ def _planned(config: Config, before: Applied | None, find: Find, *, registry: st
     name, deployment, document = declared(config)
     generation, at = (before.generation if before else 0) + 1, _now()
     models = settle(deployment, find, before=before, generation=generation, at=at)
+    require_fit(
+        deployment,
+        {name: [one.bundle for one in model.versions.values()] for name, model in models.items()},
+    )
     after = Applied(name, generation, at, who(), document, models, registry=registry)
     seen = {ref: one.digest for ref, (_, one) in after.followed.items()}
     after = msgspec.structs.replace(after, seen=seen)

@@ -170,15 +170,16 @@ def settle(
     A canary that was halted stays so while champion, canary and share are the same.
 
     Raises:
-        UsageError: a version is not there; all such are told at once.
+        UsageError: a version is not there, or the champion has no such answer as the fallback; all
+            such are told at once.
     """
     models: dict[str, AppliedModel] = {}
     faults: list[str] = []
     for model in deployment.models:
-        try:
-            versions = dict(_versions(model, find))
-        except UsageError as error:
-            faults.append(f"`{model.name}`: {error.message}")
+        versions = dict(_versions(model, find, faults))
+        if "champion" in versions:
+            faults += _fallback_faults(model, versions["champion"])
+        if faults:
             continue
         known = before.models.get(model.name) if before else None
         split = _declared_split(before, model.name)
@@ -202,13 +203,41 @@ def shares_of(model: ServedModel, applied: AppliedModel) -> Shares:
     return Shares(model.name, applied.champion.label, canary, arms)
 
 
-def _versions(model: ServedModel, find: Find) -> Iterator[tuple[str, Version]]:
+def _versions(model: ServedModel, find: Find, faults: list[str]) -> Iterator[tuple[str, Version]]:
     n_shadows = 0
     for part, reference in model.references():
         if part == "shadow":
             n_shadows += 1
             part = f"shadow {n_shadows}"  # noqa: PLW2901 - each shadow has a name of its own
-        yield part, find(reference, model.name)
+        try:
+            yield part, find(reference, model.name)
+        except UsageError as error:
+            faults.append(f"{part} of `{model.name}`: {error.message}")
+
+
+def _fallback_faults(model: ServedModel, champion: Version) -> Iterator[str]:
+    """Yield what a fallback's value says that the champion never would."""
+    given = (model.fallback.value or {}) if model.fallback else {}
+    known = champion.outputs()
+    if known is None:
+        return
+    for name, value in given.items():
+        labels = known.get(name)
+        if name not in known:
+            yield (
+                f"fallback of `{model.name}`: '{name}' is no output of {champion.reference}\n"
+                f"  Possible: {', '.join(known)}"
+            )
+        elif labels and value is not None and _as_label(value) not in map(_as_label, labels):
+            yield (
+                f"fallback of `{model.name}`: '{value}' is no answer of `{name}`\n"
+                f"  Possible: {', '.join(map(str, labels))}"
+            )
+
+
+def _as_label(value: object) -> str:
+    """Return a value as labels are written: true and false in lower case."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _with_trial(

@@ -11,6 +11,9 @@ from ordain.config.deployment import Deployment, Halt, ServedModel
 from ordain.config.dumped import spec_to_plain
 from ordain.serving.rollout.applied import Applied
 
+AT_START = frozenset({"log.sink", "limits.drain_seconds"})
+"""What a server reads when it starts, and not again; all else is taken up while it runs."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -28,9 +31,14 @@ class Difference:
     after: Any
     kind: str
 
+    @property
+    def needs_start(self) -> bool:
+        """Whether a server that runs takes it up at its next start only."""
+        return self.path in AT_START
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
-        return asdict(self)
+        return {**asdict(self), "needs_start": self.needs_start}
 
     def __str__(self) -> str:
         return {
@@ -43,23 +51,35 @@ class Difference:
 def differences(before: Applied | None, after: Applied) -> list[Difference]:
     """Return what differs between two generations, in the order of the document.
 
-    Versions are told by label, so that an alias that points elsewhere shows. Of a first generation
-    the values that stand at their defaults are left out.
+    Versions are told by label, so that an alias that points elsewhere shows. Of a deployment, a
+    model or a canary that comes or goes the values that stand at their defaults are left out.
     """
     old = dict(_flat(before)) if before else {}
     new = dict(_flat(after))
-    if before is None:
-        defaults = _defaults()
-        new = {path: v for path, v in new.items() if defaults.get(_general(path)) != v}
+    defaults = _defaults()
     found = []
     for path in [*new, *(path for path in old if path not in new)]:
         if path in old and path in new:
             if old[path] != new[path]:
                 found.append(Difference(path, old[path], new[path], "changed"))
-        else:
+        elif not _is_default_of_a_block(path, old, new, defaults):
             kind = "added" if path in new else "removed"
             found.append(Difference(path, old.get(path), new.get(path), kind))
     return [one for one in found if not (one.before is None and one.after is None)]
+
+
+def _is_default_of_a_block(
+    path: str, old: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> bool:
+    """Return whether a value is the default of a block that one side does not have at all."""
+    has, lacks = (new, old) if path in new else (old, new)
+    model, halt, key = path.rpartition(".canary.halt.")
+    if halt:
+        return f"{model}.canary.version" not in lacks and defaults[f"halt.{key}"] == has[path]
+    if path.endswith(".checks"):
+        champion = f"{path.removesuffix('.checks')}.champion"
+        return champion not in lacks and defaults["checks"] == has[path]
+    return not lacks and defaults.get(path) == has[path]
 
 
 def _flat(applied: Applied) -> Iterator[tuple[str, Any]]:
@@ -81,18 +101,12 @@ def _flat(applied: Applied) -> Iterator[tuple[str, Any]]:
             yield from ((f"{key}.{path}", value) for path, value in _leaves(block))
 
 
-def _general(path: str) -> str:
-    """Return a path without the name of the model whose canary's test it is about."""
-    _, halt, key = path.rpartition("canary.halt.")
-    return f"{halt}{key}" if halt else path
-
-
 def _defaults() -> dict[str, Any]:
     served = ServedModel(name="a", champion="a")
     filled = spec_to_plain(Deployment(models=(served,)))
     found = dict(_leaves({key: value for key, value in filled.items() if key != "models"}))
-    halt = spec_to_plain(Halt())
-    return found | {f"canary.halt.{key}": value for key, value in halt.items()}
+    halt = {f"halt.{key}": value for key, value in spec_to_plain(Halt()).items()}
+    return found | halt | {"checks": served.checks}
 
 
 def _without_versions(model: Mapping[str, Any]) -> dict[str, Any]:

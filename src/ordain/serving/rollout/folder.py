@@ -72,7 +72,12 @@ class DeploymentFolder:
         """
         found = self._read(self.path / "generations" / f"{number}.json")
         if found is None:
-            raise UsageError(f"the deployment '{self.name}' has no generation {number}")
+            current = self.read()
+            newest = 0 if current is None else current.generation
+            raise UsageError(
+                f"the deployment '{self.name}' has no generation {number}\n"
+                f"  Possible: {f'1 to {newest}' if newest else 'none'}; ordain deploy --audit"
+            )
         return found
 
     def change(self, make: Callable[[Applied | None], Change | None]) -> Applied | None:

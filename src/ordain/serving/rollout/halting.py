@@ -80,10 +80,10 @@ def n_tests(halt: Halt) -> int:
 def _errors(trial: Trial, alpha: float, *, share: float, ratio: float) -> Finding:
     canary, champion = trial.canary, trial.champion
     evidence = rate_evidence(canary.errors, champion.errors, share=share, ratio=ratio)
-    what = "keys with an error" if trial.is_sticky else "errors"
+    what = "keys with errors" if trial.is_sticky else "errors"
     told = (
-        f"errors: {_rate(canary)} of the canary, {_rate(champion)} of the champion ({what} of "
-        f"requests), {ratio:g} times as many allowed"
+        f"{what}: canary {_rate(canary)}, champion {_rate(champion)}; "
+        f"allowed: {ratio:g} times as often"
     )
     is_alarm = _is_alarm(evidence, alpha)
     return Finding("errors", is_alarm, _error_share(canary), _error_share(champion), told)
@@ -99,8 +99,8 @@ def _latency(trial: Trial, alpha: float, halt: Halt, *, share: float) -> Finding
     evidence = ladder_evidence(canary, champion, share=share) if len(canary) else -np.inf
     high, low = (_p90(side) for side in (trial.canary, trial.champion))
     told = (
-        f"latency: p90 {_ms(high)} of the canary, {_ms(low)} of the champion, "
-        f"{ratio:g} times as much and {halt.latency_floor_ms:g} ms allowed"
+        f"latency, p90: canary {_ms(high)}, champion {_ms(low)}; "
+        f"allowed: {ratio:g} times as long, and {halt.latency_floor_ms:g} ms"
     )
     return Finding("latency", _is_alarm(evidence, alpha), high, low, told)
 
@@ -109,13 +109,15 @@ def _metric(labelled: Labelled, alpha: float, *, margin: float) -> Finding:
     name = labelled.metric
     n_canary, n_champion = len(labelled.canary), len(labelled.champion)
     if not n_canary or not n_champion:
-        return Finding(name, is_alarm=False, canary=None, champion=None, text=f"{name}: no truth")
+        return Finding(
+            name, is_alarm=False, canary=None, champion=None, text=f"{name}: no outcome yet"
+        )
     lower = float(mean_bounds(labelled.canary, alpha=alpha / 2)[0][-1])
     upper = float(mean_bounds(labelled.champion, alpha=alpha / 2)[1][-1])
     high, low = float(np.mean(labelled.canary)), float(np.mean(labelled.champion))
     told = (
-        f"{name}: loss {high:.4g} of the canary (at least {lower:.4g}, {n_canary:,} rows), "
-        f"{low:.4g} of the champion (at most {upper:.4g}, {n_champion:,} rows)"
+        f"{name}, mean loss: canary {high:.3g} (at least {lower:.3g}, {n_canary:,} rows), "
+        f"champion {low:.3g} (at most {upper:.3g}, {n_champion:,} rows)"
     )
     return Finding(name, lower - upper > margin, high, low, told)
 
@@ -129,7 +131,7 @@ def _error_share(side: Side) -> float | None:
 
 
 def _rate(side: Side) -> str:
-    return f"{side.errors:,} of {side.requests:,}"
+    return f"{side.errors:,} in {side.requests:,} requests"
 
 
 def _p90(side: Side) -> float | None:

@@ -71,7 +71,7 @@ class Worker:
         self.started = time.time()
         self.id = f"{os.getpid()}-{time.time_ns():x}"
         self.tallies: dict[tuple[str, str, str], Tally] = {}
-        self.problem = ""
+        self.problem = self.refused = ""
         self._followed = self._measured = 0.0
 
     def snapshot(self, generation: int, trials: Mapping[str, Trial]) -> Snapshot:
@@ -87,7 +87,7 @@ class Worker:
             ],
             trials={name: trial.copy() for name, trial in trials.items()},
             log=dict(self.counters()),
-            problem=self.problem,
+            problem=self.refused or self.problem,
         )
 
     def do_chores(self, applied: Applied, deployment: Deployment) -> None:
@@ -144,6 +144,11 @@ class DeployedRouter:
                 new = Trial(known.trial, is_sticky=model.sticky_by is not None)
                 self._trials[model.name] = trial if trial and is_same else new
 
+    @property
+    def problem(self) -> str:
+        """What kept this worker from following aliases or reading what is applied."""
+        return self._worker.problem
+
     def models(self) -> Sequence[str]:
         """Return the names of the models served."""
         return tuple(self._shares)
@@ -193,10 +198,7 @@ class DeployedRouter:
             trial.add(choice.key, is_canary=is_canary, is_error=is_error, seconds=seconds)
 
     def newer(self) -> DeployedRouter | None:
-        """Return the router of what was applied since, or None; writes counts, judges canaries.
-
-        A generation is given once: where it cannot be served, this one stays until the next.
-        """
+        """Return the router of what was applied since, or None; writes counts, judges canaries."""
         folder = self._worker.folder
         try:
             folder.write_snapshot(self._worker.snapshot(self.applied.generation, self._trials))
@@ -208,14 +210,18 @@ class DeployedRouter:
             stamp = folder.stamp()
             if stamp == self._stamp:
                 return None
-            self._stamp = stamp
             applied = folder.read()
             if applied is None or applied.generation == self.applied.generation:
+                self._stamp = stamp
                 return None
             return DeployedRouter(self._worker, applied, stamp, before=self._trials)
         except OrdainError as error:
             self._worker.problem = error.message
             return None
+
+    def tell(self, problem: str) -> None:
+        """Have tables show why what was applied is not served."""
+        self._worker.refused = problem
 
     def close(self) -> None:
         """Write the last counts."""

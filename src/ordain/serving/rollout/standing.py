@@ -11,7 +11,7 @@ from ordain.core.errors import ConfigError
 from ordain.serving.rollout.applied import Applied, AppliedModel, shares_of
 from ordain.serving.rollout.folder import DeploymentFolder, live_of
 from ordain.serving.rollout.tally import Snapshot, Tally, as_row, merged
-from ordain.serving.rollout.watch import judge_canary
+from ordain.serving.rollout.watch import judge_canary, labelled_rows
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,14 @@ class Standing:
         }
 
 
-def standing(folder: DeploymentFolder) -> Standing | None:
+def standing(folder: DeploymentFolder, *, with_truth: bool = False) -> Standing | None:
     """Return how a deployment stands; None where nothing was ever applied.
 
     Counts are those of all workers since they began, those that ended too.
+
+    Args:
+        folder: of the deployment.
+        with_truth: whether canaries are judged by outcomes too, which reads the prediction log.
 
     Raises:
         StoreError: the folder cannot be read.
@@ -69,7 +73,7 @@ def standing(folder: DeploymentFolder) -> Standing | None:
     return Standing(
         applied,
         _rows(applied, merged(tally for one in snapshots for tally in one.tallies)),
-        _canaries(applied, snapshots),
+        _canaries(folder, applied, snapshots, with_truth=with_truth),
         [_worker(one) for one in live.values()],
         log,
         list(dict.fromkeys(one.problem for one in live.values() if one.problem)),
@@ -110,7 +114,9 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _canaries(applied: Applied, snapshots: Sequence[Snapshot]) -> dict[str, dict[str, Any]]:
+def _canaries(
+    folder: DeploymentFolder, applied: Applied, snapshots: Sequence[Snapshot], *, with_truth: bool
+) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, model in applied.models.items():
         if model.canary is None:
@@ -124,18 +130,29 @@ def _canaries(applied: Applied, snapshots: Sequence[Snapshot]) -> dict[str, dict
                 "halted_at": model.halted.at,
             }
             continue
-        found[name] |= {"state": "running", "tests": _tests(applied, name, snapshots)}
+        tests = _tests(folder, applied, name, snapshots, with_truth=with_truth)
+        found[name] |= {"state": "running", "tests": tests}
     return found
 
 
-def _tests(applied: Applied, name: str, snapshots: Sequence[Snapshot]) -> list[str]:
+def _tests(
+    folder: DeploymentFolder,
+    applied: Applied,
+    name: str,
+    snapshots: Sequence[Snapshot],
+    *,
+    with_truth: bool,
+) -> list[str]:
+    model = applied.models[name]
     try:
         declared = applied.models_declared()[name]
+        log = applied.logging() if with_truth else None
     except ConfigError:  # a variable that only the server has
         return []
-    if shares_of(declared, applied.models[name]).canary is None:
+    if shares_of(declared, model).canary is None:
         return []
-    return [one.text for one in judge_canary(declared, applied.models[name], snapshots)]
+    labelled = labelled_rows(folder, log, declared, model) if log else None
+    return [one.text for one in judge_canary(declared, model, snapshots, labelled=labelled)]
 
 
 def _worker(snapshot: Snapshot) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from ordain.core.files import read_json
 from ordain.store.find import bundle_folder
 from ordain.store.registry import open_registry, parse
 from ordain.store.registry.bundles import digest_of
 
 _SHORT = 8
+_SIGNATURE = "signature.json"
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -30,6 +33,14 @@ class Version(msgspec.Struct, frozen=True):
     bundle: str
     digest: str
     follows: bool = False
+
+    def outputs(self) -> dict[str, list[object] | None] | None:
+        """Return the labels of each output, None for one without; None where the bundle is gone."""
+        path = Path(self.bundle) / _SIGNATURE
+        if not path.exists():
+            return None
+        found: dict[str, Any] = read_json(path)
+        return {output["name"]: output.get("labels") for output in found["outputs"]}
 
 
 def find_version(reference: str, *, model: str, home: Path, uri: str | None = None) -> Version:

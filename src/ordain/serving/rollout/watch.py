@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ordain.config.deployment import Deployment, ServedModel
+from ordain.config.deployment import Deployment, PredictionLogging, ServedModel
 from ordain.serving.rollout.actions import AUTOMATIC, halt
 from ordain.serving.rollout.applied import Applied, AppliedModel, shares_of
 from ordain.serving.rollout.folder import DeploymentFolder
@@ -30,7 +30,7 @@ def halt_bad_canaries(
         if model.canary is None or known.halted is not None:
             continue
         snapshots = folder.snapshots() if snapshots is None else snapshots
-        labelled = labelled_rows(folder, deployment, model, known) if with_truth else None
+        labelled = labelled_rows(folder, deployment.log, model, known) if with_truth else None
         findings = judge_canary(model, known, snapshots, labelled=labelled)
         alarm = next((found for found in findings if found.is_alarm), None)
         if alarm is not None:
@@ -63,7 +63,7 @@ def judge_canary(
 
 
 def labelled_rows(
-    folder: DeploymentFolder, deployment: Deployment, model: ServedModel, applied: AppliedModel
+    folder: DeploymentFolder, log: PredictionLogging, model: ServedModel, applied: AppliedModel
 ) -> Labelled | None:
     """Return the losses of a trial's rows whose truth came back; None where they are not asked."""
     assert model.canary is not None, "the caller has looked"
@@ -73,7 +73,7 @@ def labelled_rows(
     from ordain.serving.log.place import sink_of
     from ordain.serving.log.quality import losses
 
-    sink = sink_of(deployment.log, folder.home)
+    sink = sink_of(log, folder.home)
     return losses(
         sink,
         model.name,

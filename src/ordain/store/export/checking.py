@@ -16,6 +16,7 @@ from ordain.store.model import Model
 
 _NEVER_SEEN = "\u00acnever seen in training"
 _FAR = 1e6
+_N_WORDS = 300
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,18 @@ def check_rows(model: Model) -> pl.DataFrame:
             values.append(_NEVER_SEEN)
         if dtype.is_float():
             values += [-_FAR, 0.0, _FAR]
+        if feature.type in {"text", "sequence"} and dtype == pl.String:
+            values.append(_long_text(golden[feature.column]))
         made += [
             first.with_columns(pl.Series(feature.column, [value], dtype=dtype)) for value in values
         ]
     return pl.concat(made)
+
+
+def _long_text(texts: pl.Series) -> str:
+    """Return words of the golden rows, more of them than most texts have."""
+    words = " ".join(texts.drop_nulls()).split() or [_NEVER_SEEN]
+    return " ".join((words * (1 + _N_WORDS // len(words)))[:_N_WORDS])
 
 
 def compare(

@@ -1,10 +1,11 @@
-"""Scores of families whose answer is a formula: `linear`, `naive_bayes`, `gbm`.
+"""Scores of families whose answer is a formula: `baseline`, `linear`, `naive_bayes`, `gbm`.
 
 They are read from the files that the families save, which are their format.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ordain.store.export.algebra import Algebra, Floats, UnfitError, V
 from ordain.store.export.cells import Cell
 
 _LARGEST_LOG = 80.0
+_TABLES = "baseline.safetensors"
 _RAGGED = frozenset({Kind.BAG, Kind.TOKENS})
 Tensors = Mapping[str, npt.NDArray[Any]]
 
@@ -64,6 +66,33 @@ def tensors_of(path: Path) -> Tensors:
 def booster_text(folder: Path, index: int) -> str:
     """Return the booster of an output as LightGBM wrote it."""
     return (folder / f"{index}.txt").read_text(encoding="utf-8")
+
+
+def _baseline(
+    algebra: Algebra[V], folder: Path, problem: Problem, cells: Mapping[str, Cell[V]]
+) -> dict[str, V]:
+    stored, tensors = read_json(folder / "baseline.json"), tensors_of(folder / _TABLES)
+    entries = zip(problem.outputs, stored["tables"], strict=True)
+    return {
+        output.name: _of_group(algebra, entry, tensors[str(index)], cells)
+        for index, (output, entry) in enumerate(entries)
+    }
+
+
+def _of_group(
+    algebra: Algebra[V], entry: Mapping[str, Any], table: Floats, cells: Mapping[str, Cell[V]]
+) -> V:
+    """Return the row of a table [G, K] that a cell's group names."""
+    if entry["column"] is None:
+        return algebra.constant(table[0].tolist())
+    cell = cells[entry["column"]]
+    if entry["edges"] is None:
+        return algebra.gather(cell.numbers, table)
+    number = algebra.keep(_known_number(algebra, cell.numbers, range(1, cell.shape.width)))
+    # A number that is equal to an edge is below it.
+    above = [math.nextafter(edge, math.inf) for edge in entry["edges"]]
+    found = algebra.gather(algebra.bins(number, above), table[1:])
+    return algebra.where(algebra.is_missing(number), table[0], found)
 
 
 def _linear(
@@ -277,6 +306,7 @@ def _places(seen: npt.NDArray[Any], size: int) -> npt.NDArray[np.int32]:
 
 
 _WAYS: dict[str, Callable[..., dict[str, Any]]] = {
+    "baseline": _baseline,
     "linear": _linear,
     "naive_bayes": _bayes,
     "gbm": _gbm,

@@ -41,9 +41,7 @@ def write_runtime(model: Model, path: Path, *, is_standalone: bool = True) -> li
     family = model.document.model_type.type
     more = ["lightgbm"] if family == "gbm" else []
     if family == "neural":
-        from ordain.store.export.graph.model import scores_graph
-
-        (path / GRAPH).write_bytes(scores_graph(model).model.SerializeToString())
+        write_graph(model, path)
     allowed = ("duckdb",) if model.document.data.columns else ()
     modules = needed_modules(path, allowed=allowed)
     if is_standalone:
@@ -53,6 +51,21 @@ def write_runtime(model: Model, path: Path, *, is_standalone: bool = True) -> li
         requirements.append(f"duckdb=={version_of('duckdb')}")
     write_text(path / "requirements.txt", "\n".join(requirements) + "\n")
     return requirements
+
+
+def write_graph(model: Model, path: Path) -> None:
+    """Write the graph from a network's encoded columns to its scores.
+
+    Raises:
+        MissingExtraError: a package that it takes is not installed.
+        UsageError: PyTorch cannot turn the network into a graph.
+    """
+    from ordain.store.export.formats.onnx import OnnxFormat, OnnxScript
+    from ordain.store.export.graph.model import scores_graph
+
+    OnnxFormat().require_packages()
+    OnnxScript.require()
+    (path / GRAPH).write_bytes(scores_graph(model).model.SerializeToString())
 
 
 _README = """# {name}

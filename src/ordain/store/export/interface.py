@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ordain.features.binary import BinaryEncoding
+from ordain.features.category_ids import CategoryEncoding, ids_of
 from ordain.features.encoded import EncodedColumn
+from ordain.features.feature import Encoding
 from ordain.features.labels import read_labels
 from ordain.features.numerals import Style, read_numbers
 from ordain.store.model import Model
@@ -33,6 +36,7 @@ class Given:
         dtype: of NumPy; `object` for text.
         dims: `N` is the number of rows.
         columns: names of the inputs that lie side by side.
+        longest: most items of a row that are fed, the first ones; 0 for any number.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Given:
     dtype: str
     dims: tuple[str | int, ...]
     columns: tuple[str, ...] = ()
+    longest: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -51,6 +56,36 @@ class Given:
         """Return what `to_json` gave."""
         lists = {key: tuple(value[key]) for key in ("dims", "columns")}
         return cls(**{**value, **lists})
+
+
+def interface_of(model: Model, given: Sequence[Given]) -> dict[str, Any]:
+    """Return what a caller is told of a graph: what is fed, and what a form asks for.
+
+    `fields` has each column with its type, the labels that training saw, and the number that stands
+    in for a missing one; `derived` the columns that are computed before.
+    """
+    fields = []
+    for feature in model.document.inputs:
+        encoding = model.encodings[feature.name]
+        fill = getattr(encoding, "fill", None) if feature.type == "number" else None
+        fields.append({
+            "column": feature.column,
+            "type": feature.type,
+            "labels": _labels(encoding),
+            "typical": fill,
+        })  # fmt: skip
+    return {
+        "name": model.document.name,
+        "inputs": [one.to_json() for one in given],
+        "fields": fields,
+        "derived": list(model.document.data.columns),
+    }
+
+
+def _labels(encoding: Encoding) -> list[str] | None:
+    if isinstance(encoding, CategoryEncoding):
+        return sorted(ids_of(encoding))
+    return list(encoding.labels) if isinstance(encoding, BinaryEncoding) else None
 
 
 def feeds(model: Model, given: Sequence[Given], rows: pl.DataFrame) -> Feeds:
@@ -67,19 +102,23 @@ def feeds(model: Model, given: Sequence[Given], rows: pl.DataFrame) -> Feeds:
             parts = [encoded[name].values.reshape(rows.height, -1) for name in one.columns]
             values = np.hstack([np.empty((rows.height, 0)), *parts])
         else:
-            values = array_of(encoded[one.column], one.meaning)
+            values = array_of(encoded[one.column], one)
         found[one.name] = np.array(values, dtype=one.dtype)
     return found
 
 
-def array_of(column: EncodedColumn, meaning: str) -> npt.NDArray[Any]:
-    """Return one of the arrays of an encoded column; see `Given`."""
+def array_of(column: EncodedColumn, given: Given) -> npt.NDArray[Any]:
+    """Return one of the arrays of an encoded column."""
+    meaning = given.meaning
     if meaning == "starts":
         assert column.offsets is not None, "a text has offsets"
         return column.offsets[:-1]
     if meaning == "weights":
         return np.ones(len(column.values)) if column.weights is None else column.weights
-    return _padded(column, meaning) if meaning in {"padded", "mask"} else column.values
+    if meaning in {"padded", "mask"}:
+        found = _padded(column, meaning)
+        return found[:, : given.longest] if given.longest else found
+    return column.values
 
 
 def _padded(column: EncodedColumn, meaning: str) -> npt.NDArray[Any]:

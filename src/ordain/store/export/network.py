@@ -89,12 +89,16 @@ def tensors_of(fitted: NeuralModel) -> Tensors:
     rows = torch.export.Dim("rows")
     example = [torch.zeros(_ROWS, width), torch.zeros(_ROWS, len(columns["ids"]), dtype=torch.long)]
     dynamic: list[dict[int, Any]] = [{0: rows}, {0: rows}]
-    for group in layout.ragged:
+    for group, encoder in zip(layout.groups, fitted.network.encoders, strict=True):
+        if group.ragged is None:
+            continue
         name = group.inputs[0].name
-        items = torch.export.Dim(f"items_{len(given)}")
+        longest = int(getattr(encoder, "max_length", None) or 0)
+        items = torch.export.Dim(f"items_{len(given)}", max=longest or None)
         if group.kind is Kind.TOKENS:
-            given.append(Given(f"{name}.padded", name, "padded", "int32", ("N", f"{name}.longest")))
-            given.append(Given(f"{name}.mask", name, "mask", "bool", ("N", f"{name}.longest")))
+            for meaning, dtype in (("padded", "int32"), ("mask", "bool")):
+                dims = ("N", f"{name}.longest")
+                given.append(Given(f"{name}.{meaning}", name, meaning, dtype, dims, (), longest))
             example.append(torch.ones(_ROWS, _LONGEST, dtype=torch.int32))
             example.append(torch.ones(_ROWS, _LONGEST, dtype=torch.bool))
             dynamic += [{0: rows, 1: items}, {0: rows, 1: items}]
@@ -127,15 +131,17 @@ def onnx_of(fitted: NeuralModel) -> Any:
         UsageError: an encoder cannot be turned into a graph.
     """
     from ordain.store.export.graph.nodes import OPSET
+    from ordain.store.export.recurrent import translations, with_operators
 
     tensors = tensors_of(fitted)
     names = [one.name for one in tensors.given]
 
     def export() -> Any:
         return torch.onnx.export(
-            ScoresOf(fitted).eval(),
+            with_operators(ScoresOf(fitted).eval()),
             tensors.example,
             dynamo=True,
+            custom_translation_table=translations(),
             opset_version=OPSET,
             input_names=names,
             output_names=[output.name for output in fitted.problem.outputs],
@@ -170,7 +176,7 @@ def exported(fitted: NeuralModel, export: Callable[[], Any], *, what: str) -> An
             raise UsageError(
                 f"PyTorch cannot turn this network into {what}: {reason[0][:300]}\n"
                 f"  Its encoders: {parts}\n"
-                "  Possible: the formats `safetensors`, and `runtime` or `docker` with PyTorch"
+                "  Possible: the formats `safetensors`, and `docker`, which then holds PyTorch"
             ) from error
 
 

@@ -18,6 +18,7 @@ from ordain.store.model import Model
 if TYPE_CHECKING:
     from torch import nn
 
+    from ordain.models.neural.fitted import NeuralModel
     from ordain.store.export.network import Tensors
 
 
@@ -46,11 +47,20 @@ class ProgramFormat(ExportFormat):
     def call(self, path: Path) -> Any:
         """Return what a written program is called by: tensors in, scores of each output out."""
 
+    def check(self, fitted: NeuralModel) -> None:
+        """Refuse a network that the program would answer otherwise; none by default.
+
+        Raises:
+            UsageError: it has a layer that has no place in the program.
+        """
+        del fitted
+
     def write(self, model: Model, path: Path) -> Written:
         """Write program, interface and encoder."""
         from ordain.store.export.network import ScoresOf, exported, network_of, tensors_of
 
         fitted = network_of(model)
+        self.check(fitted)
         tensors = tensors_of(fitted)
         program = exported(
             fitted, lambda: self.compile(ScoresOf(fitted).eval(), tensors), what=self.what

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from ordain.config.document import Document
 from ordain.core.errors import BundleError, StoreError
 from ordain.features.encoded import EncodedColumn, Kind, RowValue
 from ordain.features.feature import Scores
-from ordain.models.family import FittedModel, Input
+from ordain.models.family import FittedModel, Input, Problem
 from ordain.store import bundle
 from ordain.store.export.interface import Feeds, Given, array_of
-from ordain.store.golden import check_golden
-from ordain.store.model import Model, open_unchecked
+from ordain.store.model import Model, load_bundle, open_unchecked
 
-GRAPH, BUNDLE = "scores.onnx", "bundle"
+GRAPH, BUNDLE = bundle.GRAPH, "bundle"
 
 
 class GraphModel(FittedModel):
@@ -55,8 +55,9 @@ class GraphModel(FittedModel):
             )
         except Exception as error:
             raise BundleError(f"{path} cannot be read: {error}") from error
-        told = self._session.get_modelmeta().custom_metadata_map["ordain.inputs"]
-        self._given = [Given.from_json(one) for one in json.loads(told)]
+        told = self._session.get_modelmeta().custom_metadata_map
+        self.bundle = told.get("ordain.bundle", "")
+        self._given = [Given.from_json(one) for one in json.loads(told["ordain.inputs"])]
         self._names = [output.name for output in self._session.get_outputs()]
         self._inputs = tuple(inputs)
         self._column_of = {column: name for name, column in columns.items()}
@@ -66,7 +67,7 @@ class GraphModel(FittedModel):
         fed: Feeds = {}
         for one in self._given:
             column = inputs[self._column_of.get(one.column, one.column)]
-            fed[one.name] = np.ascontiguousarray(array_of(column, one.meaning), dtype=one.dtype)
+            fed[one.name] = np.ascontiguousarray(array_of(column, one), dtype=one.dtype)
         return dict(zip(self._names, self._session.run(self._names, fed), strict=True))
 
     def row_predictor(self) -> Callable[[Sequence[RowValue]], dict[str, Any]]:
@@ -105,18 +106,28 @@ def open_runtime(folder: Path | str) -> Model:
     Raises:
         BundleError: damaged, or it answers its golden rows otherwise.
     """
-    inside = Path(folder) / BUNDLE
-    bundle.verify(inside)
-    graph = Path(folder) / GRAPH
-    if not graph.exists():
-        model = open_unchecked(inside)
-    else:
-        model = open_unchecked(inside, load_fitted=lambda document, problem: GraphModel(
-            graph, problem.inputs,
-            columns={feature.name: feature.column for feature in document.inputs},
-        ))  # fmt: skip
-    check_golden(model, inside)
-    return model
+    return load_bundle(Path(folder) / BUNDLE)
+
+
+def graph_loader(graph: Path, digest: str) -> Callable[[Document, Problem], FittedModel]:
+    """Return what gives the scores of a graph in the place of a bundle's own weights.
+
+    Args:
+        graph: that `scores_graph` made.
+        digest: of the bundle, which the graph must be of.
+    """
+
+    def opened(document: Document, problem: Problem) -> FittedModel:
+        columns = {feature.name: feature.column for feature in document.inputs}
+        model = GraphModel(graph, problem.inputs, columns=columns)
+        if model.bundle not in {"", digest}:
+            raise BundleError(
+                f"{graph} was made of another bundle; it is refused\n"
+                "  Fix: export the bundle again, or remove this file to answer by PyTorch"
+            )
+        return model
+
+    return opened
 
 
 def open_encoder(folder: Path | str) -> Model:

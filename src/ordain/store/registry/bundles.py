@@ -8,7 +8,6 @@ registry: a bundle that was exchanged for another, whole in itself, is refused a
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +29,7 @@ def digest_of(folder: Path) -> str:
         BundleError: there is none.
     """
     try:
-        return hashlib.sha256((folder / bundle.CHECKSUMS).read_bytes()).hexdigest()
+        return bundle.digest(folder)
     except OSError as error:
         raise BundleError(
             f"{folder} is not a bundle: `{bundle.CHECKSUMS}` is missing or unreadable"

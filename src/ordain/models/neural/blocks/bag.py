@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ordain.models.neural.blocks.dropout import Dropout
-from ordain.models.neural.blocks.linear import Floats
 from ordain.models.neural.blocks.parameter import Pace, set_pace
+from ordain.models.neural.maps import Told
 
 
 class HashedBag(nn.Module):
@@ -46,13 +43,6 @@ class HashedBag(nn.Module):
         )
         return self.dropout(total)  # type: ignore[no-any-return]
 
-    def row(self) -> Callable[[tuple[list[int], list[float]]], Floats]:
-        """Return the map for the ids and weights of one row."""
-        table = self.table.detach().numpy().copy()
-        zeros = np.zeros(self.width, dtype=np.float32)
-
-        def run(cell: tuple[list[int], list[float]]) -> Floats:
-            ids, weights = cell
-            return np.array(weights, dtype=np.float32) @ table[ids] if ids else zeros
-
-        return run
+    def told(self) -> Told:
+        """Return the map, of one row alone; see `ordain.models.neural.maps`."""
+        return {"map": "bag", "table": self.table}

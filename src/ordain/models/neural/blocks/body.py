@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ordain.models.neural.blocks.linear import RowFunction, Scale
+from ordain.models.neural.blocks.linear import Scale
 from ordain.models.neural.blocks.mlp import MLP, Chain, Layer, RealMLP
+from ordain.models.neural.maps import Told
 
 
 class PlainBody(nn.Module):
@@ -31,9 +32,9 @@ class PlainBody(nn.Module):
         """Return [B, width]."""
         return self.layers(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))  # type: ignore[no-any-return]
 
-    def row(self) -> RowFunction | None:
-        """Return the map for one row, its parts already side by side."""
-        return self.layers.row()
+    def told(self) -> Told | None:
+        """Return the map of parts that lie side by side; see `ordain.models.neural.maps`."""
+        return self.layers.told()
 
 
 class RealBody(nn.Module):
@@ -58,6 +59,6 @@ class RealBody(nn.Module):
         """Return [B, width]."""
         return self.layers(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))  # type: ignore[no-any-return]
 
-    def row(self) -> RowFunction | None:
-        """Return the map for one row, its parts already side by side."""
-        return self.layers.row()
+    def told(self) -> Told | None:
+        """Return the map of parts that lie side by side; see `ordain.models.neural.maps`."""
+        return self.layers.told()

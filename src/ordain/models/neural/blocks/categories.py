@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ordain.models.neural.blocks.dropout import Dropout
-from ordain.models.neural.blocks.linear import Floats, RowFunction
+from ordain.models.neural.maps import Told
 
 
 def _starts(cardinalities: Sequence[int]) -> Tensor:
@@ -36,16 +34,9 @@ class OneHot(nn.Module):
         out = torch.zeros(ids.shape[0], self.width, device=ids.device)
         return out.scatter(1, ids + self.starts, 1.0)
 
-    def row(self) -> RowFunction:
-        """Return the map for one row of ids."""
-        starts, width = self.starts.numpy().copy(), self.width
-
-        def run(ids: npt.NDArray[np.int64]) -> Floats:
-            out = np.zeros(width, dtype=np.float32)
-            out[ids + starts] = 1.0
-            return out
-
-        return run
+    def told(self) -> Told:
+        """Return the map; see `ordain.models.neural.maps`."""
+        return {"map": "onehot", "starts": self.starts.tolist(), "width": self.width}
 
 
 class EmbeddingGroup(nn.Module):
@@ -81,7 +72,6 @@ class EmbeddingGroup(nn.Module):
         vectors = functional.embedding(ids + self.starts, self.table)  # [B, F, size]
         return self.dropout(vectors.flatten(1))  # type: ignore[no-any-return]
 
-    def row(self) -> RowFunction:
-        """Return the map for one row of ids."""
-        starts, table = self.starts.numpy().copy(), self.table.detach().numpy().copy()
-        return lambda ids: table[ids + starts].ravel()
+    def told(self) -> Told:
+        """Return the map; see `ordain.models.neural.maps`."""
+        return {"map": "embedding", "starts": self.starts.tolist(), "table": self.table}

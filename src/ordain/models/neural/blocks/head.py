@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ordain.models.neural.blocks.initializer import initialize
-from ordain.models.neural.blocks.linear import NTKLinear, RowFunction
+from ordain.models.neural.blocks.linear import NTKLinear
 from ordain.models.neural.blocks.mlp import MLP, Chain, Layer
+from ordain.models.neural.maps import Told
 
 
 class Head(nn.Module):
@@ -46,6 +47,6 @@ class Head(nn.Module):
         """Return [B, n_scores]."""
         return self.layers(x)  # type: ignore[no-any-return]
 
-    def row(self) -> RowFunction | None:
-        """Return the map for one row."""
-        return self.layers.row()
+    def told(self) -> Told | None:
+        """Return the map of parts that lie side by side; see `ordain.models.neural.maps`."""
+        return self.layers.told()

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from ordain.models.neural.blocks.parameter import Pace, set_pace
-
-Floats = npt.NDArray[np.float32]
-RowFunction = Callable[[Any], Any]
-"""The same map on one row, without torch: a float32 vector [D_in], or ids, -> float32 [D_out]."""
+from ordain.models.neural.maps import Told
 
 
 class NTKLinear(nn.Module):
@@ -46,11 +39,14 @@ class NTKLinear(nn.Module):
         """Return [B, D_out]."""
         return torch.addmm(self.bias, x, self.weight, alpha=self._factor)
 
-    def row(self) -> RowFunction:
-        """Return the map for one row."""
-        weight = np.ascontiguousarray(self.weight.detach().numpy().T * np.float32(self._factor))
-        bias = self.bias.detach().numpy().copy()
-        return lambda x: weight @ x + bias
+    def told(self) -> Told:
+        """Return the map; see `ordain.models.neural.maps`."""
+        return {
+            "map": "linear",
+            "weight": self.weight,
+            "bias": self.bias,
+            "factor": self._factor,
+        }
 
 
 class Scale(nn.Module):
@@ -70,10 +66,9 @@ class Scale(nn.Module):
         """Return [B, D]."""
         return x * self.factor
 
-    def row(self) -> RowFunction:
-        """Return the map for one row."""
-        factor = self.factor.detach().numpy().copy()
-        return lambda x: x * factor
+    def told(self) -> Told:
+        """Return the map; see `ordain.models.neural.maps`."""
+        return {"map": "scale", "factor": self.factor}
 
 
 class Passthrough(nn.Module):
@@ -87,16 +82,6 @@ class Passthrough(nn.Module):
         """Return x."""
         return x
 
-    def row(self) -> RowFunction:
-        """Return the map for one row."""
-        return lambda x: x
-
-
-def row_of_linear(linear: nn.Linear) -> RowFunction:
-    """Return torch's linear layer for one row."""
-    weight = linear.weight.detach().numpy().copy()
-    bias: nn.Parameter | None = linear.bias
-    if bias is None:
-        return lambda x: weight @ x
-    shift = bias.detach().numpy().copy()
-    return lambda x: weight @ x + shift
+    def told(self) -> Told:
+        """Return the map; see `ordain.models.neural.maps`."""
+        return {"map": "identity"}

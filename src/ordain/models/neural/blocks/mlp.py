@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from torch import Tensor, nn
 
 from ordain.models.neural.blocks.activation import Activation
 from ordain.models.neural.blocks.dropout import Dropout
 from ordain.models.neural.blocks.initializer import initialize
-from ordain.models.neural.blocks.linear import Floats, NTKLinear, RowFunction, row_of_linear
+from ordain.models.neural.blocks.linear import NTKLinear
 from ordain.models.neural.blocks.parameter import set_paces
+from ordain.models.neural.maps import Told
 
 _RATE = 0.001
 """Learning rate of plain layers where it is chosen automatically, whatever stands beside them."""
@@ -58,19 +58,12 @@ class MLP(nn.Module):
             x = x + layer(x) if is_residual else layer(x)
         return x
 
-    def row(self) -> RowFunction | None:
-        """Return the map for one row, or None where a part has no exact one."""
-        functions = [chain_rows(layer) for layer in self.layers]
-        if any(function is None for function in functions):
+    def told(self) -> Told | None:
+        """Return the map; None where a part has no exact one."""
+        parts = [chain_of(layer) for layer in self.layers]
+        if None in parts:
             return None
-        steps = list(zip([f for f in functions if f], self._residual, strict=True))
-
-        def run(x: Floats) -> Floats:
-            for function, is_residual in steps:
-                x = x + function(x) if is_residual else function(x)
-            return x
-
-        return run
+        return {"map": "residual", "parts": parts, "is_added": self._residual}
 
 
 class RealMLP(nn.Module):
@@ -101,9 +94,9 @@ class RealMLP(nn.Module):
         """Return [B, width]."""
         return self.layers(x)  # type: ignore[no-any-return]
 
-    def row(self) -> RowFunction | None:
-        """Return the map for one row."""
-        return chain_rows(self.layers)
+    def told(self) -> Told | None:
+        """Return the map; None where a part has no exact one."""
+        return chain_of(self.layers)
 
 
 class Chain(nn.Sequential):
@@ -114,39 +107,41 @@ class Chain(nn.Sequential):
         last = parts[-1]
         self.width = last.out_features if isinstance(last, nn.Linear) else int(last.width)  # type: ignore[arg-type]
 
-    def row(self) -> RowFunction | None:
-        """Return the map for one row, or None where a part has no exact one."""
-        return chain_rows(self)
+    def told(self) -> Told | None:
+        """Return the map; None where a part has no exact one."""
+        return chain_of(self)
 
 
-def chain_rows(parts: nn.Module) -> RowFunction | None:
-    """Return a sequence of modules for one row, or None where one has no exact form."""
-    functions: list[RowFunction] = []
-    for part in parts.children():
-        if isinstance(part, (Dropout, nn.Identity)):
-            continue
-        function = _row_of(part)
-        if function is None:
-            return None
-        functions.append(function)
-
-    def run(x: Floats) -> Floats:
-        for function in functions:
-            x = function(x)
-        return x
-
-    return run
+def chain_of(parts: nn.Module) -> Told | None:
+    """Return the map of modules one after the other; None where one has no exact form."""
+    told = [
+        told_of(part) for part in parts.children() if not isinstance(part, (Dropout, nn.Identity))
+    ]
+    return None if None in told else {"map": "chain", "parts": told}
 
 
-def _row_of(part: nn.Module) -> RowFunction | None:
+def told_of(part: nn.Module) -> Told | None:
+    """Return the map of a module, also of PyTorch's own; None where there is no exact one."""
     if isinstance(part, nn.Linear):
-        return row_of_linear(part)
+        return {"map": "linear", "weight": part.weight, "bias": part.bias, "is_turned": True}
     if isinstance(part, nn.BatchNorm1d):
-        return _row_of_batch_norm(part)
+        return {
+            "map": "batch_norm",
+            "weight": part.weight,
+            "bias": part.bias,
+            "mean": part.running_mean,
+            "variance": part.running_var,
+            "epsilon": part.eps,
+        }
     if isinstance(part, nn.LayerNorm):
-        return _row_of_layer_norm(part)
-    make = getattr(part, "row", None)
-    return make() if callable(make) else None
+        return {
+            "map": "layer_norm",
+            "weight": part.weight,
+            "bias": part.bias,
+            "epsilon": part.eps,
+        }
+    tell = getattr(part, "told", None)
+    return tell() if callable(tell) else None
 
 
 def _plain_layer(n_in: int, layer: Layer) -> nn.Sequential:
@@ -163,23 +158,3 @@ def _plain_layer(n_in: int, layer: Layer) -> nn.Sequential:
     if layer.dropout:
         parts.append(Dropout(layer.dropout, is_scheduled=False))
     return nn.Sequential(*parts)
-
-
-def _row_of_batch_norm(norm: nn.BatchNorm1d) -> RowFunction:
-    assert norm.running_mean is not None, "running statistics are kept"
-    assert norm.running_var is not None, "running statistics are kept"
-    spread = np.sqrt(norm.running_var.numpy() + norm.eps)
-    factor = norm.weight.detach().numpy() / spread
-    shift = norm.bias.detach().numpy() - norm.running_mean.numpy() * factor
-    return lambda x: x * factor + shift
-
-
-def _row_of_layer_norm(norm: nn.LayerNorm) -> RowFunction:
-    factor, shift = norm.weight.detach().numpy().copy(), norm.bias.detach().numpy().copy()
-    eps = np.float32(norm.eps)
-
-    def run(x: Any) -> Any:
-        centred = x - x.mean()
-        return centred / np.sqrt((centred * centred).mean() + eps) * factor + shift
-
-    return run

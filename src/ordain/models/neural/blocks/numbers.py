@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ordain.models.neural.blocks.linear import Floats, RowFunction
 from ordain.models.neural.blocks.parameter import Pace, set_pace
+from ordain.models.neural.maps import Told
 
 
 class PeriodicEmbedding(nn.Module):
@@ -57,18 +56,15 @@ class PeriodicEmbedding(nn.Module):
         spread = torch.baddbmm(self.bias.unsqueeze(1), waves.transpose(0, 1), self.weight)
         return torch.cat([x, spread.transpose(0, 1).flatten(1)], dim=1)
 
-    def row(self) -> RowFunction:
-        """Return the map for one row."""
-        frequency = self.frequency.detach().numpy() * np.float32(2 * math.pi)
-        phase, bias = self.phase.detach().numpy().copy(), self.bias.detach().numpy().copy()
-        weight = self.weight.detach().numpy().copy()
-
-        def run(x: Floats) -> Floats:
-            waves = np.cos(x[:, None] * frequency + phase)  # [F, K]
-            spread = (waves[:, None, :] @ weight)[:, 0] + bias  # [F, E]
-            return np.concatenate([x, spread.ravel()])
-
-        return run
+    def told(self) -> Told:
+        """Return the map; see `ordain.models.neural.maps`."""
+        return {
+            "map": "periodic",
+            "frequency": self.frequency,
+            "phase": self.phase,
+            "weight": self.weight,
+            "bias": self.bias,
+        }
 
 
 class PiecewiseLinearEmbedding(nn.Module):
@@ -113,15 +109,11 @@ class PiecewiseLinearEmbedding(nn.Module):
         spread = torch.baddbmm(self.bias.unsqueeze(1), share.transpose(0, 1), self.weight)
         return torch.cat([x, torch.relu(spread.transpose(0, 1).flatten(1))], dim=1)
 
-    def row(self) -> RowFunction:
-        """Return the map for one row."""
-        low = self.edges[:, :-1].numpy().copy()
-        span = np.maximum(self.edges[:, 1:].numpy() - low, np.float32(1e-6))
-        weight, bias = self.weight.detach().numpy().copy(), self.bias.detach().numpy().copy()
-
-        def run(x: Floats) -> Floats:
-            share = np.clip((x[:, None] - low) / span, 0, 1)
-            spread = np.maximum((share[:, None, :] @ weight)[:, 0] + bias, 0)
-            return np.concatenate([x, spread.ravel()])
-
-        return run
+    def told(self) -> Told:
+        """Return the map; see `ordain.models.neural.maps`."""
+        return {
+            "map": "piecewise_linear",
+            "edges": self.edges,
+            "weight": self.weight,
+            "bias": self.bias,
+        }

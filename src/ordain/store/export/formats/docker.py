@@ -4,8 +4,9 @@
     docker build -t churn churn
     docker run -p 8000:8000 -v "$PWD/keys.json:/app/keys.json:ro" churn
 
-It holds a Dockerfile, the pinned packages, the source of Ordain and the bundle. PyTorch is among
-the packages for a neural model only.
+It holds a Dockerfile, a Kubernetes manifest, the pinned packages, the source of Ordain and the
+bundle. A neural model is answered by ONNX Runtime; PyTorch is among the packages only where a
+network cannot be turned into a graph, which a note says.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from ordain.core.errors import StoreError
+from ordain.core.errors import OrdainError, StoreError
 from ordain.core.files import write_text
+from ordain.store.bundle import GRAPH
+from ordain.store.export import kubernetes
 from ordain.store.export.format import EXPORTS, ExportFormat, Written
+from ordain.store.export.halves import write_graph
 from ordain.store.export.vendored import (
     FORBIDDEN,
     copy_tree,
@@ -65,32 +69,43 @@ class DockerFormat(ExportFormat):
         assert model.path is not None, "an export begins with a bundle"
         path.mkdir()
         copy_tree(model.path, path / "bundle")
+        notes = _write_graph(model, path)
+        n_bytes = sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
         copy_tree(_PACKAGE, path / "ordain")
         requirements = _requirements(model, path)
         write_text(path / "requirements.txt", "\n".join(requirements) + "\n")
         _write_metadata(path)
-        write_text(path / "Dockerfile", self._dockerfile(model))
-        write_text(path / ".dockerignore", "**/__pycache__\nREADME.md\n")
-        name = model.document.name
+        command = self._command(model)
+        write_text(path / "Dockerfile", self._dockerfile(model, path, command))
+        write_text(path / ".dockerignore", "**/__pycache__\nREADME.md\nkubernetes.yaml\n")
+        told = kubernetes.manifest(
+            model.document.name, port=self.port, n_bytes=n_bytes, command=command
+        )
+        write_text(path / "kubernetes.yaml", told)
+        name = kubernetes.dns_name(model.document.name)
         write_text(path / "README.md", _README.format(name=name, port=self.port))
-        return Written(facts={"requirements": requirements})
+        return Written(notes, {"requirements": requirements})
 
     def answers(self, model: Model, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the predictions by the source and the bundle in the folder."""
         del model
         return answer_inside(path, rows)
 
-    def _dockerfile(self, model: Model) -> str:
-        library = _LIBRARY if model.document.model_type.type == "gbm" else ""
+    def _command(self, model: Model) -> list[str]:
         command = ["python", "-m", "ordain.cli.main", "serve", f"{_plain(model)}=bundle"]
-        command += ["--host", _EVERYWHERE, "--port", str(self.port), "--keys", "keys.json"]
+        return [*command, "--host", _EVERYWHERE, "--port", str(self.port)]
+
+    def _dockerfile(self, model: Model, path: Path, command: list[str]) -> str:
+        library = _LIBRARY if model.document.model_type.type == "gbm" else ""
         address = f"http://127.0.0.1:{self.port}/livez"
         return _DOCKERFILE.format(
             base=self.base,
             version=importlib.metadata.version("ordain"),
             library=library,
             port=self.port,
-            command=json.dumps(command),
+            graph=f"COPY {GRAPH} .\n" if (path / GRAPH).exists() else "",
+            user=kubernetes.user(),
+            command=json.dumps([*command, "--keys", "keys.json"]),
             health=f"import urllib.request as r; r.urlopen('{address}')",
         )
 
@@ -133,7 +148,9 @@ def _write_metadata(path: Path) -> None:
 def _requirements(model: Model, path: Path) -> list[str]:
     family = model.document.model_type.type
     more = {"gbm": ["lightgbm"], "knn": ["scipy"]}.get(family, [])
-    modules = needed_modules(path, allowed=FORBIDDEN)
+    is_graph = (path / GRAPH).exists()
+    kept_out = {"torch", "transformers", "sklearn"} if is_graph else set()
+    modules = needed_modules(path, allowed=set(FORBIDDEN) - kept_out)
     found = set(pinned(modules, more=more))
     found |= {f"{name}=={version_of(name)}" for name in _SERVER if _is_installed(name)}
     if model.document.data.columns or model.document.data.where:
@@ -143,6 +160,17 @@ def _requirements(model: Model, path: Path) -> list[str]:
         if module in modules:
             found.add(f"{name}=={version_of(name)}")
     return sorted(found)
+
+
+def _write_graph(model: Model, path: Path) -> tuple[str, ...]:
+    """Write the graph of a network; return why there is none, where it has none."""
+    if model.document.model_type.type != "neural":
+        return ()
+    try:
+        write_graph(model, path)
+    except OrdainError as error:
+        return (f"PyTorch is in the image: {error.message.splitlines()[0]}",)
+    return ()
 
 
 def _is_installed(name: str) -> bool:
@@ -168,8 +196,9 @@ RUN pip install --no-cache-dir -r requirements.txt
 COPY ordain ordain
 COPY ordain-{version}.dist-info ordain-{version}.dist-info
 COPY bundle bundle
-RUN useradd --create-home ordain && mkdir home && chown ordain home
-USER ordain
+{graph}RUN python -m compileall -q ordain \\
+    && useradd --uid {user} ordain && mkdir home && chown ordain home
+USER {user}
 EXPOSE {port}
 HEALTHCHECK CMD ["python", "-c", "{health}"]
 CMD {command}
@@ -181,6 +210,8 @@ _README = """# {name}
 docker build -t {name} .
 docker run -p {port}:{port} -v "$PWD/keys.json:/app/keys.json:ro" {name}
 ```
+
+In a cluster: `kubernetes.yaml`, whose head says what comes before.
 
 Any engine that reads a Dockerfile builds it. The server listens to other machines, so that it asks
 for keys: `keys.json` holds their hashes.

@@ -21,8 +21,9 @@ from pydantic import Field
 
 from ordain.core.errors import UsageError
 from ordain.core.files import write_json
+from ordain.models.neighbours.model import FittedKnn
 from ordain.store.export.format import EXPORTS, ExportFormat, Written
-from ordain.store.export.interface import Given, feeds
+from ordain.store.export.interface import Given, feeds, interface_of
 from ordain.store.model import Model
 
 FILE, INTERFACE = "model.onnx", "interface.json"
@@ -39,7 +40,7 @@ class OnnxFormat(ExportFormat):
     quantize_tolerance: float = Field(default=0.05, gt=0, lt=1)
     """What `tolerance` is where the matrices are kept in 8 bits."""
 
-    families = frozenset({"linear", "naive_bayes", "gbm", "neural"})
+    families = frozenset({"baseline", "knn", "linear", "naive_bayes", "gbm", "neural"})
     suffix = ".onnx"
     takes_both = True
     packages = {"onnx": "onnx", "onnxruntime": "onnx"}  # noqa: RUF012 - a class attribute
@@ -80,7 +81,7 @@ class OnnxFormat(ExportFormat):
             content = _in_int8(made.model, file)
         file.write_bytes(content)
         if not path.suffix:
-            write_json(path / INTERFACE, {"inputs": [one.to_json() for one in made.given]})
+            write_json(path / INTERFACE, interface_of(model, made.given))
             _write_encoder(model, path, outside=made.outside)
         return Written(_notes(model, made.outside, made.left_out), facts)
 
@@ -214,6 +215,8 @@ def _notes(model: Model, outside: dict[str, str], left_out: tuple[str, ...]) -> 
     texts = [f.column for f in model.document.inputs
              if f.type == "number" and model.input_schema.get(f.column) == pl.String]  # fmt: skip
     notes += [f"`{name}` was text; the graph takes it as a number" for name in texts]
+    if isinstance(model.fitted, FittedKnn):
+        notes.append("the graph holds the training rows that answer, encoded")
     if any(f.type in {"category", "binary"} for f in model.document.inputs):
         notes.append("labels are fed as text without spaces around it; '' is missing")
     return tuple(notes)

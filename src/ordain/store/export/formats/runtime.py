@@ -4,6 +4,9 @@
     pip install -r churn/requirements.txt
     python churn/predict.py rows.csv predictions.csv
 
+    ordain export RUN --format runtime --output churn.pyz
+    python churn.pyz rows.csv predictions.csv
+
 No training library is loaded: NumPy and Polars, LightGBM's shared library for `gbm`, ONNX Runtime
 for `neural`. It is made by watching what the model imports with the others out of reach.
 """
@@ -11,8 +14,10 @@ for `neural`. It is made by watching what the model imports with the others out 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import zipapp
 from pathlib import Path
 from typing import Literal
 
@@ -30,19 +35,27 @@ SCRIPT = "predict.py"
 
 @EXPORTS.register
 class RuntimeFormat(ExportFormat):
-    """A folder that answers without any training library."""
+    """A folder, or one file that Python runs, which answers without any training library."""
 
     type: Literal["runtime"] = "runtime"
 
+    suffix = ".pyz"
+    takes_both = True
+
     def write(self, model: Model, path: Path) -> Written:
         """Write bundle, modules, requirements and a script."""
-        if model.document.model_type.type == "neural":
-            _require_onnx()
-        requirements = write_runtime(model, path)
-        write_text(path / SCRIPT, _SCRIPT)
-        write_text(path / "README.md", _README.format(name=model.document.name))
-        n_modules = len(list((path / "ordain").rglob("*.py")))
-        return Written(facts={"requirements": requirements, "modules": n_modules})
+        folder = path.with_suffix("") if path.suffix else path
+        requirements = write_runtime(model, folder)
+        write_text(folder / SCRIPT, _SCRIPT)
+        write_text(folder / "README.md", _README.format(name=model.document.name))
+        n_modules = len(list((folder / "ordain").rglob("*.py")))
+        facts = {"requirements": requirements, "modules": n_modules}
+        if not path.suffix:
+            return Written(facts=facts)
+        write_text(folder / "__main__.py", _MAIN)
+        zipapp.create_archive(folder, path, compressed=True)
+        shutil.rmtree(folder)
+        return Written((f"it needs: pip install {' '.join(requirements)}",), facts)
 
     def answers(self, model: Model, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the predictions of the script, in a process of its own."""
@@ -53,7 +66,7 @@ class RuntimeFormat(ExportFormat):
 def run_script(
     folder: Path, rows: pl.DataFrame, *, python: str | Path = sys.executable
 ) -> pl.DataFrame:
-    """Return the predictions of a runtime folder's script, by a Python of one's choice.
+    """Return the predictions of a runtime's folder or file, by a Python of one's choice.
 
     Raises:
         StoreError: the script fails; the message has its last line.
@@ -64,20 +77,14 @@ def run_script(
         given, found = Path(scratch) / "rows.parquet", Path(scratch) / "found.parquet"
         rows.write_parquet(given)
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        command = [str(python), str(folder / SCRIPT), str(given), str(found)]
+        program = folder / SCRIPT if folder.is_dir() else folder.resolve()
+        command = [str(python), str(program), str(given), str(found)]
         done = subprocess.run(  # noqa: S603 - this module's own script
             command, capture_output=True, text=True, check=False, env=environment, cwd=scratch
         )
         if done.returncode != 0:
             raise StoreError(f"the runtime does not run: {last_words(done.stderr)}")
         return pl.read_parquet(found)
-
-
-def _require_onnx() -> None:
-    from ordain.store.export.formats.onnx import OnnxFormat, OnnxScript
-
-    OnnxFormat().require_packages()
-    OnnxScript.require()
 
 
 _README = """# {name}
@@ -100,7 +107,10 @@ model.predict_row({{"column": 1}})
 ```
 """
 
-_SCRIPT = '''"""Predict the rows of a file: python predict.py ROWS OUTPUT (csv, parquet, jsonl)."""
+_SCRIPT = '''"""Predict the rows of a file: python predict.py ROWS OUTPUT (csv, parquet, jsonl).
+
+Without OUTPUT the predictions are printed as CSV.
+"""
 
 import sys
 from pathlib import Path
@@ -117,21 +127,44 @@ READ = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjs
 WRITE = {".csv": "write_csv", ".parquet": "write_parquet", ".jsonl": "write_ndjson"}
 
 
-def main(source: str, output: str) -> None:
+def main(source: str, output: str = ".csv") -> None:
     model = open_runtime(HERE)
     answers = model.predict(READ[Path(source).suffix](source))
     if output.endswith(".csv"):
         answers = answers.with_columns(
             pl.col(name).list.join("; ") for name, kind in answers.schema.items() if kind == pl.List
         )
-    getattr(answers, WRITE[Path(output).suffix])(output)
+    if output == ".csv":
+        sys.stdout.write(answers.write_csv())
+    else:
+        getattr(answers, WRITE[Path(output).suffix])(output)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or any(Path(name).suffix not in READ for name in sys.argv[1:]):
+    names = sys.argv[1:]
+    if len(names) not in {1, 2} or any(Path(name).suffix not in READ for name in names):
         sys.exit(__doc__)
     try:
-        main(sys.argv[1], sys.argv[2])
+        main(*names)
     except OrdainError as error:
         sys.exit(error.message)
+'''
+
+_MAIN = '''"""Unpacks this file into a folder that lives as long as the run, and predicts there."""
+
+import runpy
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+# The modules must come from the folder: they read words and layouts that lie beside them.
+archive = sys.path.pop(0)
+with tempfile.TemporaryDirectory() as folder:
+    zipfile.ZipFile(archive).extractall(folder)
+    try:
+        runpy.run_path(str(Path(folder) / "predict.py"), run_name="__main__")
+    except ModuleNotFoundError as error:
+        needed = (Path(folder) / "requirements.txt").read_text(encoding="utf-8").split()
+        sys.exit(f"{error}\\n  Fix: pip install {' '.join(needed)}")
 '''

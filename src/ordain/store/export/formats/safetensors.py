@@ -32,6 +32,8 @@ from ordain.store.problem import build_problem
 WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
 Arrays = dict[str, npt.NDArray[Any]]
 _FILES = {
+    "baseline": ("baseline.json", "baseline.safetensors"),
+    "knn": ("knn.json", "knn.safetensors"),
     "linear": ("linear.json", "linear.safetensors"),
     "naive_bayes": ("naive_bayes.json", "naive_bayes.safetensors"),
     "neural": ("neural.json", "model.safetensors"),
@@ -45,7 +47,7 @@ class SafetensorsFormat(ExportFormat):
 
     type: Literal["safetensors"] = "safetensors"
 
-    families = frozenset({"linear", "naive_bayes", "gbm", "neural"})
+    families = frozenset({*_FILES, "gbm"})
 
     def write(self, model: Model, path: Path) -> Written:
         """Write arrays and description."""

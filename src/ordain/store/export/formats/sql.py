@@ -21,9 +21,11 @@ from ordain.store.export.answers import answer
 from ordain.store.export.cells import cell_of
 from ordain.store.export.families import scores
 from ordain.store.export.format import EXPORTS, ExportFormat, Written
-from ordain.store.export.statements.select import Select, quoted
+from ordain.store.export.statements.select import SELECT, Select, quoted
 from ordain.store.model import Model
 from ordain.store.problem import build_problem
+
+_PLACE = "_place"
 
 
 def _names(value: object) -> object:
@@ -32,7 +34,7 @@ def _names(value: object) -> object:
 
 @EXPORTS.register
 class SqlFormat(ExportFormat):
-    """A SELECT that equals `predict`, for `linear`, `naive_bayes` and small `gbm`."""
+    """A SELECT that equals `predict`, for `baseline`, `linear`, `naive_bayes` and small `gbm`."""
 
     type: Literal["sql"] = "sql"
     table: str = Field(default="rows", min_length=1)
@@ -45,7 +47,7 @@ class SqlFormat(ExportFormat):
     max_leaves: int = Field(default=5_000, ge=1, le=200_000)
     """Most leaves of all trees of a `gbm`; above it the text is too long to be of use."""
 
-    families = frozenset({"linear", "naive_bayes", "gbm"})
+    families = frozenset({"baseline", "linear", "naive_bayes", "gbm"})
     suffix = ".sql"
     packages = {"duckdb": "duckdb"}  # noqa: RUF012 - a class attribute
 
@@ -58,8 +60,10 @@ class SqlFormat(ExportFormat):
         told = " ".join(f"{model.document.name}: predictions of {self.table}".split())
         head = f"-- {told}, written by Ordain.\n"
         write_text(path, head + text)
-        notes = tuple(f"`{name}` is left out: it is a list" for name in left_out)
-        return Written(notes, {"left_out": left_out, "characters": len(text)})
+        notes = [f"`{name}` is left out: it is a list" for name in left_out]
+        if not self.keep:
+            notes.append("rows have no order in SQL: name a key that goes along, as -o keep=id")
+        return Written(tuple(notes), {"left_out": left_out, "characters": len(text)})
 
     def answers(self, model: Model, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the predictions of DuckDB, in the order of the rows."""
@@ -68,10 +72,12 @@ class SqlFormat(ExportFormat):
 
         from ordain.data.arrowstream import ArrowStream
 
-        text = path.read_text(encoding="utf-8")
+        # The steps hand every column on, so that the place of a row can be asked for at the end.
+        steps, select, rest = path.read_text(encoding="utf-8").rpartition(SELECT)
+        text = f"{steps}{select}{quoted(_PLACE)}, {rest}"
         with duckdb.connect() as connection:
             kept = {name: pl.lit(0).alias(name) for name in self.keep if name not in rows.columns}
-            given = rows.with_columns(*kept.values())
+            given = rows.with_columns(*kept.values()).with_row_index(_PLACE)
             connection.register("_given", ArrowStream(given))
             *schema, table = self.table.split(".")
             for name in schema:
@@ -79,7 +85,7 @@ class SqlFormat(ExportFormat):
             place = ".".join(map(quoted, [*schema, table]))
             connection.execute(f"CREATE TABLE {place} AS SELECT * FROM _given")  # noqa: S608 - quoted
             found = pl.DataFrame(ArrowStream(connection.sql(text).arrow()))
-        return found.drop([name for name in self.keep if name in found.columns])
+        return found.sort(_PLACE).drop(_PLACE, *(n for n in self.keep if n in found.columns))
 
     def _check_size(self, model: Model) -> None:
         from ordain.store.export import trees

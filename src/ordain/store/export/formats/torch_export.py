@@ -19,6 +19,7 @@ from ordain.store.export.program import ProgramFormat
 if TYPE_CHECKING:
     from torch import nn
 
+    from ordain.models.neural.fitted import NeuralModel
     from ordain.store.export.network import Tensors
 
 
@@ -30,6 +31,12 @@ class TorchExportFormat(ProgramFormat):
 
     file: ClassVar[str] = "model.pt2"
     what: ClassVar[str] = "a program of torch.export"
+
+    def check(self, fitted: NeuralModel) -> None:
+        """Refuse layers whose steps are written out for one length of text."""
+        from ordain.store.export.recurrent import refuse_recurrence
+
+        refuse_recurrence(fitted.network, what=self.what)
 
     def compile(self, module: nn.Module, tensors: Tensors) -> Any:
         """Return the exported program."""

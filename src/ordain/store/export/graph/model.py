@@ -11,15 +11,17 @@ import numpy as np
 
 from ordain.features.encoded import Kind
 from ordain.models.family import Problem
+from ordain.store import bundle
 from ordain.store.export.answers import answer
 from ordain.store.export.cells import Cell, cell_of, why_outside
 from ordain.store.export.families import FORMULAS, scores
+from ordain.store.export.graph.neighbours import neighbour_scores
 from ordain.store.export.graph.nodes import Graph, Node
 from ordain.store.export.interface import Given
 from ordain.store.model import Model
 from ordain.store.problem import build_problem
 
-FAMILIES = FORMULAS | {"neural"}
+FAMILIES = FORMULAS | {"neural", "knn"}
 _RAGGED = frozenset({Kind.BAG, Kind.TOKENS})
 
 
@@ -104,6 +106,8 @@ def _scores(
     assert model.path is not None, "an export begins with a bundle"
     if family == "neural":
         return _of_network(graph, model, cells)
+    if family == "knn":
+        return neighbour_scores(graph, model.path / "model", problem, cells)
     return scores(graph, family, model.path / "model", problem=problem, cells=cells)
 
 
@@ -149,4 +153,6 @@ def _finished(graph: Graph, model: Model, *, doc: str) -> Any:
         "name": model.document.name,
         "model_type": model.document.model_type.type,
     }
+    if model.path is not None:
+        facts["bundle"] = bundle.digest(model.path)
     return graph.model(doc=doc, facts={f"ordain.{key}": value for key, value in facts.items()})

@@ -70,6 +70,16 @@ class Graph(Algebra[Node]):
         )
         return name
 
+    def pair(self, operator: str, *inputs: str, **attributes: Any) -> tuple[str, str]:
+        """Add a node of two outputs; return their names."""
+        from onnx import helper
+
+        names = (self._new(operator), self._new(operator))
+        self._nodes.append(
+            helper.make_node(operator, list(inputs), list(names), name=names[0], **attributes)
+        )
+        return names
+
     def tensor(self, values: Any) -> str:
         """Add a constant; return its name."""
         from onnx import numpy_helper

@@ -29,6 +29,8 @@ _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
 _NAME = re.compile(r'^("[^"]*"|-?[0-9][0-9.e+-]*)$')
 _WHOLE_LIMIT = 2.0**53
 _LARGEST_DOUBLE = sys.float_info.max
+SELECT = "\nSELECT\n  "
+"""Stands before the columns of the result, and nowhere after it."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Select(Algebra[Parts]):
         chosen = [quoted(name) for name in keep]
         chosen += [f"{part.text} AS {quoted(name)}" for name, part in self._answers]
         body = ",\n  ".join(chosen)
-        return f"WITH {', '.join(steps)}\nSELECT\n  {body}\nFROM s{last}\n"
+        return f"WITH {', '.join(steps)}{SELECT}{body}\nFROM s{last}\n"
 
     def number(self, column: str) -> Parts:
         """Return a column of numbers; text that is no plain number is missing."""

@@ -1,0 +1,44 @@
+"""The command line called in this process: what it says, and the code it ends with.
+
+A process a command would take most of a second to load what the tests have loaded. That commands
+work in a process of their own is tested in `test_commands.py` and `test_deferred.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+
+import pytest
+
+from ordain.cli.main import main
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command wrote."""
+
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str, code: int = 0) -> Said:
+    """Run a command; its exit code must be `code`, and no error may leave it unread."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main(list(arguments))
+    said = Said(*(_text_of(stream) for stream in (out, err)))
+    assert (ended.value.code or 0) == code, said.stdout + said.stderr
+    assert "Traceback" not in said.stderr
+    return said
+
+
+def _text_of(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    assert isinstance(stream.buffer, io.BytesIO)
+    return stream.buffer.getvalue().decode("utf-8")
