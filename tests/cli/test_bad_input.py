@@ -22,7 +22,10 @@ FAMILIES = {
     "linear": {"model_type": "linear"},
     "neural": {"model_type": "neural", "trainer": {"epochs": 2}},
 }
-EACH_FAMILY = ["gbm", "linear", pytest.param("neural", marks=pytest.mark.slow)]
+EACH_FAMILY = [
+    "gbm",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("linear", "neural")),
+]
 INPUTS = {"tenure": "number", "contract": "category", "charges": "number"}
 SETS = ["train"] * 250 + ["validation"] * 50 + ["test"] * 100
 BY_COLUMN = {"split": {"type": "fixed", "column": "set"}}

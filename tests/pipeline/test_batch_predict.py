@@ -43,7 +43,10 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("source", [".csv", ".parquet", ".jsonl", ".arrow"])
+@pytest.mark.parametrize(
+    "source",
+    [".csv", *(pytest.param(s, marks=pytest.mark.slow) for s in (".parquet", ".jsonl", ".arrow"))],
+)
 @pytest.mark.parametrize("sink", list(READ))
 def test_any_source_goes_to_any_file_row_for_row(
     tmp_path: Path, bundle: Path, frame: pl.DataFrame, source: str, sink: str

@@ -187,6 +187,7 @@ def test_a_leak_is_to_be_dropped_and_all_inputs_are_listed(tmp_path: Path, data:
     assert names == {"tenure", "contract", "charges"}
 
 
+@pytest.mark.slow
 def test_a_number_is_diagnosed_and_a_human_ceiling_counts(tmp_path: Path, data: Path) -> None:
     config: dict[str, Any] = {
         "name": "tenure",
@@ -249,6 +250,7 @@ def test_each_of_two_outputs_has_its_own_findings_and_patches(tmp_path: Path, da
     assert Path(found.patches["rare-threshold-for-f1"]).exists()
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_what_is_done(config: dict[str, Any], data: Path) -> None:
     run = ordain.train({**config, "model_type": "linear", "trainer": {}}, data).run
 

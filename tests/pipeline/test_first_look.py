@@ -60,6 +60,7 @@ def test_training_keeps_a_first_look_with_the_sets_and_changes_to_try(
     assert not found.patches
 
 
+@pytest.mark.slow
 def test_report_drawn_again_shows_what_diagnose_found(
     tmp_path: Path, config: dict[str, Any], frame: pl.DataFrame
 ) -> None:

@@ -49,6 +49,7 @@ def test_few_rows_are_told_to_say_little(config: Plain, frame: pl.DataFrame) -> 
     assert not any("say little" in text for text in many.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "balanced",
     [
@@ -122,6 +123,7 @@ def test_judging_the_rows_it_was_made_with_is_told(config: Plain, frame: pl.Data
     assert FAMILIAR not in evaluate(model, frame.head(300)).warnings
 
 
+@pytest.mark.slow
 def test_folds_leave_the_ordinary_split_as_it_is(config: Plain, frame: pl.DataFrame) -> None:
     plain = ordain.train(config, frame)
     folded = {**config, "preprocessing": {"split": {"type": "random", "k_fold": 2}}}

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from ordain.cli.main import app
 from ordain.core.errors import StoreError, UsageError
 from ordain.serving.bench import Target, bench
+from ordain.serving.keys import add_key
 
 pytestmark = pytest.mark.slow
 
@@ -43,3 +44,16 @@ def test_a_url_must_be_one() -> None:
         CliRunner().invoke(
             app, ["bench-serve", "http://a", "b", "--clients", "0"], catch_exceptions=False
         )
+
+
+def test_a_key_that_is_asked_for_is_told_with_its_variable(
+    start: Callable[..., Any], bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    key = add_key(tmp_path / "keys.json", "bench", verbs=["predict"])
+    with start(bundles["churn"], "--keys", tmp_path / "keys.json") as server:
+        with pytest.raises(UsageError, match=r"answers 401\n.*\n  Fix: export ORDAIN_API_KEY=KEY"):
+            bench(server.url, "churn", clients=[1], seconds=0.1)
+        with pytest.raises(UsageError, match=r"answers 403\n.*\n  Fix: a key that may `predict`"):
+            bench(server.url, "churn", clients=[1], seconds=0.1, key=key)
+        with pytest.raises(UsageError, match=r"answers 422\n.*\n  `contract` is missing"):
+            bench(server.url, "churn", clients=[1], seconds=0.1, key=key, row={"tenure": 3})

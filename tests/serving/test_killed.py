@@ -19,7 +19,7 @@ from ordain.serving.log.segment import read_segment
 
 pytestmark = pytest.mark.slow
 
-FLUSH_SECONDS = 2.5
+FLUSH_SECONDS = 4.0
 """Rows are on the disk each second; this leaves room for a machine that is busy."""
 
 
@@ -54,7 +54,7 @@ def ids_of(log: Sink) -> list[str]:
     return [*lines, *(one for ids in columns for one in ids)]
 
 
-@pytest.mark.parametrize("seconds", [1.2, 3.3])
+@pytest.mark.parametrize("seconds", [1.2, 6.0])
 def test_a_server_that_is_killed_under_load_loses_no_flushed_row_and_tears_none(
     start: Callable[..., Any],
     document: Path,

@@ -155,3 +155,38 @@ def test_an_answer_leaves_in_one_piece(full: Load) -> None:
     full.at_work = ()
     (piece,) = asked(full, REQUEST).pieces
     assert piece.endswith(b"ok")
+
+
+def test_a_full_server_keeps_or_closes_the_connection_as_it_is_asked_to(full: Load) -> None:
+    stays = asked(full, REQUEST)
+    assert b"connection: keep-alive" in stays.sent
+    goes = asked(full, REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+    assert b"connection: close" in goes.sent
+
+
+def test_a_full_server_refuses_a_request_that_comes_in_pieces_once(full: Load) -> None:
+    async def ask() -> Transport:
+        transport = Transport()
+        protocol = type("Protocol", (GuardedProtocol,), {"load": full})(
+            Config(lambda *_: None, log_config=None), ServerState(), {}
+        )
+        protocol.connection_made(transport)
+        for piece in (REQUEST[:20], REQUEST[20:-3], REQUEST[-3:]):
+            protocol.data_received(piece)
+        await asyncio.sleep(0)
+        protocol.connection_lost(None)
+        return transport
+
+    assert asyncio.run(ask()).sent.count(b"HTTP/1.1 503") == 1
+
+
+def test_refusals_do_not_make_answers_look_slow() -> None:
+    clock = Clock()
+    load = Load(Limits(wait_ms=10, queue=1_000), Meters(), clock=clock)
+    load.at_work = range(60)
+    for _ in range(100):
+        for _ in range(64):
+            clock.now += 0.00002
+            load.refused()
+        clock.answer(load, 32, seconds=0.0001)
+    assert not load.is_full()

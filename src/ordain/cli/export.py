@@ -21,7 +21,8 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="onnx, torch_export, torchscript, safetensors, docker, mlflow, sql or runtime.",
+            help="onnx, sql, runtime, docker, mlflow, safetensors, torch_export, torchscript or "
+            "handover.",
             metavar="FORMAT",
         ),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,11 +38,11 @@ def status(
     from ordain.store.home import home as work_folder
 
     folder = find_folder(work_folder(home), name)
-    while True:
-        _show(folder, with_quality=quality, json=json, is_fresh=watch)
-        if not watch:
-            return
-        time.sleep(_PAUSE_SECONDS)
+    _show(folder, with_quality=quality, json=json, is_fresh=watch)
+    with contextlib.suppress(KeyboardInterrupt):
+        while watch:
+            time.sleep(_PAUSE_SECONDS)
+            _show(folder, with_quality=quality, json=json, is_fresh=True)
 
 
 def when(seconds: float) -> str:

@@ -85,7 +85,9 @@ def look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, p
         return replace(labels, known, ids), labels.is_null()
     found = replace(column, known, ids)
     if found.null_count() == column.null_count():
-        return found, column.is_null()
+        is_whole = column.null_count() == 0
+        missing = pl.Series(np.zeros(len(column), dtype=bool)) if is_whole else column.is_null()
+        return found, missing
     # Labels are stored in their plain form: only cells that missed have to be read.
     missed = found.is_null().arg_true()
     labels = read_labels(column.gather(missed), lowercase=encoding.lowercase)

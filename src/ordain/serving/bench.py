@@ -120,16 +120,33 @@ async def _bench(
     request = target.request("POST", f"{target.path}/predict", body)
     status, answer = await _once(target, request)
     if status != 200:  # noqa: PLR2004
-        raise UsageError(f"the server answers {status}: {answer[:500].decode(errors='replace')}")
+        raise _refused(status, answer)
     return [
         await _round(target, request, n_clients=n_clients, seconds=seconds) for n_clients in clients
     ]
 
 
+def _refused(status: int, answer: bytes) -> UsageError:
+    """Return what a server refuses, with its faults and what may be done."""
+    try:
+        told = json.loads(answer)["error"]
+        lines = [told["message"], *(fault["message"] for fault in told.get("faults", ()))]
+    except (ValueError, KeyError, TypeError):  # another server
+        lines = [answer[:500].decode(errors="replace")]
+    fixes = {
+        401: "export ORDAIN_API_KEY=KEY",
+        403: "a key that may `predict`, and `read` where no --row is given",
+        404: "ordain bench-serve URL NAME, with a NAME of URL/v1/models",
+    }
+    fix = [f"  Fix: {fixes[status]}"] if status in fixes else []
+    text = "\n".join([*(f"  {line}" for line in lines), *fix])
+    return UsageError(f"the server answers {status}\n{text}")
+
+
 async def _example(target: Target) -> Mapping[str, Any]:
     status, body = await _once(target, target.request("GET", "/openapi.json"))
     if status != 200:  # noqa: PLR2004
-        raise UsageError(f"the server answers {status} when asked for its description")
+        raise _refused(status, body)
     paths = json.loads(body)["paths"]
     found = paths.get(f"{target.path}/predict")
     if found is None:

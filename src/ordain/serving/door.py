@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from ordain.core.diagnostics import nearest
@@ -289,6 +290,8 @@ def told_flag(flag: Flag) -> str:
 
 def _marks(flags: Sequence[Flag], masks: Sequence[pl.Series], n_rows: int) -> pl.Series:
     """Return what was unusual about each row; flags without a mask are about all of them."""
+    if len(flags) == len(masks):
+        return _marks_of_some(flags, masks, n_rows)
     columns = [
         pl.when(masks[at]).then(pl.lit(told_flag(flag))).otherwise(None)
         if at < len(masks)
@@ -297,6 +300,21 @@ def _marks(flags: Sequence[Flag], masks: Sequence[pl.Series], n_rows: int) -> pl
     ]
     rows = pl.select(pl.int_range(n_rows).alias("row"))
     return rows.select(pl.concat_list(columns).list.drop_nulls().alias("flags")).to_series()
+
+
+def _marks_of_some(flags: Sequence[Flag], masks: Sequence[pl.Series], n_rows: int) -> pl.Series:
+    """Return the same where most rows have none: only those that have one are gone through."""
+    found = np.stack([mask.fill_null(value=False).to_numpy() for mask in masks], axis=1)
+    rows, which = np.nonzero(found)
+    told = pl.Series([told_flag(flag) for flag in flags]).gather(which)
+    some = (
+        pl.DataFrame({"row": rows, "flags": told}).group_by("row", maintain_order=True).agg("flags")
+    )
+    whole = pl.DataFrame({"row": np.arange(n_rows)})
+    none = pl.lit([], dtype=pl.List(pl.String()))
+    return whole.join(some, on="row", how="left", maintain_order="left").select(
+        pl.col("flags").fill_null(none)
+    )["flags"]
 
 
 def _is_foreign(kind: str, dtype: pl.DataType, trained: pl.DataType) -> bool:

@@ -79,7 +79,7 @@ class Gate:
             return
         started = scope.get(ARRIVED) or time.perf_counter()
         # Taken out, for it holds what holds the scope: that would wait for the collector.
-        answer = scope.get(ANSWER)
+        answer = scope.pop(ANSWER, None)
         headers: Headers = dict(scope["headers"])
         request_id = _request_id(headers)
         route: Route | None = None

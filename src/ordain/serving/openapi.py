@@ -23,6 +23,18 @@ model is served, forms as Ludwig's server takes them at `/predict` and `/batch_p
 
 A text may have as many characters as the deployment's `limits.string_chars` says."""
 _SCALAR: Json = {"type": ["string", "number", "boolean", "null"]}
+_FLAG: Json = {
+    "type": "object",
+    "properties": {
+        "field": {"type": "string"},
+        "code": {"enum": ["type", "range", "edge", "category", "missing", "unknown"]},
+        "imputed": {"const": True, "description": "The cell was taken as missing."},
+        "nearest": {"type": "string"},
+        "count": {"type": "integer"},
+        "rows": {"type": "array", "items": {"type": "integer"}},
+    },
+    "required": ["field", "code"],
+}
 _FAULTS = {
     "400": "The body cannot be read.",
     "401": "There is no valid API key.",
@@ -210,18 +222,23 @@ def _feedback(versions: Mapping[str, Mapping[str, Served]]) -> Json:
 
 def _schemas(name: str, served: Served, limits: Limits) -> Json:
     row = _row(served)
-    outputs = {output.name: _output(output) for output in served.shape.outputs}
+    ruled = served.rules.outputs if served.rules else frozenset()
+    outputs = {
+        output.name: _output(output, is_ruled=output.name in ruled)
+        for output in served.shape.outputs
+    }
     answer: Json = {
         "version": {"type": "string"},
         "prediction_id": {"type": "string"},
         "outputs": {"type": "object", "properties": outputs, "required": list(outputs)},
     }
-    flags = {"flags": {"type": "array", "items": {"type": "object"}}}
+    flags = {"flags": {"type": "array", "items": _FLAG}}
+    fallback = {"fallback": {"enum": ["failed", "timed_out"]}}
     whole = {
         "model": {"const": name},
         **answer,
         **flags,
-        "fallback": {"enum": ["failed", "timed_out"]},
+        **fallback,
         "explanation": {"type": "object"},
     }
     return {
@@ -260,7 +277,11 @@ def _schemas(name: str, served: Served, limits: Limits) -> Json:
                 "model": {"const": name},
                 "predictions": {
                     "type": "array",
-                    "items": {"type": "object", "properties": answer, "required": list(answer)},
+                    "items": {
+                        "type": "object",
+                        "properties": {**answer, **fallback},
+                        "required": list(answer),
+                    },
                 },
                 **flags,
             },
@@ -290,12 +311,13 @@ def _row(served: Served) -> Json:
     }
 
 
-def _output(output: Any) -> Json:
+def _output(output: Any, *, is_ruled: bool) -> Json:
+    marks: Json = {"rule": {"type": "string"}, "before_rules": _SCALAR} if is_ruled else {}
     if output.is_number:
         properties: Json = {
             key: {"type": ["number", "null"]} for key in ("prediction", "low", "high")
         }
-        return {"type": "object", "properties": properties, "required": ["prediction"]}
+        return {"type": "object", "properties": properties | marks, "required": ["prediction"]}
     chance = {"type": "number", "minimum": 0, "maximum": 1}
     return {
         "type": "object",
@@ -309,6 +331,7 @@ def _output(output: Any) -> Json:
             "threshold": chance,
             "set": {"type": "array"},
             "is_answered": {"type": "boolean"},
+            **marks,
         },
         "required": ["prediction"],
     }

@@ -20,7 +20,12 @@ from ordain.serving.contracts import BatchEntry
 from ordain.serving.log.join import export
 from ordain.serving.log.place import Sink
 from ordain.serving.log.quality import quality
-from ordain.serving.log.read import logged_models, read_outcomes, read_predictions
+from ordain.serving.log.read import (
+    find_prediction,
+    logged_models,
+    read_outcomes,
+    read_predictions,
+)
 from ordain.serving.log.retention import AUDIT, Retention
 from ordain.serving.log.writer import LogWriter
 
@@ -89,6 +94,18 @@ def test_rows_that_are_too_old_are_deleted_from_the_tables(database, entries, ou
     assert read_predictions(database, "churn")["prediction_id"].to_list() == ["p0"]
     assert read_outcomes(database)["prediction_id"].to_list() == ["p0"]
     assert "keep_days" in (database.folder / AUDIT).read_text()
+
+
+def test_one_prediction_is_found_by_its_id(database, entries):
+    writer = LogWriter(database)
+    for number in range(3):
+        writer.put(entries(number))
+    writer.put(entries(1, arm="shadow", version="2"))
+    writer.close()
+    found = find_prediction(database, "p1")
+    assert found["arm"].to_list() == ["champion", "shadow"]
+    assert found["input.tenure"].to_list() == [1, 1]
+    assert not len(find_prediction(database, "p9"))
 
 
 def test_redacted_fields_are_in_no_table(database, entries):

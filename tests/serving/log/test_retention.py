@@ -6,6 +6,7 @@ import time
 import pytest
 
 from ordain.config.deployment import PredictionLogging
+from ordain.core.errors import StoreError
 from ordain.serving.log.place import OUTCOMES, Sink
 from ordain.serving.log.read import read_outcomes, read_predictions
 from ordain.serving.log.retention import AUDIT, Retention, hours_of
@@ -90,3 +91,14 @@ def test_a_running_writer_takes_up_what_is_declared(sink, writing, entries, outc
 def test_bytes_bound_a_folder_only():
     with pytest.raises(ValueError, match="keep_days: 30"):
         PredictionLogging(sink="postgresql://h/d", keep_bytes=10)
+
+
+def test_room_is_made_where_nothing_can_be_written(sink, entries, outcomes):
+    filled(sink, entries, outcomes)
+    retention = Retention(sink)
+    retention.adopt(PredictionLogging(keep_days=2))
+    audit = sink.folder / AUDIT
+    audit.mkdir()  # a line cannot be written, as on a full disk
+    with pytest.raises(StoreError):
+        retention.sweep(now=NOW)
+    assert len(read_predictions(sink, "churn")) + len(read_outcomes(sink)) == 7

@@ -59,7 +59,7 @@ def gauge(client: httpx.Client, name: str) -> float:
     return next(one for one in families if one.name == name).samples[0].value
 
 
-def eventually(check: Callable[[], bool], seconds: float = 15.0) -> None:
+def eventually(check: Callable[[], bool], seconds: float = 40.0) -> None:
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end, "it did not come"
@@ -105,13 +105,13 @@ def test_a_damaged_version_is_refused_told_and_taken_up_once_it_is_whole(
         assert told["models"][0]["version"] == "1"
         line = server.wait_for(told["refused"]["id"])
         assert "the old versions keep serving" in line
-        assert "sha256" in server.said or "damaged" in server.said or "refused" in line
+        assert "differs from what was written" in line
         assert client.get("/readyz").json() == {"status": "ready"}
         time.sleep(2.5)
         assert server.said.count("a change was refused") == 1
         assert load.version == "1"
         mend()
-        eventually(lambda: load.version == "2", 30)
+        eventually(lambda: load.version == "2")
         assert gauge(client, "ordain_change_refused") == 0
         assert "refused" not in client.get("/v1/models").json()
     assert load.faults == []

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from exported_rows import Trained, document, largest
+from exported_rows import Trained, customers, document, largest
 
 import ordain
 from ordain.config.deployment import Limits
@@ -64,6 +64,20 @@ def test_runtime_answers_without_any_training_library(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "format_",
+    ["safetensors", "runtime", *(pytest.param(name, marks=pytest.mark.slow)
+                                 for name in ("docker", "mlflow", "handover"))],
+)  # fmt: skip
+def test_sets_of_labels_are_compared_too(tmp_path: Path, trained: Trained, format_: str) -> None:
+    evaluation = {"baselines": False, "checks": False, "intervals": 0.8}
+    folder = trained(document("linear", "size", "category", evaluation=evaluation))
+    assert "size_set" in ordain.load(folder).predict(customers(5)).columns
+    made = ordain.export(folder, tmp_path / "folder", format=format_)
+    assert made.difference.n_rows > 0
+    assert made.difference.n_labels == 0
+
+
 def test_runtime_refuses_a_bundle_that_was_changed(
     tmp_path: Path, trained: Trained, rows: pl.DataFrame
 ) -> None:

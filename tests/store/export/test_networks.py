@@ -158,14 +158,14 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("is_trainable", [False, True])
+@pytest.mark.parametrize("weights", ["frozen", "learned further"])
 def test_pretrained_encoders_leave_too_and_read_no_further_than_they_can(
-    tmp_path: Path, trained: Trained, pretrained: Path, is_trainable: bool
+    tmp_path: Path, trained: Trained, pretrained: Path, weights: str
 ) -> None:
     encoder = {
         "type": "auto_transformer",
         "pretrained_model_name_or_path": str(pretrained),
-        "trainable": is_trainable,
+        "trainable": weights != "frozen",
     }
     folder = trained(_with_note(encoder), _texts())
     model, many = ordain.load(folder), _of_many_lengths()

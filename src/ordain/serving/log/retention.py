@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ordain.config.deployment import PredictionLogging
+from ordain.core.errors import StoreError
 from ordain.core.files import store_errors, try_lock
 from ordain.serving.log.place import HOUR, OUTCOMES, Sink
 from ordain.serving.log.segment import SUFFIX
@@ -107,8 +108,11 @@ class Retention:
                 continue
             if not hour.is_settled:
                 continue
-            self._tell(hour, "keep_days" if is_old else "keep_bytes", now)
+            line = _line(hour, "keep_days" if is_old else "keep_bytes", now)
+            is_told = self._is_written(line)
             _remove(hour.path)
+            if not is_told:  # the disk was full: there is room now
+                self._write(line)
             n_bytes -= hour.n_bytes
             n_removed += 1
         return n_removed
@@ -125,18 +129,13 @@ class Retention:
             LOG.info("%d rows of the prediction log were removed: keep_days", n_rows)
         return n_rows
 
-    def _tell(self, hour: Hour, why: str, now: float) -> None:
-        stream = hour.path.parent.name
-        self._write(
-            {
-                "at": now,
-                "why": why,
-                "stream": stream,
-                "hour": hour.path.name,
-                "bytes": hour.n_bytes,
-            }
-        )
-        LOG.info("%s of the prediction log of %s is removed: %s", hour.path.name, stream, why)
+    def _is_written(self, line: dict[str, object]) -> bool:
+        LOG.info("the prediction log is cut: %s", line)
+        try:
+            self._write(line)
+        except StoreError:
+            return False
+        return True
 
     def _write(self, line: dict[str, object]) -> None:
         path = self._sink.folder / AUDIT
@@ -146,6 +145,16 @@ class Retention:
                 file.write(json.dumps(line) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def _line(hour: Hour, why: str, now: float) -> dict[str, object]:
+    return {
+        "at": now,
+        "why": why,
+        "stream": hour.path.parent.name,
+        "hour": hour.path.name,
+        "bytes": hour.n_bytes,
+    }
 
 
 def hours_of(sink: Sink, *, now: float | None = None) -> list[Hour]:

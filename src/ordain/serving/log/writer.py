@@ -154,6 +154,8 @@ class LogWriter:
             self._wake.clear()
             if not self._guarded(self._turn) and self._is_ending:
                 break
+            # After a turn that failed too: where the disk is full it makes the room.
+            self._guarded(self._retention.work)
         self._guarded(self._end_all)
         self._guarded(self._finisher.settle)
 
@@ -186,7 +188,6 @@ class LogWriter:
             self._sync()
             self._end_old()
             self._finisher.work()
-            self._retention.work()
             self.problem = ""
 
     def _write(self, taken: Sequence[tuple[Item, int]]) -> None:

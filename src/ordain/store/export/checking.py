@@ -119,7 +119,7 @@ def _is_tie(model: Model, name: str, expected: pl.DataFrame, tolerance: float) -
     """Return where a label hangs on less than the tolerance."""
     output = next(
         f for f in model.document.output_features
-        if name in {f"{f.name}_prediction", f"{f.name}_is_answered"}
+        if name in {f"{f.name}_{end}" for end in ("prediction", "is_answered", "set")}
     )  # fmt: skip
     prefix = f"{output.name}_probability_"
     shares = expected.select(n for n in expected.columns if n.startswith(prefix)).to_numpy()
@@ -130,6 +130,9 @@ def _is_tie(model: Model, name: str, expected: pl.DataFrame, tolerance: float) -
         ranked = np.sort(shares, axis=1)
         gap = ranked[:, -1] - ranked[:, -2] if shares.shape[1] > 1 else np.ones(len(shares))
     made = model.decisions.get(output.name)
+    if name == f"{output.name}_set" and made is not None and made.coverage is not None:
+        least = made.coverage.least_probability or 0.0
+        gap = np.minimum(gap, np.abs(shares - least).min(axis=1))
     if made is not None and made.answer_from is not None:
         confidence = expected[f"{output.name}_probability"].to_numpy()
         gap = np.minimum(gap, np.abs(confidence - made.answer_from))

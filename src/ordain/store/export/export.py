@@ -75,7 +75,7 @@ def export(
         reference: a bundle folder, a run, or a model that has a bundle.
         output: file or folder to make; nothing may stand there.
         format: ``onnx``, ``torch_export``, ``torchscript``, ``safetensors``, ``docker``,
-            ``mlflow``, ``sql``, ``runtime``, or one that is registered.
+            ``mlflow``, ``sql``, ``runtime``, ``handover``, or one that is registered.
         options: of the format.
         home: the work folder that runs are looked for in.
 

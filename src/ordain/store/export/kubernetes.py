@@ -32,7 +32,7 @@ def manifest(name: str, *, port: int, n_bytes: int, command: list[str]) -> str:
     labels = {"app.kubernetes.io/name": own}
     parts = [_deployment(own, labels, port=port, n_bytes=n_bytes, command=command),
              _service(own, labels)]  # fmt: skip
-    text = yaml.safe_dump_all(parts, sort_keys=False, allow_unicode=True, width=1_000)
+    text = yaml.dump_all(parts, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=1_000)
     return _HEAD.format(name=own) + text
 
 
@@ -45,6 +45,15 @@ def dns_name(name: str) -> str:
 def user() -> int:
     """Return the number of the user that serves in the image."""
     return _USER
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes equal labels out at each place, without anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Return that nothing is an alias."""
+        del data
+        return True
 
 
 def _deployment(
