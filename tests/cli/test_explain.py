@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 import ordain
 from ordain.cli.main import app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def trained(work_folder, config, frame, tmp_path, monkeypatch):

@@ -12,6 +12,8 @@ import pytest
 import ordain
 from ordain.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 
 def _called(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 import ordain
 from ordain.cli.main import app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def trained(work_folder, config, frame, tmp_path, monkeypatch):
@@ -65,7 +67,6 @@ def test_a_gate_on_a_baseline_tells_the_gain_that_its_interval_is_of(trained):
     assert f"gain {gate.margin:.4f}" in text
 
 
-@pytest.mark.slow
 def test_rows_that_changed_have_the_number_that_json_gives(trained, config, frame):
     other = {**config, "name": "other", "model_type": "linear", "evaluation": {}}
     other["trainer"] = {}
@@ -76,7 +77,6 @@ def test_rows_that_changed_have_the_number_that_json_gives(trained, config, fram
     assert [int(row) for row in told_rows] == rows
 
 
-@pytest.mark.slow
 def test_a_threshold_is_told_to_change_the_answers(trained, config, frame):
     plain = {**config, "name": "plain", "evaluation": {"baselines": False}}
     ordain.train({**plain, "data": {"source": "rows.csv"}})

@@ -18,6 +18,8 @@ from ordain.serving.keys import add_key
 from ordain.serving.server import Address
 from ordain.store.bundle import CHECKSUMS
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: object) -> str:
     """Return what a command prints.

@@ -15,6 +15,8 @@ from ordain.core.errors import StoreError, UsageError
 from ordain.pipeline.result import Result
 from ordain.store.run_summary import FILE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def result() -> Result:

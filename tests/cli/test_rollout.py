@@ -17,6 +17,8 @@ from ordain.serving.log.place import Sink
 from ordain.serving.log.writer import LogWriter
 from ordain.store.bundle import CHECKSUMS
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: object) -> str:
     """Return what a command prints.

@@ -24,6 +24,8 @@ from ordain.pipeline.predict import predict
 from ordain.pipeline.sinks import parts_folder
 from ordain.store.bundle import verify
 
+pytestmark = pytest.mark.slow
+
 READ: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".csv": pl.read_csv,
     ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),
@@ -45,7 +47,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize(
     "source",
-    [".csv", *(pytest.param(s, marks=pytest.mark.slow) for s in (".parquet", ".jsonl", ".arrow"))],
+    [".csv", ".parquet", ".jsonl", ".arrow"],
 )
 @pytest.mark.parametrize("sink", list(READ))
 def test_any_source_goes_to_any_file_row_for_row(
@@ -130,7 +132,6 @@ print(done.resumed)
 """
 
 
-@pytest.mark.slow
 def test_a_killed_job_gives_each_row_once_in_duckdb(
     tmp_path: Path, bundle: Path, frame: pl.DataFrame
 ) -> None:
@@ -287,7 +288,6 @@ print(predict(sys.argv[1], sys.argv[2], sys.argv[3], keep=["id"]).to_json())
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sink", ["out.csv", "out.parquet", "table"])
 def test_a_job_that_is_killed_again_and_again_gives_each_row_once(
     tmp_path: Path, bundle: Path, large: pl.DataFrame, sink: str
@@ -331,7 +331,6 @@ def _ids(folder: Path, sink: str) -> list[int]:
     return READ[Path(sink).suffix](folder / sink)["id"].to_list()
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(
     tmp_path: Path, bundle: Path, large: pl.DataFrame
 ) -> None:

@@ -11,6 +11,8 @@ import ordain
 from ordain.core.errors import DataError, UsageError
 from ordain.evaluation.compare import compare_scores
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(large: pl.DataFrame, tmp_path: Path) -> Path:
@@ -72,7 +74,6 @@ def test_the_difference_is_that_of_the_scores_on_the_same_rows(
     assert found.interval == expected.interval
 
 
-@pytest.mark.slow
 def test_rows_another_run_has_learned_from_are_left_out(
     config: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
@@ -87,7 +88,6 @@ def test_rows_another_run_has_learned_from_are_left_out(
     assert learned.n_rows < 240
 
 
-@pytest.mark.slow
 def test_runs_of_another_seed_share_few_rows_of_one_table(
     config: dict[str, Any], data: Path
 ) -> None:
@@ -96,7 +96,6 @@ def test_runs_of_another_seed_share_few_rows_of_one_table(
     assert 10 <= found.n_rows < 150
 
 
-@pytest.mark.slow
 def test_nothing_in_common_is_refused(config: dict[str, Any], data: Path, tmp_path: Path) -> None:
     first = trained(config, data)
     rows = pl.read_csv(data)
@@ -158,7 +157,6 @@ def test_classes_that_one_run_has_not_seen_still_count(tmp_path: Path) -> None:
     assert found.runs[0].metrics["accuracy"] == pytest.approx(2 / 3, abs=0.05)
 
 
-@pytest.mark.slow
 def test_three_runs_are_corrected_for_their_number(config: dict[str, Any], data: Path) -> None:
     runs = [trained(config, data, trainer={"regularization": c}) for c in (0.001, 0.1, 1.0)]
     found = ordain.compare(*runs).outputs["churn"]
@@ -172,7 +170,6 @@ def test_three_runs_are_corrected_for_their_number(config: dict[str, Any], data:
     assert p_values[0] >= pair.p_value
 
 
-@pytest.mark.slow
 def test_derived_columns_and_conditions_of_both_runs_hold(
     config: dict[str, Any], data: Path
 ) -> None:

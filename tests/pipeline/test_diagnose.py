@@ -18,6 +18,8 @@ from ordain.pipeline.reopen import part_of, prepared_of, reopen, stages_of
 from ordain.store.home import home
 from ordain.store.runs import Runs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(large: pl.DataFrame, tmp_path: Path) -> Path:
@@ -77,7 +79,6 @@ def test_a_run_is_diagnosed_with_patches_that_apply(tmp_path: Path, data: Path) 
     assert before == 1
 
 
-@pytest.mark.slow
 def test_a_window_that_holds_no_more_is_found_stale(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     n_rows = 2000
@@ -114,7 +115,6 @@ def test_a_window_that_holds_no_more_is_found_stale(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.slow
 def test_what_helps_against_typos_is_measured_on_rows_with_typos(
     tmp_path: Path, data: Path
 ) -> None:
@@ -129,7 +129,6 @@ def test_what_helps_against_typos_is_measured_on_rows_with_typos(
     )
 
 
-@pytest.mark.slow
 def test_inputs_that_are_useless_one_by_one_are_dropped_together_and_measured_so(
     tmp_path: Path, data: Path
 ) -> None:
@@ -156,7 +155,6 @@ def test_inputs_that_are_useless_one_by_one_are_dropped_together_and_measured_so
     assert patch.effect.gain == pytest.approx(values[1] - values[0], abs=1e-6)
 
 
-@pytest.mark.slow
 def test_parts_of_the_rows_take_as_many_steps_as_all(config: dict[str, Any], data: Path) -> None:
     for epochs, expected in ((2, 8), ("auto", "auto")):
         trainer = {"epochs": epochs, "train_steps": None if epochs == 2 else 3}
@@ -168,7 +166,6 @@ def test_parts_of_the_rows_take_as_many_steps_as_all(config: dict[str, Any], dat
         assert _for_as_many_steps(part, 0.25).document.trainer.epochs == expected
 
 
-@pytest.mark.slow
 def test_a_leak_is_to_be_dropped_and_all_inputs_are_listed(tmp_path: Path, data: Path) -> None:
     rows = pl.read_csv(data).with_columns(leak=pl.col("churn") + "!")
     path = tmp_path / "leaky.csv"
@@ -187,7 +184,6 @@ def test_a_leak_is_to_be_dropped_and_all_inputs_are_listed(tmp_path: Path, data:
     assert names == {"tenure", "contract", "charges"}
 
 
-@pytest.mark.slow
 def test_a_number_is_diagnosed_and_a_human_ceiling_counts(tmp_path: Path, data: Path) -> None:
     config: dict[str, Any] = {
         "name": "tenure",
@@ -230,7 +226,6 @@ def test_what_cannot_be_diagnosed_is_refused(
         ordain.diagnose(run.reference)
 
 
-@pytest.mark.slow
 def test_each_of_two_outputs_has_its_own_findings_and_patches(tmp_path: Path, data: Path) -> None:
     rows = pl.read_csv(data).with_columns(rare=pl.col("charges") > 95)
     path = tmp_path / "two.csv"
@@ -250,7 +245,6 @@ def test_each_of_two_outputs_has_its_own_findings_and_patches(tmp_path: Path, da
     assert Path(found.patches["rare-threshold-for-f1"]).exists()
 
 
-@pytest.mark.slow
 def test_an_interrupt_keeps_what_is_done(config: dict[str, Any], data: Path) -> None:
     run = ordain.train({**config, "model_type": "linear", "trainer": {}}, data).run
 

@@ -11,6 +11,8 @@ from ordain.core.errors import DataError, UsageError
 from ordain.pipeline.known import known_of
 from ordain.store.explain import MAX_ROWS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def rows(tmp_path, frame):
@@ -73,7 +75,6 @@ def test_immutable_inputs_are_not_changed(run, frame):
     assert "tenure" not in found.counterfactuals["input"].to_list()
 
 
-@pytest.mark.slow
 def test_counterfactuals_change_what_derived_columns_follow_from(work_folder, config, frame):
     config |= {
         "data": {"columns": {"years": "tenure / 12.0"}},

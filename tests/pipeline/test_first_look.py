@@ -15,6 +15,8 @@ from ordain.pipeline.judging import distinct
 from ordain.pipeline.visualize import draw, notes_of
 from ordain.store.run_summary import read_summary
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def result(config: dict[str, Any], frame: pl.DataFrame) -> ordain.Result:
@@ -60,7 +62,6 @@ def test_training_keeps_a_first_look_with_the_sets_and_changes_to_try(
     assert not found.patches
 
 
-@pytest.mark.slow
 def test_report_drawn_again_shows_what_diagnose_found(
     tmp_path: Path, config: dict[str, Any], frame: pl.DataFrame
 ) -> None:

@@ -27,6 +27,8 @@ from ordain.pipeline.requests import fit_request
 from ordain.pipeline.stages import Stages
 from ordain.store.runs import Runs
 
+pytestmark = pytest.mark.slow
+
 Plain = dict[str, Any]
 
 
@@ -43,7 +45,6 @@ def _with_folds(config: Plain, **split: Any) -> Plain:
     return {**config, "evaluation": {"baselines": ["prior"]}, "preprocessing": {"split": split}}
 
 
-@pytest.mark.slow
 def test_folds_side_by_side_give_the_numbers_of_one_after_the_other(
     config: Plain, frame: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -111,7 +112,6 @@ def test_the_verdict_speaks_of_the_folds(config: Plain, frame: pl.DataFrame) -> 
     assert "over 2 trained folds" in result.report.read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_a_failing_fold_says_which_and_why(
     config: Plain, frame: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -123,7 +123,6 @@ def test_a_failing_fold_says_which_and_why(
             list(processes.finished(at_most=0))
 
 
-@pytest.mark.slow
 def test_a_fold_that_the_system_ended_is_learned_again(
     config: Plain, frame: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -165,7 +164,6 @@ def test_no_process_outlives_its_training(
     assert process.returncode is not None
 
 
-@pytest.mark.slow
 def test_interrupted_folds_go_on_where_they_were(
     config: Plain, frame: pl.DataFrame, tmp_path: Path, work_folder: Path
 ) -> None:

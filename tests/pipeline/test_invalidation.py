@@ -9,6 +9,8 @@ import pytest
 
 import ordain
 
+pytestmark = pytest.mark.slow
+
 Config = dict[str, Any]
 BASE: Config = {
     "name": "churn",

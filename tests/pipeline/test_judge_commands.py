@@ -17,6 +17,8 @@ from ordain.pipeline.visualize import draw, write_plot
 from ordain.store.predictions import read_predictions
 from ordain.store.runs import Run, Runs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def result(config: dict[str, Any], frame: pl.DataFrame) -> ordain.Result:
@@ -97,7 +99,6 @@ def test_html_plot_needs_no_network(result: ordain.Result, tmp_path: Path) -> No
     assert "cdn.plot.ly" not in path.read_text(encoding="utf-8")[:2000]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_pictures_are_written_where_a_browser_is_there(

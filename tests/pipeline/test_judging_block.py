@@ -13,6 +13,8 @@ from ordain.core.errors import ConfigError
 from ordain.core.files import read_json
 from ordain.evaluation.findings import Findings
 
+pytestmark = pytest.mark.slow
+
 CASES = (
     "scenario,tenure,charges,contract,same_as,expect:churn,expect:churn >=\n"
     "new,1,90,month,,Yes,0.5\nold,70,20,two years,,No,\ntwin,1,90,month,new,,\n"
@@ -117,7 +119,6 @@ def test_derived_columns_are_no_columns_of_a_scenario(tmp_path: Path, rows: pl.D
         ordain.train(config(tmp_path, "dear,expect:churn\n1,Yes\n"), rows)
 
 
-@pytest.mark.slow
 def test_a_baseline_is_judged_at_a_threshold_of_its_own(tmp_path: Path, rows: pl.DataFrame) -> None:
     """Beside another model it has the decision, and the metrics, that it has by itself."""
     keys = config(tmp_path, slices=[], gates=[], satisfy=[], scenarios=None, abstain=None)
@@ -131,7 +132,6 @@ def test_a_baseline_is_judged_at_a_threshold_of_its_own(tmp_path: Path, rows: pl
     assert beside.sets["test"].threshold != baseline.threshold
 
 
-@pytest.mark.slow
 def test_what_calibration_does_to_answers_is_told(tmp_path: Path, rows: pl.DataFrame) -> None:
     keys = config(tmp_path, slices=[], gates=[], satisfy=[], scenarios=None, abstain=None)
     keys["evaluation"] |= {"calibration": "platt", "threshold": None, "protected": []}

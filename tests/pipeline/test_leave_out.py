@@ -3,6 +3,8 @@ import pytest
 import ordain
 from ordain.core.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(work_folder, config, large, tmp_path):

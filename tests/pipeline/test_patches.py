@@ -10,6 +10,8 @@ from ordain.core.errors import ConfigError, UsageError
 from ordain.evaluation.diagnosis.patch import Patch, Setting
 from ordain.pipeline.patches import apply_patch, patched, read_patch, write_patch
 
+pytestmark = pytest.mark.slow
+
 TEXT = """\
 # What churns.
 name: churn   # of the experiment

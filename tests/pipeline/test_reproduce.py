@@ -17,6 +17,8 @@ from ordain.core.files import try_lock
 from ordain.store import bundle
 from ordain.store.runs import Runs
 
+pytestmark = pytest.mark.slow
+
 
 def test_run_reproduces_its_bytes(
     config: dict[str, Any], frame: pl.DataFrame, tmp_path: Path
@@ -46,7 +48,6 @@ def test_run_on_a_frame_asks_for_it_again(config: dict[str, Any], frame: pl.Data
     assert ordain.reproduce(result.run.reference, frame).is_same
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "trainer"),
     [
@@ -80,7 +81,6 @@ def test_killed_run_resumes_to_the_same_bytes(
     assert bundle.content(resumed.bundle) == bundle.content(whole.bundle)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "trainer"),
     [

@@ -11,6 +11,8 @@ from ordain.core.errors import UsageError
 from ordain.data import open_source, profile_table, read_table
 from ordain.pipeline.synthesize import synthesize
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "input_features": {"n": "number", "c": "category", "b": "binary", "t": "text", "d": "date"},
     "output_features": {"y": "binary", "z": "number", "k": "category"},

@@ -5,6 +5,8 @@ import pytest
 import ordain
 from ordain.core.errors import DataError, UsageError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("family", ["gbm", "linear"])
 def test_a_trace_ends_with_what_predict_gives(work_folder, config, frame, family):
@@ -42,7 +44,6 @@ def test_a_derived_column_tells_its_expression(work_folder, config, frame):
     assert years.steps[0].value == pytest.approx(frame["tenure"][0] / 12)
 
 
-@pytest.mark.slow
 def test_a_network_tells_what_its_encoders_give(work_folder, config, frame):
     config |= {"model_type": "neural", "trainer": {"epochs": 1}}
     found = ordain.trace(ordain.train(config, frame).model(), frame, 0)

@@ -12,6 +12,8 @@ from ordain.core.errors import UsageError
 from ordain.store.home import home
 from ordain.store.runs import Runs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(large: pl.DataFrame, tmp_path: Path) -> Path:
@@ -39,7 +41,6 @@ def test_a_change_of_the_config_is_laid_at_its_door(config: dict[str, Any], data
     assert "mostly the config" in found.sentence or found.is_noise
 
 
-@pytest.mark.slow
 def test_shares_of_config_data_and_seed_add_up_to_the_change(
     config: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
@@ -58,7 +59,6 @@ def test_shares_of_config_data_and_seed_add_up_to_the_change(
     assert "mostly the data" in found.sentence
 
 
-@pytest.mark.slow
 def test_a_sample_of_the_rows_is_a_cause_of_the_data(config: dict[str, Any], data: Path) -> None:
     first = trained(config, str(data))
     second = trained({**config, "data": {"sample": 0.5}}, str(data))
@@ -68,7 +68,6 @@ def test_a_sample_of_the_rows_is_a_cause_of_the_data(config: dict[str, Any], dat
     assert any("data.sample" in told for told in found.shares[0].what)
 
 
-@pytest.mark.slow
 def test_another_seed_alone_is_called_noise(config: dict[str, Any], data: Path) -> None:
     first, second = trained(config, data), trained(config, data, seed=9)
     found = ordain.why(first, second)["churn"]
@@ -77,7 +76,6 @@ def test_another_seed_alone_is_called_noise(config: dict[str, Any], data: Path) 
     assert "within what another seed alone changes" in found.sentence
 
 
-@pytest.mark.slow
 def test_what_cannot_be_trained_again_is_told(config: dict[str, Any], data: Path) -> None:
     first, second = trained(config, data), trained(config, data, seed=9)
     from ordain.core.files import read_json, write_json
@@ -98,7 +96,6 @@ def test_no_budget_says_what_was_left_out(config: dict[str, Any], data: Path) ->
     assert "too short to say why" in found.sentence
 
 
-@pytest.mark.slow
 def test_rows_that_were_overwritten_come_from_the_cache(config: dict[str, Any], data: Path) -> None:
     first = trained(config, data)
     pl.read_csv(data).with_columns(pl.col("tenure").shuffle(seed=1)).write_csv(data)

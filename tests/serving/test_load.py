@@ -35,13 +35,23 @@ class Clock:
 
 def test_a_request_may_wait_as_long_as_it_is_declared() -> None:
     clock = Clock()
-    load = Load(Limits(wait_ms=10, queue=1_000), Meters(), clock=clock)
+    load = Load(Limits(wait_ms=10, concurrency=2, queue=1_000), Meters(), clock=clock)
     load.at_work = range(11)
     assert not load.is_full()
     clock.answer(load, 1_000, seconds=0.001)
     assert load.is_full()
     load.at_work = range(9)
     assert not load.is_full()
+
+
+def test_as_many_as_may_be_at_work_at_once_are_let_in_however_long_each_takes() -> None:
+    clock = Clock()
+    load = Load(Limits(wait_ms=1, concurrency=8), Meters(), clock=clock)
+    clock.answer(load, 1_000, seconds=0.001)
+    load.at_work = range(8)
+    assert not load.is_full()
+    load.at_work = range(9)
+    assert load.is_full()
 
 
 def test_the_queue_has_a_length_whatever_the_time() -> None:
@@ -54,7 +64,7 @@ def test_the_queue_has_a_length_whatever_the_time() -> None:
 
 def test_one_interruption_does_not_close_the_server() -> None:
     clock = Clock()
-    load = Load(Limits(wait_ms=10), Meters(), clock=clock)
+    load = Load(Limits(wait_ms=10, concurrency=2), Meters(), clock=clock)
     load.at_work = range(6)
     clock.answer(load, 1_000, seconds=0.0001)
     clock.answer(load, 1, seconds=2.0)
@@ -182,7 +192,7 @@ def test_a_full_server_refuses_a_request_that_comes_in_pieces_once(full: Load) -
 
 def test_refusals_do_not_make_answers_look_slow() -> None:
     clock = Clock()
-    load = Load(Limits(wait_ms=10, queue=1_000), Meters(), clock=clock)
+    load = Load(Limits(wait_ms=10, concurrency=2, queue=1_000), Meters(), clock=clock)
     load.at_work = range(60)
     for _ in range(100):
         for _ in range(64):

@@ -16,6 +16,8 @@ from ordain.core.errors import StoreError, UsageError
 from ordain.data.arrowstream import ArrowStream
 from ordain.store.export.formats.onnx import run_graph
 
+pytestmark = pytest.mark.slow
+
 KEYED = {"keep": "id"}
 CASES = [
     ("linear", "churn", "binary"),
@@ -145,7 +147,6 @@ WAYS += [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", WAYS, ids=str)
 def test_every_way_of_encoding_is_inside(
     tmp_path: Path, trained: Trained, rows: pl.DataFrame, options: dict[str, Any]
@@ -163,7 +164,6 @@ def test_every_way_of_encoding_is_inside(
     assert largest(expected, by_sql(select.path, rows)) < 1e-6
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "scale"), [("poisson", "log1p"), ("gamma", None), ("quantile", "robust")]
 )
@@ -181,7 +181,6 @@ def test_losses_and_scales_of_a_number_are_undone(
     assert largest(model.predict(rows), by_sql(select.path, rows)) < 1e-6
 
 
-@pytest.mark.slow
 def test_categories_that_split_into_large_sets_are_members(
     tmp_path: Path, trained: Trained
 ) -> None:
@@ -242,7 +241,6 @@ def test_select_without_a_key_says_that_rows_have_no_order(
     assert not keyed.notes
 
 
-@pytest.mark.slow
 def test_derived_columns_need_the_dialect_of_duckdb(
     tmp_path: Path, trained: Trained, rows: pl.DataFrame
 ) -> None:
@@ -282,7 +280,6 @@ def test_text_has_no_select_and_a_graph_only_with_its_encoder(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("family", ["linear", "naive_bayes", "gbm"])
 def test_text_is_fed_encoded_by_the_other_half(
     tmp_path: Path, trained: Trained, family: str

@@ -17,6 +17,8 @@ from exported_rows import Trained, customers, document, largest
 import ordain
 from ordain.core.files import read_json
 
+pytestmark = pytest.mark.slow
+
 JUDGED = {
     "baselines": False,
     "checks": False,
@@ -93,7 +95,6 @@ def test_what_nobody_has_said_is_told(tmp_path: Path, trained: Trained) -> None:
     assert "nobody is named to ask" in (made.path / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_commands_of_the_runbook_run(tmp_path: Path, folder: Path) -> None:
     made = ordain.export(folder, tmp_path / "pack", format="handover")
     customers().write_csv(made.path / "rows.csv")
