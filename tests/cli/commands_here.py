@@ -11,8 +11,9 @@ import io
 from dataclasses import dataclass
 
 import pytest
+from typer.testing import CliRunner
 
-from ordain.cli.main import main
+from ordain.cli.main import app, main
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ def run(*arguments: str, code: int = 0) -> Said:
     assert (ended.value.code or 0) == code, said.stdout + said.stderr
     assert "Traceback" not in said.stderr
     return said
+
+
+def printed(*arguments: object) -> str:
+    """Return what a command prints.
+
+    Raises:
+        OrdainError: the command ends with it.
+    """
+    return CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False).output
 
 
 def _text_of(stream: io.TextIOWrapper) -> str:

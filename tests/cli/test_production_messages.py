@@ -10,25 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from commands_here import printed
 
-from ordain.cli.main import app
 from ordain.core.errors import OrdainError, StoreError, UsageError
 from ordain.serving.keys import add_key
 from ordain.serving.server import Address
 from ordain.store.bundle import CHECKSUMS
 
 pytestmark = pytest.mark.slow
-
-
-def run(*arguments: object) -> str:
-    """Return what a command prints.
-
-    Raises:
-        OrdainError: the command ends with it.
-    """
-    done = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
-    return done.output
 
 
 @pytest.fixture
@@ -50,7 +39,7 @@ def declare(tmp_path: Path, text: str) -> Path:
 def test_every_version_that_is_not_there_is_told_with_its_part(tmp_path: Path) -> None:
     text = "{champion: a@champion, canary: {version: b@2, share: 0.1}, shadow: [/nowhere]}"
     with pytest.raises(UsageError) as found:
-        run("deploy", "--plan", declare(tmp_path, text))
+        printed("deploy", "--plan", declare(tmp_path, text))
     told = found.value.message
     assert told.index("champion of `churn`: ") < told.index("canary of `churn`: ")
     assert "shadow 1 of `churn`: '/nowhere' is neither a bundle folder nor a run" in told
@@ -68,12 +57,12 @@ def test_a_fallback_that_the_champion_would_never_answer_is_refused(
 ) -> None:
     text = f"{{champion: {bundle}, fallback: {{value: {value}}}}}"
     with pytest.raises(UsageError, match=f"fallback of `churn`: {said}"):
-        run("deploy", "--plan", declare(tmp_path, text))
+        printed("deploy", "--plan", declare(tmp_path, text))
 
 
 def test_a_fallback_of_a_label_is_taken(tmp_path: Path, bundle: Path) -> None:
     document = declare(tmp_path, f'{{champion: {bundle}, fallback: {{value: {{churn: "No"}}}}}}')
-    assert "+ churn.fallback.value.churn: No" in run("deploy", "--plan", document)
+    assert "+ churn.fallback.value.churn: No" in printed("deploy", "--plan", document)
 
 
 def test_a_plan_leaves_defaults_of_what_comes_or_goes_out_and_tells_those_that_come_back(
@@ -81,30 +70,30 @@ def test_a_plan_leaves_defaults_of_what_comes_or_goes_out_and_tells_those_that_c
 ) -> None:
     canary = f"canary: {{version: {bundle}, share: 0.1, halt: {{error_ratio: HERE}}}}"
     text = f"{{champion: {bundle}, {canary}}}"
-    run("deploy", declare(tmp_path, f"{{champion: {bundle}}}"))
-    told = run("deploy", declare(tmp_path, text.replace("HERE", "null")))
+    printed("deploy", declare(tmp_path, f"{{champion: {bundle}}}"))
+    told = printed("deploy", declare(tmp_path, text.replace("HERE", "null")))
     assert "latency_ratio" not in told
     assert "canary.share: 0.1" in told
-    back = run("deploy", declare(tmp_path, text.replace("HERE", "1.5")))
+    back = printed("deploy", declare(tmp_path, text.replace("HERE", "1.5")))
     assert "+ churn.canary.halt.error_ratio: 1.5" in back
 
 
 def test_deploy_says_who_takes_it_up(tmp_path: Path, bundle: Path) -> None:
     document = declare(tmp_path, f"{{champion: {bundle}}}")
-    assert f"no server runs; start one with: ordain serve {document}" in run("deploy", document)
+    assert f"no server runs; start one with: ordain serve {document}" in printed("deploy", document)
 
 
 def test_a_generation_that_is_not_there_is_told_with_those_that_are(
     tmp_path: Path, bundle: Path
 ) -> None:
-    run("deploy", declare(tmp_path, f"{{champion: {bundle}}}"))
+    printed("deploy", declare(tmp_path, f"{{champion: {bundle}}}"))
     with pytest.raises(UsageError, match="has no generation 7\n  Possible: 1 to 1"):
-        run("deploy", "--rollback", "--to", "7")
+        printed("deploy", "--rollback", "--to", "7")
 
 
 def test_a_document_that_is_not_there_is_no_model() -> None:
     with pytest.raises(OrdainError, match=r"none\.yaml: there is no such file"):
-        run("serve", "none.yaml")
+        printed("serve", "none.yaml")
 
 
 @pytest.mark.parametrize(
@@ -120,18 +109,18 @@ def test_what_a_key_cannot_be_is_told_in_words(
     tmp_path: Path, options: list[str], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        run("keys", "new", *options, "--file", tmp_path / "keys.json")
+        printed("keys", "new", *options, "--file", tmp_path / "keys.json")
 
 
 def test_a_keys_file_that_is_not_there_is_told_with_how_it_is_made(tmp_path: Path) -> None:
     with pytest.raises(OrdainError, match=r"there is no keys file .*\n  Fix: make it"):
-        run("keys", "list", "--file", tmp_path / "none.json")
+        printed("keys", "list", "--file", tmp_path / "none.json")
 
 
 def test_keys_are_listed_with_what_they_allow(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     add_key(file, "shop", verbs=["predict"])
-    told = run("keys", "list", "--file", file)
+    told = printed("keys", "list", "--file", file)
     assert "all" in told
     assert "never" in told
 

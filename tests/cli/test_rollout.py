@@ -7,10 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from commands_here import printed
 
 from ordain.cli.log import moment
-from ordain.cli.main import app
 from ordain.core.errors import OrdainError, UsageError
 from ordain.serving.contracts import Entry, Outcome
 from ordain.serving.log.place import Sink
@@ -18,16 +17,6 @@ from ordain.serving.log.writer import LogWriter
 from ordain.store.bundle import CHECKSUMS
 
 pytestmark = pytest.mark.slow
-
-
-def run(*arguments: object) -> str:
-    """Return what a command prints.
-
-    Raises:
-        OrdainError: the command ends with it.
-    """
-    done = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
-    return done.output
 
 
 @pytest.fixture
@@ -49,19 +38,19 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_plan_says_what_deploy_then_does(document):
-    planned = run("deploy", "--plan", document)
+    planned = printed("deploy", "--plan", document)
     assert "+ churn.canary.share: 0.05" in planned
     assert "limits" not in planned
     assert f"3 changes; apply with: ordain deploy {document}" in planned
-    done = run("deploy", document, "--note", "launch")
+    done = printed("deploy", document, "--note", "launch")
     assert "'production' is deployed: generation 1" in done
-    assert "is deployed as declared: generation 1" in run("deploy", document)
-    assert json.loads(run("deploy", document, "--json"))["applied"] is False
+    assert "is deployed as declared: generation 1" in printed("deploy", document)
+    assert json.loads(printed("deploy", document, "--json"))["applied"] is False
 
 
 def test_status_shows_shares_and_what_the_tests_say(document):
-    run("deploy", document)
-    told = run("status")
+    printed("deploy", document)
+    told = printed("status")
     assert "production  generation 1, since" in told
     assert "95 %" in told
     assert "errors: canary 0 in 0 requests, champion 0 in 0 requests" in told
@@ -69,24 +58,26 @@ def test_status_shows_shares_and_what_the_tests_say(document):
 
 
 def test_halt_resume_and_audit(document):
-    run("deploy", document)
-    assert "the canary of 'churn' is halted\n" in run("deploy", "--halt", "churn", "--note", "bad")
-    assert "halted already" in run("deploy", "--halt", "churn")
-    assert "(by hand)\n  bad" in run("status")
-    assert "stays so; ordain deploy --resume churn" in run("deploy", document)
-    assert "is running" in run("deploy", "--resume", "churn")
-    lines = json.loads(run("deploy", "--audit", "--json"))["audit"]
+    printed("deploy", document)
+    assert "the canary of 'churn' is halted\n" in printed(
+        "deploy", "--halt", "churn", "--note", "bad"
+    )
+    assert "halted already" in printed("deploy", "--halt", "churn")
+    assert "(by hand)\n  bad" in printed("status")
+    assert "stays so; ordain deploy --resume churn" in printed("deploy", document)
+    assert "is running" in printed("deploy", "--resume", "churn")
+    lines = json.loads(printed("deploy", "--audit", "--json"))["audit"]
     assert [line["action"] for line in lines] == ["deploy", "halt", "resume"]
-    assert "halted" in run("deploy", "--audit")
+    assert "halted" in printed("deploy", "--audit")
 
 
 def test_rollback_says_where_it_is(document):
-    run("deploy", document)
-    run("deploy", document, "-o", "deployment.limits.queue=9")
-    told = run("deploy", "--rollback")
+    printed("deploy", document)
+    printed("deploy", document, "-o", "deployment.limits.queue=9")
+    told = printed("deploy", "--rollback")
     assert "~ limits.queue: 9 -> 512" in told
     assert "'production' is back at generation 1, as generation 3" in told
-    assert "serves generation 1 already" in run("deploy", "--rollback", "--to", "1")
+    assert "serves generation 1 already" in printed("deploy", "--rollback", "--to", "1")
 
 
 @pytest.mark.parametrize(
@@ -107,14 +98,14 @@ def test_what_cannot_be_done_is_told_with_its_remedy(arguments, said):
     if arguments[:2] == ["log", "quality"]:
         arguments = [*arguments, "--model", "a"]
     with pytest.raises(OrdainError, match=said):
-        run(*arguments)
+        printed(*arguments)
 
 
 def test_a_config_without_a_deployment_cannot_be_deployed(tmp_path):
     path = tmp_path / "churn.yaml"
     path.write_text("input_features: all\noutput_features: {churn: binary}\n")
     with pytest.raises(UsageError, match="declares no deployment"):
-        run("deploy", path)
+        printed("deploy", path)
 
 
 @pytest.mark.parametrize("name", ["table.parquet", "table.csv", "table.jsonl"])
@@ -129,13 +120,13 @@ def test_the_log_of_a_folder_is_exported(tmp_path, name):
     )  # fmt: skip
     writer.put(Outcome("p1", {"churn": "No"}, now, "ann"))
     writer.close()
-    told = run(
+    told = printed(
         "log", "export", "--model", "churn", "--output", tmp_path / name, "--sink", tmp_path / "log"
     )
     assert "1 rows; 1 of 1 predictions have an outcome" in told
     assert (tmp_path / name).stat().st_size > 0
-    assert run("log", "models", "--sink", tmp_path / "log") == "churn\n"
-    assert "accuracy" in run("log", "quality", "--sink", tmp_path / "log")
+    assert printed("log", "models", "--sink", tmp_path / "log") == "churn\n"
+    assert "accuracy" in printed("log", "quality", "--sink", tmp_path / "log")
 
 
 def test_times_are_dates_or_lengths():

@@ -95,6 +95,11 @@ def test_anchors_are_copies_that_do_not_share_changes():
     [
         ("a:\n\tb: 1\n", "E102", (2, 1), "a tab stands where"),
         ("a: [1,2\nb: 3", "E101", (1, 4), r"`\[` that is opened here is not closed"),
+        ("a: 1\nb: [", "E101", (2, 4), "bracket around it is not closed"),
+        ("a: 1\nb: [\n", "E101", (2, 4), "bracket around it is not closed"),
+        ("a: 1\nb:\n  [", "E101", (3, 3), "bracket around it is not closed"),
+        ("[", "E101", (1, 1), "bracket around it is not closed"),
+        ("a: {", "E101", (1, 4), "bracket around it is not closed"),
         ("a: {b: 1\n", "E101", (1, 4), r"`\{` that is opened here is not closed"),
         ("a: 'x\n", "E101", (1, 4), "quote that is opened here is never closed"),
         ("a: b: c\n", "E101", (1, 5), "second `:`"),

@@ -90,6 +90,23 @@ def test_a_key_allows_its_models_and_verbs_only(asked: Any) -> None:
     assert asked.get("/v1/models", headers={"x-api-key": BOSS}).status_code == 200
 
 
+def test_the_description_tells_of_the_models_only_that_a_key_may_read(
+    application: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.json"
+    write(
+        file,
+        {"caller": "shop", "sha256": hash_of(SHOP), "models": ["one"], "role": "user"},
+        {"caller": "boss", "sha256": hash_of(BOSS)},
+    )
+    asked = application({"one": {}, "two": {}}, auth={"keys_file": str(file)})
+    for key, is_told in ((BOSS, True), (SHOP, False), (BOSS, True)):
+        told = asked.get("/openapi.json", headers=bearer(key)).json()
+        assert "/v1/models/one/predict" in told["paths"]
+        assert ("/v1/models/two/predict" in told["paths"]) is is_told
+        assert any(name.startswith("two.") for name in told["components"]["schemas"]) is is_told
+
+
 def test_calls_are_counted_by_caller(asked: Any, kept: Any) -> None:
     asked.post("/v1/models/one/predict", json={"row": ROW}, headers=bearer(SHOP))
     assert 'caller="shop"' in asked.get("/metrics", headers=bearer(BOSS)).text

@@ -96,7 +96,10 @@ ENCODED = {"gzip": NULLS, "GZIP": NULLS, "deflate": zlib.compress(b"0" * 10_000_
 
 HEAD = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n"
 POST = b"POST " + PATH.encode() + b" HTTP/1.1\r\nhost: localhost\r\n"
+PART = b'{"row": {"tenure": 3, "contract": "month", "charges": 70.5}}'
+CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(PART), PART)
 RAW = {
+    "a header behind the body": (CHUNKED + b"content-type: application/json\r\n\r\n", b"415"),
     "a folded header": (HEAD + b"x: a\r\n b\r\n\r\n", b"400"),
     "lines that end with LF alone": (b"GET /livez HTTP/1.1\nhost: localhost\n\n", b"400"),
     "CR in a header": (HEAD + b"x: a\rset-cookie: b\r\n\r\n", b"400"),

@@ -219,3 +219,12 @@ def test_cells_of_another_kind_are_no_values_of_a_column(
     admitted = Door(model, policy="impute").pass_frame(frame)
     assert admitted.rows[column].to_list() == [None]
     assert model.predict(admitted.rows).height == 1
+
+
+def test_long_names_of_strangers_are_not_remembered(model: Model) -> None:
+    door = Door(model, policy="reject")
+    for number in range(3):
+        door.pass_row({**ROW, f"{number}-{'x' * 5_000}": 1})
+        door.pass_row({**ROW, f"{number}": 1})
+    assert sorted(len(names - ROW.keys()) for names in door._looked_at) == [1, 1, 1]
+    assert all(len(name) < 100 for names in door._looked_at for name in names)

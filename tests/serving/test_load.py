@@ -131,6 +131,8 @@ def asked(load: Load, request: bytes) -> Transport:
         protocol.data_received(request)
         for _ in range(5):
             await asyncio.sleep(0)
+        if not transport.pieces:  # it is told to come again, in a moment
+            await asyncio.sleep(5 * load.pause_seconds)
         protocol.connection_lost(None)
         return transport
 
@@ -139,7 +141,7 @@ def asked(load: Load, request: bytes) -> Transport:
 
 @pytest.fixture
 def full() -> Load:
-    load = Load(Limits(concurrency=1, queue=0), Meters())
+    load = Load(Limits(concurrency=1, queue=0, wait_ms=1), Meters())
     load.at_work = range(9)
     return load
 
@@ -172,6 +174,25 @@ def test_a_full_server_keeps_or_closes_the_connection_as_it_is_asked_to(full: Lo
     assert b"connection: keep-alive" in stays.sent
     goes = asked(full, REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
     assert b"connection: close" in goes.sent
+
+
+def test_who_is_told_to_come_again_is_told_in_a_moment_and_not_read_until_then(full: Load) -> None:
+    async def ask() -> tuple[list[str], bytes]:
+        transport, heard = Transport(), []
+        transport.pause_reading = lambda: heard.append("pause")  # type: ignore[method-assign]
+        transport.resume_reading = lambda: heard.append("resume")  # type: ignore[method-assign]
+        protocol = type("Protocol", (GuardedProtocol,), {"load": full})(
+            Config(lambda *_: None, log_config=None), ServerState(), {}
+        )
+        protocol.connection_made(transport)
+        protocol.data_received(REQUEST)
+        at_first = transport.sent
+        await asyncio.sleep(5 * full.pause_seconds)
+        assert transport.sent.count(b"HTTP/1.1 503") == 1
+        protocol.connection_lost(None)
+        return heard, at_first
+
+    assert asyncio.run(ask()) == (["pause", "resume"], b"")
 
 
 def test_a_full_server_refuses_a_request_that_comes_in_pieces_once(full: Load) -> None:

@@ -90,6 +90,20 @@ def test_feedback_needs_an_output_that_exists(asked: Any, kept: Any) -> None:
     assert "possible: churn" in wrong.json()["error"]["faults"][0]["message"]
 
 
+def test_of_two_labels_no_third_one_can_come_true(asked: Any, kept: Any) -> None:
+    body = {"prediction_id": "a", "values": {"churn": "yes"}}
+    wrong = asked.post("/v1/feedback", json=body)
+    assert wrong.status_code == 422
+    told = wrong.json()["error"]["faults"][0]["message"]
+    assert told == (
+        "`churn` is 'yes', which training did not have; it must be one of 'No', 'Yes'. "
+        "Did you mean 'Yes'?"
+    )
+    unknown = asked.post("/v1/feedback", json={**body, "values": {"churn": None}})
+    assert unknown.json()["receipt"] == "recorded"
+    assert len(kept.entries) == 1
+
+
 def test_several_models_answer_under_their_names(
     application: Callable[..., Any], bundles: dict[str, Path]
 ) -> None:
@@ -99,6 +113,7 @@ def test_several_models_answer_under_their_names(
     listed = asked.get("/v1/models").json()["models"]
     assert [model["name"] for model in listed] == ["one", "two"]
     assert listed[1]["type"] == "linear"
+    assert listed[1]["versions"][0]["engine"] == "numpy"
 
 
 @pytest.mark.parametrize("name", ["nothing", "../churn", "churn%2f..", "..%2f..%2fetc", "Churn"])

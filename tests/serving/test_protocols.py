@@ -118,3 +118,24 @@ def test_a_form_with_a_file_is_refused(asked: Any) -> None:
 def test_ludwig_routes_are_there_for_one_model_only(application: Callable[..., Any]) -> None:
     asked = application({"one": {}, "two": {}})
     assert asked.post("/predict", data={"tenure": "3"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"inputs": [], "inputs": %s}',
+        '{"inputs": %s, "id": "1", "id": "2"}',
+        '{"inputs": %s, "parameters": {"a": {"b": 1, "b": 2}}}',
+    ],
+)
+def test_open_inference_refuses_a_key_that_stands_twice(asked: Any, body: str) -> None:
+    inputs = json.dumps(tensors(tenure=[3], contract=["month"], charges=[70.5]))
+    answer = asked.post(INFER, content=body % inputs, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert "twice" in answer.json()["error"]
+
+
+def test_open_inference_takes_colons_and_deeper_keys(asked: Any) -> None:
+    inputs = tensors(tenure=[3], contract=["month"], charges=[70.5])
+    body = {"id": "a:b", "inputs": inputs, "parameters": {"a": {"b": 1}}}
+    assert asked.post(INFER, json=body).raise_for_status().json()["id"] == "a:b"

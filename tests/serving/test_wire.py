@@ -86,3 +86,10 @@ def test_feedback_has_an_id_and_values() -> None:
     assert (found.prediction_id, found.values) == ("7", {"churn": "Yes"})
     with pytest.raises(Refusal, match="prediction_id"):
         READER.feedback(b'{"values": {}}')
+
+
+def test_a_row_without_its_key_is_told_where_it_belongs() -> None:
+    with pytest.raises(Refusal, match=r"`tenure`; possible: `row`, .* under `row`"):
+        READER.predict(b'{"tenure": 3}')
+    with pytest.raises(Refusal, match=r"`churn`; possible: `prediction_id`, `values`$"):
+        READER.feedback(b'{"prediction_id": "7", "values": {}, "churn": "Yes"}')

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def export(
-    bundle: Annotated[str, typer.Argument(help="A bundle folder, or a run.", metavar="BUNDLE")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle folder, a run, or a version as churn@champion.", metavar="BUNDLE"
+        ),
+    ],
     format: Annotated[  # noqa: A002 - the word of the option
         str,
         typer.Option(

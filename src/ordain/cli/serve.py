@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,9 @@ def serve(
     ] = False,
 ) -> None:
     """Serve models over HTTP until told to stop."""
+    # Read where native libraries are loaded, by the imports below. Their threads spin while they
+    # wait for each other: beside an event loop on few cores that takes far longer than it saves.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from ordain.serving.command import serve as serve_models
     from ordain.serving.server import Address
 

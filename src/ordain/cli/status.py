@@ -115,7 +115,7 @@ def _print_workers(found: Standing) -> None:
     generation = found.applied.generation
     workers = found.workers
     if not workers:
-        typer.echo("no server runs; start one with: ordain serve DEPLOYMENT")
+        typer.echo("no server runs; start one with: ordain serve DEPLOYMENT.yaml")
     else:
         behind = [one["worker"] for one in workers if one["generation"] != generation]
         late = f"; not at generation {generation} yet: {', '.join(behind)}" if behind else ""

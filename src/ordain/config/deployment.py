@@ -221,10 +221,10 @@ class Limits(Spec):
     timeout_seconds: Annotated[float, Field(gt=0)] = 2.0
     """Seconds until the fallback, or an error, is answered."""
     concurrency: Annotated[int, Field(gt=0)] = 64
-    """Requests in work at once."""
+    """Requests in work at once; so many are let in whatever `wait_ms` says."""
     queue: Annotated[int, Field(ge=0)] = 512
     """Requests that wait; one more is refused with 503 and `Retry-After`."""
-    wait_ms: Annotated[float, Field(gt=0)] = 15.0
+    wait_ms: Annotated[float, Field(gt=0)] = 20.0
     """Milliseconds of the processor that requests before a new one may be expected to take; beyond,
     it is refused with 503 and `Retry-After`. Its own wait is up to twice that."""
     string_chars: Annotated[int, Field(gt=0)] = 100_000

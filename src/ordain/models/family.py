@@ -162,8 +162,10 @@ class FittedModel(ABC):
         facts: what was chosen or found while learning (batch size, best step, threads, device,
             number of parameters, stop reason ...), plain JSON; facts that decide the result's bytes
             stand here so that the lock can hold them.
+        engine: package that computes the scores, for who operates a server.
     """
 
+    engine: ClassVar[str] = "numpy"
     history: list[dict[str, Any]]
     facts: dict[str, Any]
 

@@ -113,6 +113,7 @@ class Access:
         self._file = Path(auth.keys_file) if auth.keys_file else None
         self._stamp: tuple[int, int] | None = None
         self._next_look = 0.0
+        self._problem = ""
         self._given = [_record_of(key) for key in auth.keys]
         self._records: dict[str, KeyRecord] = {}
         self._callers: dict[str, Caller] = {}
@@ -171,12 +172,15 @@ class Access:
         try:
             stamp = _stamp(self._file)
             if stamp == self._stamp:
+                self._problem = ""
                 return
             self._take(read_keys(self._file))
-            self._stamp = stamp
+            self._stamp, self._problem = stamp, ""
             LOG.info("the keys of %s were taken up", self._file)
-        except (ConfigError, OSError):
-            LOG.exception("%s cannot be read; the keys stay as they were", self._file)
+        except (ConfigError, OSError) as error:
+            if str(error) != self._problem:  # told once, and not every second
+                LOG.exception("%s cannot be read; the keys stay as they were", self._file)
+            self._problem = str(error)
 
     def _take(self, found: KeysFile) -> None:
         records = (*self._given, *found.keys)

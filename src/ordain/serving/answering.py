@@ -26,7 +26,7 @@ from ordain.serving.ids import new_id
 from ordain.serving.load import Load
 from ordain.serving.meters import Meters
 from ordain.serving.refusal import Refusal
-from ordain.serving.served import Served
+from ordain.serving.served import Served, key_text
 
 LOG = logging.getLogger("ordain.serving")
 Row = Mapping[str, Any]
@@ -297,7 +297,7 @@ def key_of(state: State, name: str, row: Row, request_id: str) -> str:
     """Return what the version is chosen by: the value of the sticky field, or the request's id."""
     sticky = state.sticky[name]
     value = row.get(sticky) if sticky else None
-    return request_id if value is None else str(value)
+    return request_id if value is None else key_text(value)
 
 
 def refused(error: OrdainError) -> Refusal:

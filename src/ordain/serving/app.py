@@ -38,7 +38,8 @@ class App:
         self._observing = Observing(kit, self.predicting.reader)
         batches = self.predicting.batches
         self._protocols = (OpenInference(kit, batches), Ludwig(kit, batches))
-        self._description: tuple[State, bytes] | None = None
+        self._described: State | None = None
+        self._descriptions: dict[tuple[str, ...], bytes] = {}
 
     def routes(self) -> Routes:
         """Return the table for the models that are loaded now."""
@@ -86,14 +87,17 @@ class App:
         return Reply(self._kit.meters.text(), content_type=CONTENT_TYPE_LATEST.encode())
 
     async def openapi(self, call: Call) -> Reply:
-        """Describe the server; made once for what is loaded."""
-        del call
+        """Describe the server and the models that the caller may ask; made once for those."""
         state = self._kit.state()
-        if self._description is None or self._description[0] is not state:
+        if self._described is not state:
+            self._described, self._descriptions = state, {}
+        names = tuple(name for name in state.versions if call.caller.may("read", name))
+        if names not in self._descriptions:
             deployment = self._kit.deployment
-            told = describe(state.versions, deployment.limits, has_keys=not deployment.auth.is_open)
-            self._description = (state, encode(told))
-        return Reply(self._description[1])
+            versions = {name: state.versions[name] for name in names}
+            told = describe(versions, deployment.limits, has_keys=not deployment.auth.is_open)
+            self._descriptions[names] = encode(told)
+        return Reply(self._descriptions[names])
 
     async def models(self, call: Call) -> Reply:
         """List the models that the caller may ask."""
@@ -122,7 +126,12 @@ class App:
             "name": name,
             "version": first.label,
             "versions": [
-                {"version": one.label, "bundle": one.fingerprint} for one in versions.values()
+                {
+                    "version": one.label,
+                    "bundle": one.fingerprint,
+                    "engine": one.model.fitted.engine,
+                }
+                for one in versions.values()
             ],
             "type": document.model_type.type,
             "checks": first.door.policy,

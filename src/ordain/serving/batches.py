@@ -26,7 +26,7 @@ from ordain.serving.door import Flag
 from ordain.serving.hosting import FALLBACK, State
 from ordain.serving.ids import new_id
 from ordain.serving.refusal import Refusal, Reply
-from ordain.serving.served import Served
+from ordain.serving.served import Served, key_text
 
 LOG = logging.getLogger("ordain.serving")
 ARROW = b"application/vnd.apache.arrow.stream"
@@ -332,7 +332,7 @@ def _frame_of(
     frame = served.frame_of(rows)
     if sticky is None or sticky in frame.columns:
         return frame
-    keys = [None if row.get(sticky) is None else str(row[sticky]) for row in rows]
+    keys = [None if row.get(sticky) is None else key_text(row[sticky]) for row in rows]
     return frame.with_columns(pl.Series(sticky, keys, dtype=pl.String))
 
 

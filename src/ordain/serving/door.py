@@ -32,6 +32,8 @@ _NEVER_IMPUTED = frozenset({"edge", "missing"})
 _MOST_STRANGE = 200
 """Names that are no field of a model beyond which a row is taken for one of something else."""
 _N_KEPT = 1_000
+_KEPT_CHARS = 4_096
+"""Characters of strange names that are remembered of one row: a client chooses them."""
 _FLAT = frozenset({"number", "category", "binary", "date", "text"})
 """Types of which a cell is one value."""
 _FOREIGN = frozenset({pl.Binary, pl.Duration, pl.Time, pl.Object})
@@ -242,7 +244,8 @@ class Door:
         known = self._looked_at.get(keys)
         if known is None:
             known = self._look_at(keys)
-            if len(self._looked_at) < _N_KEPT:
+            n_chars = sum(map(len, keys - self._known))
+            if len(self._looked_at) < _N_KEPT and n_chars <= _KEPT_CHARS:
                 self._looked_at[keys] = known
         return known
 

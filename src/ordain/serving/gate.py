@@ -158,7 +158,8 @@ class Gate:
             return route
         self.access.caller(headers)
         if found is None:
-            raise Refusal(404, "not_found", "there is nothing at this path; see /openapi.json")
+            told = "there is nothing at this path; /v1/models lists models, /openapi.json paths"
+            raise Refusal(404, "not_found", told)
         allowed = ", ".join(sorted(found))
         raise Refusal(405, "not_allowed", f"possible here: {allowed}", headers={"allow": allowed})
 

@@ -236,7 +236,9 @@ class Hosting:
         for served in after - before:
             self._meters.loaded(served.name, served.label, served.fingerprint)
             self._meters.swapped(served.name, "taken_up")
-            LOG.info("%s version %s is served (%s)", served.name, served.label, served.fingerprint)
+            engine = served.model.fitted.engine
+            LOG.info("%s version %s is served by %s (%s)", served.name, served.label, engine,
+                     served.fingerprint)  # fmt: skip
         for tell in self.on_change:
             tell(state)
 

@@ -12,6 +12,7 @@ _EVERY = 32
 _OLD_SECONDS = 1.0
 _LONG_SECONDS = 0.001
 _WEIGHT = 0.3
+_GROWTH = 1.05
 _REFUSAL = 0.25
 """What it costs to refuse a request, at most, in answers: were it taken for less, refusals would
 make answers look slow, and bring more refusals."""
@@ -22,7 +23,7 @@ class Load:
 
     A request waits for all that came before it. So the wait can be told when it comes, from their
     number and the time that each takes, and a request that would wait too long is told to come
-    again at once, which costs a fifth of answering it.
+    again, which costs a fifth of answering it.
 
     The time is the processor's, of the loop's thread, over some thirty answers: it holds reading,
     refusing and sending too, and nothing of what other processes take.
@@ -45,13 +46,21 @@ class Load:
 
     def adopt(self, limits: Limits) -> None:
         """Go by other limits from now on."""
+        self._always = limits.concurrency
         self._most = limits.concurrency + limits.queue
         self._longest = limits.wait_ms / 1000
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long a refusal may wait: no longer than a request that is accepted."""
+        return 2 * self._longest
 
     def is_full(self) -> bool:
         """Return whether one more would be too many, or wait too long."""
         n_requests = len(self.at_work)
-        return n_requests > self._most or n_requests * self._seconds > self._longest
+        return n_requests > self._most or (
+            n_requests > self._always and n_requests * self._seconds > self._longest
+        )
 
     def answered(self) -> None:
         """Take note of a request that was answered on the event loop."""
@@ -63,7 +72,11 @@ class Load:
         # Over a longer time a quiet server's own chores count for more than its requests.
         if passed < _OLD_SECONDS:
             n_requests = self._n_answered + _REFUSAL * self._n_refused
-            taken = min(spent / n_requests, 2 * self._seconds or _LONG_SECONDS)
+            # While some are refused the others are answered in smaller company, which costs more
+            # each: taken for the worth of an answer, that would bring more refusals. It may grow
+            # slowly all the same, or the lowest of all estimates would stay.
+            most = (_GROWTH if self._n_refused else 2) * self._seconds
+            taken = min(spent / n_requests, most or _LONG_SECONDS)
             self._seconds += _WEIGHT * (taken - self._seconds)
         self._from, self._n_answered, self._n_refused = now, 0, 0
 

@@ -26,7 +26,8 @@ class Observing:
         written yet, or come from another process.
 
         Raises:
-            Refusal: it is malformed, names no output, or nothing is kept here.
+            Refusal: it is malformed, names no output, is none of an output's two labels, or nothing
+                is kept here.
         """
         if call.content_type != JSON:
             raise Refusal(415, "unknown_form", "the body must be application/json")
@@ -35,12 +36,13 @@ class Observing:
             raise Refusal(
                 HTTPStatus.NOT_IMPLEMENTED, "not_kept", "this server keeps no predictions"
             )
-        known = {
-            output.name
+        outputs = [
+            output
             for served in self._kit.state().all()
             if call.caller.may("feedback", served.name)
             for output in served.shape.outputs
-        }
+        ]
+        known = {output.name for output in outputs}
         strange = sorted(set(body.values) - known)
         if strange or not body.values:
             named = f"`{strange[0][:60]}` is no output" if strange else "`values` is empty"
@@ -53,6 +55,14 @@ class Observing:
                     }
                 ]
             )
+        faults = []
+        for name, value in body.values.items():
+            found = [output.fault_of(value) for output in outputs if output.name == name]
+            first = found[0]
+            if first is not None and all(found):  # versions may have other labels
+                faults.append(first)
+        if faults:
+            raise Refusal.bad_rows(faults)
         receipt = self._kit.feedback.write(
             Outcome(body.prediction_id, body.values, time.time(), call.caller.name)
         )

@@ -23,7 +23,7 @@ from ordain.serving.predicting import JSON
 from ordain.serving.refusal import Refusal, Reply
 from ordain.serving.tensors import EXTENSION, HEADER, OCTETS, SIZE, decode, parted
 from ordain.serving.tensors import encode as encode_tensor
-from ordain.serving.wire import encode
+from ordain.serving.wire import encode, refuse_repeated
 
 Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
@@ -140,11 +140,24 @@ class OpenInference:
     def _read(self, body: bytes) -> InferBody:
         try:
             found = self._decode(body)
+            # Each key has its colon, so that another count says to look closely.
+            if body.count(b":") != _n_keys(found):
+                refuse_repeated(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Refusal.malformed("the body is no request of the protocol") from error
         if not found.inputs:
             raise Refusal.malformed("`inputs` is empty")
         return found
+
+
+def _n_keys(body: InferBody) -> int:
+    """Return how many keys a request surely has; more are repeated, or stand deeper."""
+    inputs, outputs = body.inputs, body.outputs or ()
+    told = [body.parameters, *(one.parameters for one in inputs)]
+    told += [one.parameters for one in outputs]
+    n_keys = 1 + (body.id is not None) + (body.outputs is not None)
+    n_keys += sum(3 + (one.data is not None) for one in inputs) + len(outputs)
+    return n_keys + sum(1 + len(one) for one in told if one)
 
 
 def refuse(refusal: Refusal, request_id: str) -> Reply:

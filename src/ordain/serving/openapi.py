@@ -6,12 +6,13 @@ that does not is refused. The examples are golden rows with the answers the mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as version_of
 from typing import Any
 
 from ordain.config.deployment import Limits
 from ordain.serving.served import Served
+from ordain.serving.shapes import as_text
 
 Json = dict[str, Any]
 _ABOUT = """Predictions of trained models.
@@ -181,19 +182,21 @@ def _predict(name: str, served: Served) -> Json:
 
 
 def _feedback(versions: Mapping[str, Mapping[str, Served]]) -> Json:
-    outputs = {
-        output.name
-        for labelled in versions.values()
-        for served in labelled.values()
-        for output in served.shape.outputs
-    }
+    outputs: dict[str, list[Json | None]] = {}
+    for labelled in versions.values():
+        for served in labelled.values():
+            for output in served.shape.outputs:
+                outputs.setdefault(output.name, []).append(_truth(output.both))
     schema = {
         "type": "object",
         "properties": {
             "prediction_id": {"type": "string", "minLength": 1, "maxLength": 100},
             "values": {
                 "type": "object",
-                "properties": dict.fromkeys(sorted(outputs), _SCALAR),
+                "properties": {
+                    name: _SCALAR if None in found else {"anyOf": found}
+                    for name, found in sorted(outputs.items())
+                },
                 "additionalProperties": False,
                 "minProperties": 1,
             },
@@ -218,6 +221,13 @@ def _feedback(versions: Mapping[str, Mapping[str, Served]]) -> Json:
             **_faults("400", "413", "415", "422", "501", *_READING),
         },
     }
+
+
+def _truth(both: Sequence[Any] | None) -> Json | None:
+    """Return what may come true of an output with two labels; None where anything may."""
+    if both is None:
+        return None
+    return {"enum": list(dict.fromkeys([*both, *map(as_text, both), None]))}
 
 
 def _schemas(name: str, served: Served, limits: Limits) -> Json:

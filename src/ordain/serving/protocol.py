@@ -50,6 +50,16 @@ def _whole(refusal: Refusal) -> bytes:
 _BUSY = _whole(Refusal.busy())
 
 
+class _Dropped(list[tuple[bytes, bytes]]):
+    """Headers that nobody takes."""
+
+    def append(self, header: tuple[bytes, bytes], /) -> None:
+        """Take nothing."""
+
+
+_DROPPED = _Dropped()
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """A connection that is closed when its head is too large or it is too slow.
 
@@ -74,16 +84,22 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request must come in time."""
-        self._corked = Corked(transport, Outbox.of(self.loop))
+        self._outbox = Outbox.of(self.loop)
+        self._corked = Corked(transport, self._outbox)
         super().connection_made(self._corked)  # type: ignore[arg-type]
         self.since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, as long as the head they belong to is not too large."""
         if self._is_in_head:
-            if self._head_size == 0 and self._has_no_room() and _is_one_request(data):
+            if (
+                self._head_size == 0
+                and self.load is not None
+                and self._has_no_room()
+                and _is_one_request(data)
+            ):
                 self._idle = self.since = None
-                self._refuse()
+                self._refuse_later(self.load)
                 return
             if self.since is None:
                 self.since, self._idle = self.loop.time(), None
@@ -113,6 +129,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self.scope[ARRIVED] = time.perf_counter()  # type: ignore[literal-required]
         super().on_headers_complete()
         self.scope[ANSWER] = partial(self._answer, self.cycle)  # type: ignore[literal-required]
+
+    def on_chunk_header(self) -> None:
+        """Begin a part of a body; what comes after the last is no header, whatever it is named.
+
+        It would count as one of the head, beside or in place of what a proxy has put there, and be
+        kept without a bound.
+        """
+        self.headers = _DROPPED
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, unless the head was refused."""
@@ -160,6 +184,15 @@ class GuardedProtocol(HttpToolsProtocol):
         """Return whether a request that comes now is one too many."""
         is_idle = self.cycle is None or self.cycle.response_complete  # else answers would mix
         return self.load is not None and is_idle and self.load.is_full()
+
+    def _refuse_later(self, load: Load) -> None:
+        """Refuse a request in a moment, and read no other from this connection until then.
+
+        Who asks again at once would else be refused thousands of times a second, each time at the
+        expense of the others' answers.
+        """
+        self.flow.pause_reading()
+        self._outbox.later(self._refuse, seconds=load.pause_seconds)
 
     def _refuse(self, *, stays: bool = True) -> None:
         self._is_refused = False

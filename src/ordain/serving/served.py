@@ -166,7 +166,8 @@ class Served:
         for name, values in columns.items():
             dtype = self.schema.get(name)
             if dtype is None:
-                found.append(pl.Series(name, [_text(value) for value in values], dtype=pl.String))
+                texts = [None if value is None else key_text(value) for value in values]
+                found.append(pl.Series(name, texts, dtype=pl.String))
                 continue
             faults += self.door.unreadable(name, values)
             found.append(_column(name, list(values), dtype))
@@ -278,6 +279,17 @@ def fingerprint(folder: Path) -> str:
     """Return twelve hexadecimal digits of what a bundle holds."""
     sealed = repr(sorted(read_json(folder / bundle.CHECKSUMS)["files"].items()))
     return hashlib.sha256(sealed.encode()).hexdigest()[:12]
+
+
+def key_text(value: object) -> str:
+    """Return the value of a field by which versions are chosen, alike in every form of request.
+
+    >>> key_text(7), key_text(7.0), key_text("7")
+    ('7', '7', '7')
+    """
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def _column(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:

@@ -10,16 +10,19 @@ finite number is no answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import polars as pl
 
 from ordain.features.binary import BinaryEncoding
+from ordain.serving.faults import message
 from ordain.store.model import Model
 from ordain.store.problem import typed_labels
 
 Flat = Mapping[str, Any]
+Truth = bool | int | float | str | None
 _EXTRAS = ("low", "high", "set", "is_answered")
 _OF_RULES = ("rule", "before_rules")
 
@@ -78,6 +81,7 @@ class _Output:
             for text, label in zip(self.labels, names, strict=True)
         ]
         self.threshold = encoding.threshold if isinstance(encoding, BinaryEncoding) else None
+        self.both = list(typed_labels(encoding)) if isinstance(encoding, BinaryEncoding) else None
         self._prediction, self._probability = f"{name}_prediction", f"{name}_probability"
         made = model.decisions.get(name)
         has_more = made is not None and (made.coverage is not None or made.answer_from is not None)
@@ -101,6 +105,16 @@ class _Output:
             raise NotANumberError(self.name)
         return found
 
+    def fault_of(self, truth: Truth) -> dict[str, Any] | None:
+        """Return why an outcome cannot be one of this output; None where it can.
+
+        Of two labels no third one can come true. A label of many that training did not have can.
+        """
+        if truth is None or self.both is None or as_text(truth) in map(as_text, self.both):
+            return None
+        told = message(self.name, "category", truth, schema={"enum": self.both}, seen="")
+        return {"field": self.name, "code": "category", "message": told}
+
     def of_columns(self, answers: pl.DataFrame) -> dict[str, Any]:
         found: dict[str, Any] = {"prediction": answers[self._prediction].to_list()}
         if not self.is_number and self._probability in answers.columns:  # a declared value has none
@@ -114,6 +128,13 @@ class _Output:
             key: answers[name].to_list() for key, name in self._extras if name in answers.columns
         }
         return found
+
+
+def as_text(label: Truth) -> str:
+    """Return a label as the log compares it: as JSON writes it, 1.0 as 1."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", str(label))
 
 
 def require_numbers(answers: pl.DataFrame) -> None:

@@ -21,6 +21,7 @@ from ordain.serving.refusal import Refusal
 
 encode = msgspec.json.Encoder().encode
 _TOO_LONG = "of length <="
+_UNKNOWN = "contains unknown field"
 _N_FORMS = 3
 
 
@@ -70,7 +71,7 @@ class Reader:
         Raises:
             Refusal: it is malformed or too large.
         """
-        found: PredictBody = self._read(self._predict, body)
+        found: PredictBody = self._read(self._predict, body, PredictBody)
         given = (found.row is UNSET) + (found.rows is UNSET) + (found.columns is UNSET)
         if given != _N_FORMS - 1:
             raise Refusal.malformed("the body must hold exactly one of `row`, `rows` and `columns`")
@@ -78,7 +79,7 @@ class Reader:
             raise Refusal.malformed("`explain` goes with one `row`")
         # Each key has its colon, so that another count says to look closely.
         if body.count(b":") != _n_keys(found):
-            _refuse_repeated(body)
+            refuse_repeated(body)
         return found
 
     def feedback(self, body: bytes) -> FeedbackBody:
@@ -87,17 +88,20 @@ class Reader:
         Raises:
             Refusal: it is malformed.
         """
-        found: FeedbackBody = self._read(self._feedback, body)
-        _refuse_repeated(body)
+        found: FeedbackBody = self._read(self._feedback, body, FeedbackBody)
+        refuse_repeated(body)
         return found
 
-    def _read(self, decode: Callable[[bytes], Any], body: bytes) -> Any:
+    def _read(
+        self, decode: Callable[[bytes], Any], body: bytes, shape: type[msgspec.Struct]
+    ) -> Any:
         try:
             return decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             told = str(error)
             if _TOO_LONG not in told:
-                raise Refusal.malformed(f"the body cannot be read: {_public(error)}") from error
+                said = f"the body cannot be read: {_public(error, shape)}"
+                raise Refusal.malformed(said) from error
             if "`str`" in told:
                 raise _too_long(body, int(told.partition(_TOO_LONG)[2].split()[0])) from error
             raise Refusal.too_large(
@@ -105,8 +109,15 @@ class Reader:
             ) from error
 
 
-def _public(error: Exception) -> str:
-    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+def _public(error: Exception, shape: type[msgspec.Struct]) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    told = str(error)
+    if _UNKNOWN not in told:
+        return told
+    possible = ", ".join(f"`{name}`" for name in shape.__struct_fields__)
+    within = ' (a row stands under `row`: {"row": {...}})' if shape is PredictBody else ""
+    return f"{told}; possible: {possible}{within}"
 
 
 def _too_long(body: bytes, most: int) -> Refusal:
@@ -141,7 +152,7 @@ def _n_keys(body: PredictBody) -> int:
     return 1 + inside + (body.explain is not UNSET)
 
 
-def _refuse_repeated(body: bytes) -> None:
+def refuse_repeated(body: bytes) -> None:
     """Read again, slowly, with an eye on keys that stand twice.
 
     Raises:
@@ -156,4 +167,5 @@ def _refuse_repeated(body: bytes) -> None:
             raise Refusal.malformed(f"the body has the key '{twice[:60]}' twice")
         return made
 
-    json.loads(body, object_pairs_hook=pairs)
+    # Numbers stay texts: of one with too many digits Python would make none.
+    json.loads(body, object_pairs_hook=pairs, parse_int=str, parse_float=str)

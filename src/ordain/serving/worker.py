@@ -61,9 +61,6 @@ def run(order: Order, listening: socket.socket) -> None:
     """
     # Loading makes many objects that stay: looking for cycles among them only takes time.
     gc.disable()
-    # Read where native libraries are loaded, below. Their threads spin while they wait for each
-    # other: beside an event loop on few cores that makes a batch ten times slower, not faster.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # The event loop then has the interpreter back from a thread, as of the log, within that time.
     sys.setswitchinterval(_SWITCH_SECONDS)
     _log_to_stderr()

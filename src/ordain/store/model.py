@@ -6,7 +6,7 @@ encodings fitted in training, so that there is no second path to differ from.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -32,6 +32,7 @@ from ordain.store.row_keys import RowKeys
 if TYPE_CHECKING:
     from ordain.evaluation.explain.explanation import Explanation
 
+LOG = logging.getLogger("ordain.store")
 BLOCK_ROWS = 100_000
 RowsFunction = Callable[[Sequence[Mapping[str, Any]]], list[dict[str, Any]]]
 
@@ -459,13 +460,20 @@ def load_bundle(folder: Path, *, is_light: bool = False) -> Model:
 
     bundle.verify(folder)
     graph = _graph_beside(folder)
+    problem = ""
     if graph is None and is_light:
-        with contextlib.suppress(BundleError):  # the whole network has the last word
+        try:
             model = open_unchecked(folder, load_fitted=partial(_light, folder))
             check_golden(model, folder)
+        except BundleError as error:  # the whole model has the last word
+            problem = error.message
+        else:
             return model
     model = open_unchecked(folder, load_fitted=graph)
     check_golden(model, folder)
+    if problem:
+        engine = model.fitted.engine
+        LOG.warning("%s is answered by %s, for its light form fails: %s", folder, engine, problem)
     return model
 
 

@@ -11,7 +11,11 @@ import polars as pl
 import pytest
 
 import ordain
+from ordain.features.encoded import Kind, Shape
 from ordain.models.families.neural import NeuralFamily
+from ordain.models.family import Input, Problem
+from ordain.models.neural.light import Maps
+from ordain.store.bundle import seal
 from ordain.store.model import load_bundle
 
 
@@ -92,3 +96,40 @@ def test_weights_without_maps_are_answered_by_torch(bundle, tmp_path):
     del told["maps"]
     (folder / "neural.json").write_text(json.dumps(told))
     assert type(NeuralFamily().load_light(folder, problem)).__name__ == "NeuralModel"
+
+
+def test_maps_that_answer_otherwise_give_way_to_torch_and_it_is_told(bundle, tmp_path, caplog):
+    folder = shutil.copytree(bundle, tmp_path / "bundle")
+    path = folder / "model" / "neural.json"
+    told = json.loads(path.read_text())
+
+    def off(part):
+        if isinstance(part, dict):
+            return {k: 9.0 if k == "factor" and isinstance(v, float) else off(v)
+                    for k, v in part.items()}  # fmt: skip
+        return [off(one) for one in part] if isinstance(part, list) else part
+
+    told["maps"] = off(told["maps"])
+    path.write_text(json.dumps(told))
+    seal(folder)
+    model = load_bundle(folder, is_light=True)
+    assert (model.fitted.engine, load_bundle(bundle, is_light=True).fitted.engine) == (
+        "torch",
+        "numpy",
+    )
+    assert "is answered by torch, for its light form fails" in caplog.text
+
+
+def test_a_vector_of_one_number_may_stand_beside_numbers():
+    inputs = (
+        Input("one", "number", Shape(kind=Kind.SCALAR)),
+        Input("two", "text", Shape(kind=Kind.VECTOR)),
+    )
+    told = {
+        "groups": [{"kind": "scalar", "inputs": ["one", "two"]}],
+        "encoders": [{"map": "identity"}],
+        "body": {"map": "identity"},
+        "heads": [],
+    }
+    maps = Maps.of(told, Problem(inputs, ()), {})
+    np.testing.assert_array_equal(maps.groups[0].of_row([3.0, (2.0,)]), [3.0, 2.0])

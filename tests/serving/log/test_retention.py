@@ -9,7 +9,7 @@ from ordain.config.deployment import PredictionLogging
 from ordain.core.errors import StoreError
 from ordain.serving.log.place import OUTCOMES, Sink
 from ordain.serving.log.read import read_outcomes, read_predictions
-from ordain.serving.log.retention import AUDIT, Retention, hours_of
+from ordain.serving.log.retention import AUDIT, Retention, _remove, hours_of
 from ordain.serving.log.rows import entry_line
 from ordain.serving.log.segment import Segment
 from ordain.serving.log.writer import LogWriter
@@ -102,3 +102,15 @@ def test_room_is_made_where_nothing_can_be_written(sink, entries, outcomes):
     with pytest.raises(StoreError):
         retention.sweep(now=NOW)
     assert len(read_predictions(sink, "churn")) + len(read_outcomes(sink)) == 7
+
+
+def test_a_segment_that_is_begun_while_its_hour_is_removed_stays(sink, writing, entries):
+    writer = LogWriter(sink)
+    writer.put(entries(3, at=NOW - 40 * DAY))
+    writer.close()
+    folder = sink.hour("churn", NOW - 40 * DAY)
+    segment = Segment(folder / "late-1.log")
+    segment.append(entry_line(entries(7, at=NOW - 40 * DAY), frozenset()) + b"\n", 1)
+    assert _remove(folder)
+    assert [path.name for path in folder.iterdir()] == ["late-1.log"]
+    segment.close()

@@ -14,13 +14,14 @@ import polars as pl
 import pytest
 
 from ordain.serving.contracts import BatchEntry
+from ordain.serving.log.apart import Apart
 from ordain.serving.log.feedback import FeedbackFiles
 from ordain.serving.log.fields import MOST_UNKNOWN
-from ordain.serving.log.finish import finish_segment, merge_hour, write_parquet
+from ordain.serving.log.finish import Finisher, finish_segment, merge_hour, write_parquet
 from ordain.serving.log.place import OUTCOMES, Sink
 from ordain.serving.log.read import read_outcomes, read_predictions
 from ordain.serving.log.rows import entry_line, frame_of
-from ordain.serving.log.segment import read_segment
+from ordain.serving.log.segment import Segment, read_segment
 from ordain.serving.log.writer import LogWriter, PredictionFiles
 
 
@@ -347,3 +348,41 @@ def test_outcomes_stand_beside_the_models(sink, writing, outcomes, entries):
     writer.flush()
     assert sink.streams() == ["churn"]
     assert len(sink.hours(OUTCOMES)) == 1
+
+
+def test_more_segments_than_go_into_one_call_are_all_finished(sink, entries, monkeypatch):
+    monkeypatch.setattr("ordain.serving.log.finish._AT_ONCE", 2)
+    for number in range(5):
+        segment = Segment(sink.hour("churn", entries(number).at) / f"left-{number}.log")
+        segment.append(entry_line(entries(number), frozenset()) + b"\n", 1)
+        segment.close()
+    finisher = Finisher(sink)
+    finisher.adopt()
+    finisher.settle()
+    assert not list(sink.folder.rglob("*.log"))
+    assert len(read_predictions(sink, "churn")) == 5
+
+
+def test_a_segment_is_tried_again_whatever_went_wrong(sink, entries):
+    path = sink.hour("churn", entries(1).at) / "left-1.log"
+    path.mkdir(parents=True)
+    finisher = Finisher(sink)
+    finisher._apart = Apart("ordain.serving.log.finish", open)  # whose fault is none of ours
+    finisher.take_segment(path)
+    with pytest.raises(IsADirectoryError, match="left-1"):
+        finisher.settle()
+    assert list(finisher._ended) == [path]
+
+
+def test_a_segment_that_is_written_is_never_taken_for_one_that_was_left(sink, entries):
+    segment = Segment(sink.hour("churn", entries(1).at) / "live-1.log")
+    segment.append(entry_line(entries(1), frozenset()) + b"\n", 1)
+    finisher = Finisher(sink)
+    finisher.take_segment(segment.path)  # as if it had been looked at before it had its lock
+    finisher.settle()
+    assert segment.path.exists()
+    segment.close()
+    finisher.take_segment(segment.path)
+    finisher.settle()
+    assert not segment.path.exists()
+    assert len(read_predictions(sink, "churn")) == 1

@@ -370,7 +370,8 @@ def _hashes(width: int) -> Integers:
 
 def _rounded_down(thresholds: npt.NDArray[np.float64]) -> Floats:
     """Return the largest float32 up to each threshold: a float32 is up to one or up to both."""
-    near = thresholds.astype(np.float32)
+    with np.errstate(over="ignore"):  # LightGBM writes 1e300 where only missing cells go right
+        near = thresholds.astype(np.float32)
     below = np.nextafter(near, np.float32(-np.inf))
     return np.where(near.astype(np.float64) > thresholds, below, near)
 

@@ -59,6 +59,8 @@ class FittedGbm(FittedModel):
         n_threads: for prediction on many rows; 0 for all that OpenMP offers.
     """
 
+    engine = "lightgbm"
+
     def __init__(
         self,
         layout: Layout,

@@ -41,6 +41,8 @@ class NeuralModel(FittedModel):
         n_threads: CPU threads that `predict` may use; None leaves PyTorch's.
     """
 
+    engine = "torch"
+
     def __init__(
         self,
         problem: Problem,

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class LightModel(FittedModel):
         self.history, self.facts = [], {}
         self._maps, self._load = maps, whole
         self._whole: FittedModel | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def read(
@@ -100,9 +102,10 @@ class LightModel(FittedModel):
     @property
     def whole(self) -> FittedModel:
         """The same network by torch, loaded at the first use."""
-        if self._whole is None:
-            self._whole = self._load()
-        return self._whole
+        with self._lock:  # two threads that explain would else load two
+            if self._whole is None:
+                self._whole = self._load()
+            return self._whole
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class Group:
     Attributes:
         names: of the inputs.
         places: of their cells in a row.
-        is_flat: whether each cell is one number.
+        is_flat: whether each cell is a number, and none a vector of one.
     """
 
     kind: Kind
@@ -161,13 +164,16 @@ class Maps:
             KeyError: a kind of map is not known.
         """
         places = {column.name: place for place, column in enumerate(problem.inputs)}
-        widths = {column.name: column.shape.width for column in problem.inputs}
+        shapes = {column.name: column.shape for column in problem.inputs}
         groups = tuple(
             Group(
                 Kind(group["kind"]),
                 tuple(group["inputs"]),
                 tuple(places[name] for name in group["inputs"]),
-                all(widths[name] == 1 for name in group["inputs"]),
+                all(
+                    shapes[name].kind is not Kind.VECTOR and shapes[name].width == 1
+                    for name in group["inputs"]
+                ),
             )
             for group in told["groups"]
         )

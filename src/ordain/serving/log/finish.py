@@ -37,6 +37,8 @@ _LEFT_OVER_SECONDS = 300.0
 _LOOK_SECONDS = 60.0
 _DATABASE_SECONDS = 5.0
 _AGAIN_SECONDS = 60.0
+_AT_ONCE = 200
+"""Segments of one go: a call of the system takes so many names and not any number."""
 
 
 class Finisher:
@@ -115,13 +117,13 @@ class Finisher:
             self._apart.look(waits=waits)
             if self._apart.is_busy or time.monotonic() < self._not_before:
                 return
-            self._doing = [path for path in self._ended if path.suffix == SUFFIX]
-            self._ended.clear()
+            ended = [path for path in self._ended if path.suffix == SUFFIX]
+            self._doing, self._ended = ended[:_AT_ONCE], deque(ended[_AT_ONCE:])
             if not self._doing and self._hours:
                 self._doing = [self._hours.popleft()]
             self._apart.do(self._doing)
-        except OrdainError:
-            # What was not put aside is tried again, but not at once.
+        except Exception:
+            # Whatever it was: what was not put aside is tried again, but not at once.
             self._ended.extend(one for one in self._doing if one.suffix == SUFFIX and one.exists())
             self._doing = []
             self._not_before = time.monotonic() + _AGAIN_SECONDS
@@ -141,7 +143,7 @@ class Finisher:
 
         assert self._sink.url is not None, "the caller has looked"
         with try_lock(path.parent / ".shipping") as is_free:
-            if is_free and path.exists():
+            if is_free and path.exists() and (path.suffix != SUFFIX or is_abandoned(path)):
                 ship(path, self._sink.url, is_outcomes=path.parent.parent.name == OUTCOMES)
                 path.unlink(missing_ok=True)
 
@@ -150,6 +152,9 @@ def _do(path: Path) -> None:
     """Merge an hour, or finish a segment; one that cannot be read is put aside."""
     if path.suffix != SUFFIX:
         merge_hour(path)
+        return
+    # Looked at again: one that was made a moment ago has no lock yet, and seems to be left over.
+    if not is_abandoned(path):
         return
     try:
         finish_segment(path)

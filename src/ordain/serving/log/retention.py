@@ -110,7 +110,8 @@ class Retention:
                 continue
             line = _line(hour, "keep_days" if is_old else "keep_bytes", now)
             is_told = self._is_written(line)
-            _remove(hour.path)
+            if not _remove(hour.path):
+                continue
             if not is_told:  # the disk was full: there is room now
                 self._write(line)
             n_bytes -= hour.n_bytes
@@ -177,12 +178,18 @@ def hours_of(sink: Sink, *, now: float | None = None) -> list[Hour]:
     return found
 
 
-def _remove(folder: Path) -> None:
-    """Delete an hour; files that come meanwhile stay, and the folder with them."""
+def _remove(folder: Path) -> bool:
+    """Delete an hour; files that come meanwhile stay, and the folder with them.
+
+    Returns:
+        whether it was done; not while another process merges it.
+    """
     with store_errors(folder), try_lock(folder / ".merging") as is_free:
         if not is_free:
-            return
+            return False
         for file in list(folder.iterdir()):
-            file.unlink(missing_ok=True)
+            if file.suffix != SUFFIX:  # a worker that lags behind has begun to write there
+                file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
+    return True

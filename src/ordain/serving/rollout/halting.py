@@ -80,7 +80,7 @@ def n_tests(halt: Halt) -> int:
 def _errors(trial: Trial, alpha: float, *, share: float, ratio: float) -> Finding:
     canary, champion = trial.canary, trial.champion
     evidence = rate_evidence(canary.errors, champion.errors, share=share, ratio=ratio)
-    what = "keys with errors" if trial.is_sticky else "errors"
+    what = "`sticky_by` keys with errors" if trial.is_sticky else "errors"
     told = (
         f"{what}: canary {_rate(canary)}, champion {_rate(champion)}; "
         f"allowed: {ratio:g} times as often"
@@ -100,7 +100,7 @@ def _latency(trial: Trial, alpha: float, halt: Halt, *, share: float) -> Finding
     high, low = (_p90(side) for side in (trial.canary, trial.champion))
     told = (
         f"latency, p90: canary {_ms(high)}, champion {_ms(low)}; "
-        f"allowed: {ratio:g} times as long, and {halt.latency_floor_ms:g} ms"
+        f"allowed: {ratio:g} times as long, and up to {halt.latency_floor_ms:g} ms"
     )
     return Finding("latency", _is_alarm(evidence, alpha), high, low, told)
 

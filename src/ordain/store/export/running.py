@@ -35,6 +35,8 @@ class GraphModel(FittedModel):
         n_threads: that a call may use.
     """
 
+    engine = "onnxruntime"
+
     def __init__(
         self,
         path: Path,
