@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sized
 
@@ -50,10 +51,9 @@ class Load:
         self._most = limits.concurrency + limits.queue
         self._longest = limits.wait_ms / 1000
 
-    @property
-    def pause_seconds(self) -> float:
-        """How long a refusal may wait: no longer than a request that is accepted."""
-        return 2 * self._longest
+    def pause(self) -> float:
+        """Return for how many seconds a refusal waits: else all would come back at once."""
+        return self._longest * random.uniform(1, 3)  # noqa: S311 - nothing to guess
 
     def is_full(self) -> bool:
         """Return whether one more would be too many, or wait too long."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,7 +26,6 @@ class Outbox:
         self._loop = loop
         self._kept: list[Corked] = []
         self._since = 0.0
-        self._late: list[Callable[[], None]] = []
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Outbox:
@@ -46,17 +44,6 @@ class Outbox:
             self._loop.call_soon(self.empty)
         elif now - self._since > _LONGEST_SECONDS:
             self.empty()
-
-    def later(self, send: Callable[[], None], *, seconds: float) -> None:
-        """Call `send` together with others of its kind, within a time."""
-        self._late.append(send)
-        if len(self._late) == 1:
-            self._loop.call_later(seconds, self._send_late)
-
-    def _send_late(self) -> None:
-        late, self._late = self._late, []
-        for send in late:
-            send()
 
     def empty(self) -> None:
         """Send all that is kept."""

@@ -84,8 +84,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request must come in time."""
-        self._outbox = Outbox.of(self.loop)
-        self._corked = Corked(transport, self._outbox)
+        self._corked = Corked(transport, Outbox.of(self.loop))
         super().connection_made(self._corked)  # type: ignore[arg-type]
         self.since = self.loop.time()
 
@@ -192,7 +191,7 @@ class GuardedProtocol(HttpToolsProtocol):
         expense of the others' answers.
         """
         self.flow.pause_reading()
-        self._outbox.later(self._refuse, seconds=load.pause_seconds)
+        self.loop.call_later(load.pause(), self._refuse)
 
     def _refuse(self, *, stays: bool = True) -> None:
         self._is_refused = False
