@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
-from commands_here import printed
+from commands_here import printed, run
 
+import ordain
 from ordain.core.errors import OrdainError, StoreError, UsageError
 from ordain.serving.keys import add_key
 from ordain.serving.server import Address
@@ -164,3 +166,27 @@ def test_a_missing_package_of_serving_is_told_with_its_extra(tmp_path: Path) -> 
         assert "pip install 'ordain[serve]'" in done.stderr
         assert "Traceback" not in done.stderr
         assert done.returncode == 2
+
+
+def test_a_name_of_a_run_and_of_a_registered_model_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORDAIN_HOME", str(tmp_path / "home"))
+    frame = pl.DataFrame({"a": [float(n) for n in range(60)], "y": ["no", "yes", "yes"] * 20})
+    frame.write_csv(tmp_path / "rows.csv")
+    config = {
+        "name": "churn",
+        "model_type": "linear",
+        "input_features": ["a"],
+        "output_features": ["y"],
+        "evaluation": {"baselines": False, "checks": False},
+    }
+    ordain.train(config, frame)
+    printed("register", "churn")
+    capsys.readouterr()
+    rows, output = ("--dataset", str(tmp_path / "rows.csv")), ("--output", str(tmp_path / "p.csv"))
+    for arguments in [("predict", "churn", *rows, *output), ("evaluate", "churn", *rows)]:
+        said = run(*arguments).stderr
+        assert "note: `churn` is taken as the newest run of that name." in said
+        assert "churn@champion" in said
+    assert "taken as" not in run("evaluate", "churn/1", *rows).stderr

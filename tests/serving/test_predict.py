@@ -104,6 +104,19 @@ def test_of_two_labels_no_third_one_can_come_true(asked: Any, kept: Any) -> None
     assert len(kept.entries) == 1
 
 
+@pytest.mark.parametrize("truth", ["12.5", True])
+def test_an_outcome_of_a_number_is_a_number(
+    application: Callable[..., Any], bundles: dict[str, Path], kept: Any, truth: object
+) -> None:
+    asked = application({"price": {"champion": str(bundles["charges"])}})
+    body = {"prediction_id": "a", "values": {"charges": truth}}
+    wrong = asked.post("/v1/feedback", json=body)
+    assert wrong.status_code == 422
+    assert "must be a number" in wrong.json()["error"]["faults"][0]["message"]
+    assert asked.post("/v1/feedback", json={**body, "values": {"charges": 12}}).status_code == 200
+    assert [entry.values for entry in kept.entries] == [{"charges": 12}]
+
+
 def test_several_models_answer_under_their_names(
     application: Callable[..., Any], bundles: dict[str, Path]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ordain.cli.bundles import bundle_of
 from ordain.cli.console import print_json
 from ordain.cli.options import Home, Json, Junit, Markdown
 
@@ -40,9 +41,8 @@ def evaluate(
         write_summaries,
     )
     from ordain.pipeline.evaluate import evaluate as run_evaluate
-    from ordain.store.find import bundle_folder
 
-    judged = run_evaluate(bundle_folder(bundle, home), dataset)
+    judged = run_evaluate(bundle_of(bundle, home), dataset)
     if report is not None:
         judged.write_report(report)
     write_summaries(judged.summary, junit=junit, markdown=markdown)

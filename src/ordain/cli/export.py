@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ordain.cli.bundles import bundle_of
 from ordain.cli.console import number, print_json, seconds, size
 from ordain.cli.options import Home, Json
 from ordain.core.errors import UsageError
@@ -50,7 +51,9 @@ def export(
     """Write a model as ONNX, SQL, a container ..., checked against its own answers."""
     from ordain.store.export.export import export as run_export
 
-    made = run_export(bundle, output, format=format, options=_options(options or ()), home=home)
+    made = run_export(
+        bundle_of(bundle, home), output, format=format, options=_options(options or ()), home=home
+    )
     if json:
         print_json(made.to_json())
         return

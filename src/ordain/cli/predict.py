@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ordain.cli.bundles import bundle_of
 from ordain.cli.console import print_json, seconds
 from ordain.cli.options import Home, Json
 from ordain.core.errors import UsageError
@@ -53,9 +54,8 @@ def predict(
     Rows may be more than memory holds. The same command goes on where a broken one stopped.
     """
     from ordain.pipeline.predict import predict as run_predict
-    from ordain.store.find import bundle_folder
 
-    bundle = str(bundle_folder(bundle, home))
+    bundle = str(bundle_of(bundle, home))
     if json and output is None:
         print_json(_as_object(bundle, dataset, keep or ()))
         return

@@ -16,7 +16,7 @@ def serve(
         list[str],
         typer.Argument(
             help="Bundle folders, runs, versions as in churn@champion, as MODEL or NAME=MODEL; "
-            "or one document with a `deployment`.",
+            "or one document with a `deployment`, or the name of one that was applied.",
             metavar="MODEL...",
         ),
     ],

@@ -9,6 +9,8 @@ from ordain.config import Config
 from ordain.core.errors import UsageError
 from ordain.serving.access import with_keys
 from ordain.serving.rollout.actions import deploy
+from ordain.serving.rollout.applied import Applied
+from ordain.serving.rollout.folder import deployments, find_folder
 from ordain.serving.server import Address
 from ordain.serving.supervisor import Supervisor
 from ordain.serving.worker import Order, fixed_deployment, run
@@ -28,16 +30,14 @@ def serve(
     home: str | None = None,
     n_workers: int = 1,
 ) -> None:
-    """Serve models, or the deployment of a document, until a signal says stop.
+    """Serve models, the deployment of a document, or one as it stands, until a signal says stop.
 
     Raises:
         OrdainError: a model cannot be found or loaded, the address is taken, or it is not safe.
     """
-    applied = None
-    if len(models) == 1 and models[0].endswith(_DOCUMENTS) and not Path(models[0]).is_dir():
-        if log is not None:
-            raise UsageError("--log goes with models; a deployment says `log: {sink: FOLDER}`")
-        applied = deploy(Config.load(models[0]), home=work_folder(home)).after
+    applied = _applied(models[0], work_folder(home)) if len(models) == 1 else None
+    if applied and log is not None:
+        raise UsageError("--log goes with models; a deployment says `log: {sink: FOLDER}`")
     order = Order(
         address=address,
         models={} if applied else named(models, home),
@@ -54,6 +54,15 @@ def serve(
         run(order, listening)
     else:
         Supervisor(order, listening, drain_seconds=deployment.limits.drain_seconds).run()
+
+
+def _applied(given: str, home: Path) -> Applied | None:
+    """Return the deployment that a document declares, or that has this name; None for a model."""
+    if Path(given).is_dir():
+        return None
+    if given.endswith(_DOCUMENTS):
+        return deploy(Config.load(given), home=home).after
+    return find_folder(home, given).read() if given in deployments(home) else None
 
 
 def named(models: Sequence[str], home: str | None) -> dict[str, str]:

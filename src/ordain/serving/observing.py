@@ -26,7 +26,7 @@ class Observing:
         written yet, or come from another process.
 
         Raises:
-            Refusal: it is malformed, names no output, is none of an output's two labels, or nothing
+            Refusal: it is malformed, names no output, is nothing that an output can be, or nothing
                 is kept here.
         """
         if call.content_type != JSON:

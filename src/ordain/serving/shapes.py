@@ -108,8 +108,14 @@ class _Output:
     def fault_of(self, truth: Truth) -> dict[str, Any] | None:
         """Return why an outcome cannot be one of this output; None where it can.
 
-        Of two labels no third one can come true. A label of many that training did not have can.
+        Of two labels no third one can come true. A label of many that training did not have can. A
+        number's is a number.
         """
+        if self.is_number:
+            if truth is None or (isinstance(truth, int | float) and not isinstance(truth, bool)):
+                return None
+            told = message(self.name, "type", truth, schema={"type": ["number"]}, seen="")
+            return {"field": self.name, "code": "type", "message": told}
         if truth is None or self.both is None or as_text(truth) in map(as_text, self.both):
             return None
         told = message(self.name, "category", truth, schema={"enum": self.both}, seen="")

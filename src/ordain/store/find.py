@@ -49,6 +49,14 @@ def bundle_folder(
     return run.bundle
 
 
+def other_meaning(reference: str, work_folder: Path | str | None = None) -> str:
+    """Return a line that says what else a run's name may mean: a registered model; else nothing."""
+    if Path(reference).exists():
+        return ""
+    also = _registered_as(reference, work_folder, None)
+    return f"`{reference}` is taken as the newest run of that name.{also}" if also else ""
+
+
 def _registered_as(name: str, work_folder: Path | str | None, registry: str | None) -> str:
     """Return how to write a model of that name which is registered here; empty where none is."""
     from ordain.store.registry import open_registry

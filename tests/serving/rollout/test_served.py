@@ -142,3 +142,14 @@ def test_a_canary_that_turns_out_wrong_is_halted_by_a_server_that_runs(
     told = command("status")["canaries"]["churn"]
     assert told["test"] == "brier"
     assert command("deploy", "--audit")["audit"][-1]["by"] == "ordain"
+
+
+def test_a_deployment_is_served_by_its_name_with_all_that_came_after(
+    start, bundles, tmp_path, command
+):
+    command("deploy", written(tmp_path, bundles["churn"]))
+    command("deploy", written(tmp_path, bundles["other"]))
+    with start("production") as server, server.client() as client:
+        labels = {row["arm"]: row["version"] for row in command("status")["versions"]}
+        assert ask(client, 1)["version"] == labels["champion"]
+    assert command("status")["generation"] == 2
