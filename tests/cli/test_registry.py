@@ -67,7 +67,7 @@ def test_from_run_to_champion_and_back(registry_template: Path) -> None:
     assert [one["reference"] for one in of_rows] == [one["reference"] for one in found]
     assert "No version was trained on rows" in run("versions", "--data", "0none").stdout
     assert "two questions" in run("versions", "churn", "--audit", "--data", rows, code=2).stderr
-    audit = run("versions", "churn", "--audit").stdout
+    audit = run("versions", "churn", "--audit", COLUMNS="160").stdout
     assert "promote (forced)" in audit
     assert "rollback" in audit
     assert "team=risk" in run("versions", "churn@champion").stdout

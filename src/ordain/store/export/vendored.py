@@ -71,7 +71,12 @@ def needed_modules(
         StoreError: it does not answer without the training libraries.
     """
     forbidden = [name for name in FORBIDDEN if name not in set(allowed)]
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT.parent)}
+    # What Python compiles must not stand in what is handed out.
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(_ROOT.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     done = subprocess.run(  # noqa: S603 - this module's own words
         [sys.executable, "-c", _WATCHED, str(folder), json.dumps(forbidden), mode],
         capture_output=True, text=True, check=False, env=environment, cwd=folder,

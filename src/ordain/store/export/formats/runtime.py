@@ -77,6 +77,7 @@ def run_script(
         given, found = Path(scratch) / "rows.parquet", Path(scratch) / "found.parquet"
         rows.write_parquet(given)
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         program = folder / SCRIPT if folder.is_dir() else folder.resolve()
         command = [str(python), str(program), str(given), str(found)]
         done = subprocess.run(  # noqa: S603 - this module's own script
