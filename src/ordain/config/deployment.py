@@ -224,7 +224,7 @@ class Limits(Spec):
     """Requests in work at once; so many are let in whatever `wait_ms` says."""
     queue: Annotated[int, Field(ge=0)] = 512
     """Requests that wait; one more is refused with 503 and `Retry-After`."""
-    wait_ms: Annotated[float, Field(gt=0)] = 20.0
+    wait_ms: Annotated[float, Field(gt=0)] = 15.0
     """Milliseconds of the processor that requests before a new one may be expected to take; beyond,
     it is refused with 503 and `Retry-After`. Its own wait is up to twice that."""
     string_chars: Annotated[int, Field(gt=0)] = 100_000
