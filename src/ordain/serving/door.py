@@ -306,18 +306,17 @@ def _marks(flags: Sequence[Flag], masks: Sequence[pl.Series], n_rows: int) -> pl
 
 
 def _marks_of_some(flags: Sequence[Flag], masks: Sequence[pl.Series], n_rows: int) -> pl.Series:
-    """Return the same where most rows have none: only those that have one are gone through."""
-    found = np.stack([mask.fill_null(value=False).to_numpy() for mask in masks], axis=1)
-    rows, which = np.nonzero(found)
-    told = pl.Series([told_flag(flag) for flag in flags]).gather(which)
-    some = (
-        pl.DataFrame({"row": rows, "flags": told}).group_by("row", maintain_order=True).agg("flags")
-    )
-    whole = pl.DataFrame({"row": np.arange(n_rows)})
-    none = pl.lit([], dtype=pl.List(pl.String()))
-    return whole.join(some, on="row", how="left", maintain_order="left").select(
-        pl.col("flags").fill_null(none)
-    )["flags"]
+    """Return the same where each flag is about some rows: a set of flags is put in words once."""
+    found = np.zeros((n_rows, 8 * -(-len(masks) // 64) * 8), dtype=bool)
+    for at, mask in enumerate(masks):
+        found[:, at] = mask.fill_null(value=False).to_numpy()
+    sets = np.packbits(found, axis=1, bitorder="little").view(np.uint64)
+    if sets.shape[1] == 1:
+        sets = sets[:, 0]
+    _, first, of_row = np.unique(sets, axis=0, return_index=True, return_inverse=True)
+    told = [told_flag(flag) for flag in flags]
+    words = [[told[at] for at in np.flatnonzero(found[place])] for place in first]
+    return pl.Series("flags", words, dtype=pl.List(pl.String())).gather(of_row)
 
 
 def _is_foreign(kind: str, dtype: pl.DataType, trained: pl.DataType) -> bool:
