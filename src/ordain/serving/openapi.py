@@ -6,7 +6,7 @@ that does not is refused. The examples are golden rows with the answers the mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -186,7 +186,7 @@ def _feedback(versions: Mapping[str, Mapping[str, Served]]) -> Json:
     for labelled in versions.values():
         for served in labelled.values():
             for output in served.shape.outputs:
-                outputs.setdefault(output.name, []).append(_truth(output.both))
+                outputs.setdefault(output.name, []).append(_truth(output))
     schema = {
         "type": "object",
         "properties": {
@@ -223,11 +223,13 @@ def _feedback(versions: Mapping[str, Mapping[str, Served]]) -> Json:
     }
 
 
-def _truth(both: Sequence[Any] | None) -> Json | None:
-    """Return what may come true of an output with two labels; None where anything may."""
-    if both is None:
+def _truth(output: Any) -> Json | None:
+    """Return what may come true of a number or of two labels; None where anything may."""
+    if output.is_number:
+        return {"type": ["number", "null"]}
+    if output.both is None:
         return None
-    return {"enum": list(dict.fromkeys([*both, *map(as_text, both), None]))}
+    return {"enum": list(dict.fromkeys([*output.both, *map(as_text, output.both), None]))}
 
 
 def _schemas(name: str, served: Served, limits: Limits) -> Json:
