@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from ordain.pipeline.visualize import visualize
     from ordain.pipeline.why import why
     from ordain.store.export.export import export
-    from ordain.store.model import Model, load
+    from ordain.store.loading import load
+    from ordain.store.model import Model
 
 _HOMES = {
     "BundleError": "ordain.core.errors",
@@ -68,7 +69,7 @@ _HOMES = {
     "export": "ordain.store.export.export",
     "leave_one_out": "ordain.pipeline.leave_out",
     "list_datasets": "ordain.data",
-    "load": "ordain.store.model",
+    "load": "ordain.store.loading",
     "plan": "ordain.pipeline.plan",
     "preview": "ordain.pipeline.trace",
     "promote": "ordain.pipeline.promote",

@@ -7,7 +7,7 @@ import pytest
 
 from ordain.core.errors import UsageError
 from ordain.pipeline.predict import write_rows
-from ordain.store.model import missing_columns
+from ordain.store.missing import missing_columns
 
 
 def test_missing_folder_is_refused_and_not_made(tmp_path):

@@ -11,7 +11,8 @@ import pytest
 from ordain.core.errors import UsageError
 from ordain.serving.door import Door
 from ordain.serving.refusal import Refusal
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 
 ROW = {"tenure": 3, "contract": "month", "charges": 70.5}
 

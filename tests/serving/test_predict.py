@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ordain.store.model import load
+from ordain.store.loading import load
 
 ROW = {"tenure": 3, "contract": "month", "charges": 70.5}
 CSV = {"content-type": "text/csv"}

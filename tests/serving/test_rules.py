@@ -13,7 +13,8 @@ from ordain.data.expressions import satisfies
 from ordain.serving.conditions import _value_of, compile_condition
 from ordain.serving.rules import Rules
 from ordain.serving.served import Served
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 
 ROW = {"tenure": 3, "contract": "month", "charges": 70.5}
 COLUMNS = {"tenure": "number", "contract": "text", "charges": "number", "is_new": "boolean"}

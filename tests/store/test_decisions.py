@@ -14,7 +14,8 @@ import ordain
 from ordain.core.errors import BundleError
 from ordain.pipeline.predict import predict
 from ordain.store.decisions import FILE, load_decisions, save_decisions
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 
 FAMILIES = ["gbm", "linear", "neural", "naive_bayes", "knn"]
 

@@ -38,8 +38,9 @@ from ordain.pipeline.judging import figures_of
 from ordain.pipeline.reopen import find_run, stages_of
 from ordain.pipeline.shared_rows import Shared, meeting_conditions, shared_rows
 from ordain.store.judge import scored_values, true_values
+from ordain.store.loading import load
 from ordain.store.lock import lock_differences
-from ordain.store.model import Model, load
+from ordain.store.model import Model
 from ordain.store.problem import labels_of
 from ordain.store.runs import FINISHED, Run
 

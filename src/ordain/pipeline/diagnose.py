@@ -27,7 +27,7 @@ from ordain.pipeline.reopen import (
     stages_of,
 )
 from ordain.pipeline.train import Options, interruptible
-from ordain.store.model import load
+from ordain.store.loading import load
 from ordain.store.run_summary import DIAGNOSIS
 
 BUDGET_SECONDS = 60.0

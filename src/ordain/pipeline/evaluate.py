@@ -30,7 +30,8 @@ from ordain.pipeline.judging import ROWS_STUDIED, figures_of, rows_of, tag_rows
 from ordain.pipeline.requests import read_request
 from ordain.store.bundle import GOLDEN
 from ordain.store.judge import judge_frame, scored_values
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 from ordain.store.subject import subject_of
 
 if TYPE_CHECKING:

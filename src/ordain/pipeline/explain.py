@@ -27,7 +27,8 @@ from ordain.store.explain import (
     sampled,
     subject_to_explain,
 )
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 from ordain.store.subject import subject_of
 
 MAX_KNOWN_ROWS = 20_000

@@ -30,7 +30,7 @@ from ordain.pipeline.known import Known, known_of, run_of
 from ordain.pipeline.variant import Prepared, fit, prepare
 from ordain.store.explain import MAX_ROWS
 from ordain.store.judge import scored_values, true_values
-from ordain.store.model import load
+from ordain.store.loading import load
 from ordain.store.problem import labels_of
 from ordain.store.subject import subject_of
 

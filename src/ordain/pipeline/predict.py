@@ -25,7 +25,8 @@ from ordain.pipeline.inputs import as_rows
 from ordain.pipeline.sinks import FileSink, Sink, StreamSink, check_format, write_rows
 from ordain.pipeline.table_sink import TableSink, is_table
 from ordain.store import bundle as bundles
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 from ordain.store.unusual import Unusual
 
 __all__ = ["BLOCK_ROWS", "Predicted", "predict", "write_rows"]

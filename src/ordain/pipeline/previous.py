@@ -22,7 +22,8 @@ from ordain.core.events import Events
 from ordain.data.table import Table
 from ordain.pipeline.splits import Split
 from ordain.store.judge import scored_values
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 from ordain.store.problem import labels_of
 from ordain.store.runs import FINISHED, Run, Runs
 

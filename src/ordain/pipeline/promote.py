@@ -16,7 +16,8 @@ from ordain.core.errors import GateError, UsageError
 from ordain.core.events import Listener
 from ordain.evaluation.gates import GateResult
 from ordain.pipeline.promote_rules import conditions_of
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 from ordain.store.registry import (
     CHAMPION,
     AuditLine,

@@ -14,7 +14,8 @@ from ordain.evaluation.gates import GateResult
 from ordain.evaluation.shown import Shown
 from ordain.evaluation.summary import RunSummary
 from ordain.pipeline.clock import bottleneck, time_shares
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 from ordain.store.run_summary import read_summary
 from ordain.store.runs import Run
 

@@ -21,7 +21,8 @@ from ordain.pipeline.variant import prepare
 from ordain.store.explain import require_rows
 from ordain.store.home import home as work_folder
 from ordain.store.home import prepare_home
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 from ordain.store.trace import CellTrace, Trace, shown, trace_cells, trace_row
 
 N_PREVIEWED = 5

@@ -34,7 +34,7 @@ def _faults(model: ServedModel, bundle: Path) -> Iterator[str]:
     from ordain.serving.door import Door
     from ordain.serving.rules import Rules
     from ordain.serving.served import TYPES
-    from ordain.store.model import load
+    from ordain.store.loading import load
 
     loaded = load(bundle)
     typed = {name: TYPES[kind] for name, kind in model.other_fields.items()}

@@ -25,7 +25,8 @@ from ordain.serving.refusal import Refusal
 from ordain.serving.shapes import Shape, require_numbers
 from ordain.serving.turn import Turn
 from ordain.store import bundle
-from ordain.store.model import Model, load_bundle
+from ordain.store.loading import load_bundle
+from ordain.store.model import Model
 
 if TYPE_CHECKING:
     from ordain.serving.rules import Rules

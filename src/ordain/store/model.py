@@ -6,33 +6,29 @@ encodings fitted in training, so that there is no second path to differ from.
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from ordain.config.document import Document, OutputFeature
-from ordain.core.errors import BundleError, ConfigError, DataError, StoreError
+from ordain.core.errors import StoreError
 from ordain.core.events import Events
 from ordain.core.files import read_json
 from ordain.evaluation.decision.decision import Decision
 from ordain.features.encoded import EncodedColumn, RowValue
 from ordain.features.feature import Encoding, Scores
-from ordain.models.family import FittedModel, Problem
-from ordain.store import bundle
-from ordain.store.bundle import GOLDEN
+from ordain.models.family import FittedModel
 from ordain.store.frames import to_polars
+from ordain.store.missing import missing_columns, missing_targets
 from ordain.store.problem import typed_labels
 from ordain.store.row_keys import RowKeys
 
 if TYPE_CHECKING:
     from ordain.evaluation.explain.explanation import Explanation
 
-LOG = logging.getLogger("ordain.store")
 BLOCK_ROWS = 100_000
 RowsFunction = Callable[[Sequence[Mapping[str, Any]]], list[dict[str, Any]]]
 
@@ -386,153 +382,3 @@ def _cell_reader(
     if with_row:
         return lambda row: encode(row.get(column), row)
     return lambda row: encode(row.get(column))
-
-
-_REALLY_NEAR = 0.75
-"""Likeness from which on a name may be a misspelling: `totl` of `total`, and not `tolls`."""
-
-
-def missing_columns(missing: Sequence[str], present: Sequence[str]) -> DataError:
-    """Return the error that names input columns a frame lacks, with the nearest names it has."""
-    count = "1 input column is" if len(missing) == 1 else f"{len(missing)} input columns are"
-    return DataError(
-        f"{count} not in the data\n{_named(missing, present)}\n"
-        "  Fix: add the column, empty where the value is not known"
-    )
-
-
-def missing_targets(missing: Sequence[str], present: Sequence[str]) -> DataError:
-    """Return the error that names targets a frame to judge by lacks."""
-    count = "1 target column is" if len(missing) == 1 else f"{len(missing)} target columns are"
-    return DataError(
-        f"{count} not in the data\n{_named(missing, present)}\n"
-        "  Fix: give rows that hold the target, or use `ordain predict`, which needs inputs only"
-    )
-
-
-def _named(missing: Sequence[str], present: Sequence[str]) -> str:
-    from ordain.core.diagnostics import nearest
-
-    lines = []
-    for name in missing:
-        close = nearest(name, present, cutoff=_REALLY_NEAR)
-        hint = f"; nearest: `{close}`" if close else ""
-        lines.append(f"  column `{name}` is missing{hint}")
-    return "\n".join(lines)
-
-
-def load(
-    reference: Path | str, *, home: Path | str | None = None, registry: str | None = None
-) -> Model:
-    """Return the model of a reference, after checking every byte and its golden rows.
-
-    Where `export` wrote a network's graph beside the bundle, ONNX Runtime answers and PyTorch is
-    not needed.
-
-    Args:
-        reference: folder of a bundle; a registered version, as `churn@champion`, `churn/3` or
-            `models:/churn@champion`; a run's folder, name, id, or ``latest``.
-        home: the work folder; `ORDAIN_HOME` or `.ordain` by default.
-        registry: URI of an MLflow server or a SQLite file; `ORDAIN_REGISTRY_URI` by default, else
-            the work folder's own.
-
-    Raises:
-        UsageError: neither a bundle, a registered version nor a run.
-        BundleError: damaged, foreign, of another format, or it answers its golden rows otherwise.
-    """
-    from ordain.store.find import bundle_folder
-
-    return load_bundle(bundle_folder(reference, home, registry))
-
-
-def load_bundle(folder: Path, *, is_light: bool = False) -> Model:
-    """Return the model of a bundle's folder, after checking every byte and its golden rows.
-
-    Args:
-        folder: of the bundle.
-        is_light: whether the model is to predict above all: a network of numbers and categories
-            then needs PyTorch only once it is asked for more, such as to explain.
-
-    Raises:
-        BundleError: damaged, foreign, of another format, or it answers its golden rows otherwise.
-    """
-    from ordain.store.golden import check_golden
-
-    bundle.verify(folder)
-    graph = _graph_beside(folder)
-    problem = ""
-    if graph is None and is_light:
-        try:
-            model = open_unchecked(folder, load_fitted=partial(_light, folder))
-            check_golden(model, folder)
-        except BundleError as error:  # the whole model has the last word
-            problem = error.message
-        else:
-            return model
-    model = open_unchecked(folder, load_fitted=graph)
-    check_golden(model, folder)
-    if problem:
-        engine = model.fitted.engine
-        LOG.warning("%s is answered by %s, for its light form fails: %s", folder, engine, problem)
-    return model
-
-
-def _light(folder: Path, document: Document, problem: Problem) -> FittedModel:
-    return document.model_type.load_light(folder / "model", problem)
-
-
-def _graph_beside(folder: Path) -> Callable[[Document, Problem], FittedModel] | None:
-    """Return what loads the graph that `export` wrote beside a bundle; None without one."""
-    graph = folder.absolute().parent / bundle.GRAPH
-    if not graph.exists():
-        return None
-    from ordain.store.export.running import graph_loader
-
-    return graph_loader(graph, bundle.digest(folder))
-
-
-def open_unchecked(
-    folder: Path, *, load_fitted: Callable[[Document, Problem], FittedModel] | None = None
-) -> Model:
-    """Return the model of a bundle whose bytes are known to be right.
-
-    Args:
-        folder: of the bundle.
-        load_fitted: gives what predicts; the family reads its own weights by default.
-    """
-    from ordain.config import Config
-    from ordain.config.bind import settle
-    from ordain.features.store import load_encodings
-    from ordain.store.decisions import load_decisions
-    from ordain.store.problem import build_problem
-
-    try:
-        document, _ = settle(Config.load(folder / "config.yaml", is_sealed=True).document)
-    except ConfigError as error:
-        raise BundleError(
-            f"{folder} cannot be read by this version, or names components that are not "
-            f"registered here\n{error.message}",
-            diagnostics=error.diagnostics,
-        ) from error
-    try:
-        encodings = load_encodings(folder)
-        problem = build_problem(document, encodings)
-    except (KeyError, ValueError) as error:
-        raise BundleError(
-            f"{folder}: the fitted features do not fit the config: {error}"
-        ) from error
-    if load_fitted is None:
-        fitted = document.model_type.load(folder / "model", problem)
-    else:
-        fitted = load_fitted(document, problem)
-    columns = [column["name"] for column in read_json(folder / "signature.json")["columns"]]
-    kept = pl.read_parquet_schema(folder / GOLDEN)
-    schema = {name: kept[name] for name in columns}
-    return Model(
-        document,
-        encodings,
-        fitted=fitted,
-        input_schema=schema,
-        path=folder,
-        decisions=load_decisions(folder),
-    )

@@ -16,7 +16,7 @@ from ordain.models.families.neural import NeuralFamily
 from ordain.models.family import Input, Problem
 from ordain.models.neural.light import Maps
 from ordain.store.bundle import seal
-from ordain.store.model import load_bundle
+from ordain.store.loading import load_bundle
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_it_loads_no_torch_until_it_is_to_explain(bundle, rows, tmp_path):
         import sys
         from pathlib import Path
         import polars as pl
-        from ordain.store.model import load_bundle
+        from ordain.store.loading import load_bundle
         model = load_bundle(Path({str(bundle)!r}), is_light=True)
         rows = pl.read_parquet({str(tmp_path / "rows.parquet")!r})
         model.predict(rows), model.predict_row(rows.row(0, named=True))

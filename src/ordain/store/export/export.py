@@ -18,7 +18,8 @@ from ordain.data.spill import scratch_folder
 from ordain.store.export.checking import Difference, check_rows, compare
 from ordain.store.export.format import EXPORTS, ExportFormat, Written
 from ordain.store.find import bundle_folder
-from ordain.store.model import Model, load
+from ordain.store.loading import load
+from ordain.store.model import Model
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from ordain.features.feature import Scores
 from ordain.models.family import FittedModel, Input, Problem
 from ordain.store import bundle
 from ordain.store.export.interface import Feeds, Given, array_of
-from ordain.store.model import Model, load_bundle, open_unchecked
+from ordain.store.loading import load_bundle, open_unchecked
+from ordain.store.model import Model
 
 GRAPH, BUNDLE = bundle.GRAPH, "bundle"
 

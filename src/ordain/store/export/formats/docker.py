@@ -49,7 +49,7 @@ _PACKAGE = Path(__file__).resolve().parents[3]
 _ANSWER = """
 import sys
 import polars as pl
-from ordain.store.model import load
+from ordain.store.loading import load
 load("bundle").predict(pl.read_parquet(sys.argv[1])).write_parquet(sys.argv[2])
 """
 

@@ -24,7 +24,8 @@ from ordain.features.feature import Encoding
 from ordain.store import bundle
 from ordain.store.export.format import EXPORTS, ExportFormat, Written
 from ordain.store.export.vendored import copy_tree
-from ordain.store.model import Model, load_bundle
+from ordain.store.loading import load_bundle
+from ordain.store.model import Model
 
 _LABELS, _SLICES = 50, 5
 _SEEN = ("n_rows", "n_missing", "min", "max", "earliest", "latest")
