@@ -128,3 +128,43 @@ def test_binary_is_decoded_at_its_threshold():
     assert found["y_prediction"].to_list() == [False, True]
     assert found["y_probability"].to_list() == [0.5, 0.75]
     assert found["y_probability_false"].to_list() == [0.5, 0.25]
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        CategoryFeature(),
+        CategoryFeature(lowercase=True),
+        CategoryFeature(min_count=2),
+        CategoryFeature(hash_buckets=4),
+        CategoryFeature(unseen="nearest"),
+        CategoryFeature(missing_value_strategy="fill_with_mode"),
+        CategoryFeature(missing_value_strategy="ffill"),
+        BinaryFeature(),
+        BinaryFeature(missing_indicator=True),
+    ],
+    ids=lambda feature: repr(feature.model_dump(exclude_defaults=True)),
+)
+@pytest.mark.parametrize(
+    ("new", "n_more"),
+    [(["no", "Yes", "yes"], 0), (["no", None, "Nos", " yes", ""], 0), (["no"], 9)],
+)
+def test_an_enumeration_is_read_as_its_texts(feature, new, n_more):
+    feature, encoding, _ = fitted(feature, ["yes", "no", "yes", None, "no"])
+    texts = pl.Series("x", new)
+    known = [*{text: None for text in new if text is not None}, *map(str, range(n_more))]
+    listed = texts.cast(pl.Enum(known))
+    np.testing.assert_array_equal(
+        feature.encode(listed, encoding).values, feature.encode(texts, encoding).values
+    )
+
+
+@pytest.mark.parametrize("kind", [pl.Int8, pl.Int64, pl.UInt32, pl.Float64])
+@pytest.mark.parametrize("new", [[10, 2, 2], [10, 3, 2], [1, 99, None], [2**7 - 1]])
+def test_whole_numbers_are_read_as_their_texts(kind, new):
+    feature, encoding, _ = fitted(CategoryFeature(), [2, 10, None, 2, 1])
+    numbers = pl.Series("x", new, dtype=kind)
+    texts = numbers.cast(pl.Int64).cast(pl.String)
+    np.testing.assert_array_equal(
+        feature.encode(numbers, encoding).values, feature.encode(texts, encoding).values
+    )

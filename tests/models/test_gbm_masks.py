@@ -6,7 +6,7 @@ import pytest
 from ordain.core.events import Events
 from ordain.models.families.gbm import Gbm, GbmTrainer
 from ordain.models.family import FitContext
-from ordain.models.gbm.masks import compile_masks
+from ordain.models.gbm.masks import Shared, Table, compile_masks
 from ordain.testing.families import FamilyCase
 
 
@@ -88,3 +88,26 @@ def test_threads_answer_as_one_does(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     model._n_threads = 0
     np.testing.assert_array_equal(model.predict(inputs)["binary"], one)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1 << 10, 1 << 30])
+def test_columns_that_share_a_table_answer_as_apart(tmp_path, monkeypatch, n_bytes):
+    model, text = grown(tmp_path, "category", num_leaves=13)
+    rows = strange_rows(model)
+    expected, found = np.empty((2, len(rows), model._boosters[0].n_scores))
+    monkeypatch.setattr("ordain.models.gbm.masks.SHARED_BYTES", 0)
+    compile_masks(text).predict(rows, expected)
+    monkeypatch.setattr("ordain.models.gbm.masks.SHARED_BYTES", n_bytes)
+    compile_masks(text).predict(rows, found)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_only_columns_of_few_bins_share_a_table():
+    words = np.arange(4, dtype=np.uint64).reshape(-1, 1)
+    small = [Table(at, np.array([0.5, 1.5], np.float32), words) for at in range(3)]
+    large = Table(3, np.arange(9_998, dtype=np.float32), np.ones((10_000, 1), np.uint64))
+    shared = Shared.of([large, *small])
+    assert [[table.column for table in one.tables] for one in shared] == [[0, 1, 2], [3]]
+    rows = np.array([[0, 1, 2, 7], [np.nan, 0, 1, 7]], dtype=np.float32)
+    assert shared[0].lines(rows).tolist() == [0 * 16 + 1 * 4 + 2, 3 * 16 + 0 * 4 + 1]
+    assert shared[0].words[3 * 16 + 2 * 4 + 1, 0] == 3 & 2 & 1

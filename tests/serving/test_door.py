@@ -176,6 +176,35 @@ def test_columns_are_judged_as_rows_are(model: Model, policy: Any, bad: dict[str
     assert by_frame == by_row
 
 
+def test_known_labels_come_as_an_enumeration_and_are_answered_as_texts(model: Model) -> None:
+    rows = pl.DataFrame([{**ROW, "contract": label} for label in ("month", "year", "month")])
+    admitted = Door(model, policy="reject").pass_frame(rows)
+    assert isinstance(admitted.rows.schema["contract"], pl.Enum)
+    assert admitted.rows["contract"].cast(pl.String).to_list() == rows["contract"].to_list()
+    assert model.predict(admitted.rows).equals(model.predict(rows))
+
+
+@pytest.mark.parametrize("policy", ["impute", "flag"])
+def test_unknown_labels_come_as_they_are(model: Model, policy: Any) -> None:
+    rows = pl.DataFrame([{**ROW, "contract": label} for label in ("month", "weekly", " year ")])
+    admitted = Door(model, policy=policy).pass_frame(rows)
+    assert admitted.rows.schema["contract"] == pl.String
+    assert [(flag["code"], flag["rows"]) for flag in admitted.flags] == [("category", [1])]
+
+
+def test_marks_stand_beside_the_rows_they_are_about(model: Model) -> None:
+    rows = pl.DataFrame([ROW] * 70).with_columns(
+        pl.Series("tenure", [1] * 30 + [80] + [9999] * 2 + [3] * 37),
+        pl.Series("contract", ["month"] * 31 + ["weekly"] * 2 + ["year"] * 37),
+    )
+    admitted = Door(model, policy="flag").pass_frame(rows)
+    assert admitted.marks is not None
+    both = ["range:tenure", "category:contract"]
+    assert admitted.marks.to_list() == [
+        [], *[[]] * 29, ["edge:tenure"], both, both, *[[]] * 37
+    ]  # fmt: skip
+
+
 def _is_number(name: str, value: object) -> bool:
     return name != "contract" and str(value).replace(".", "").isdigit()
 

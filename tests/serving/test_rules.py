@@ -186,6 +186,21 @@ def test_a_rule_decides_in_every_form_and_is_marked_and_logged(
     assert "`age` is the text 'young' and must be a number" in faulty.text
 
 
+def test_a_rule_may_name_a_label_that_training_did_not_have(
+    application: Callable[..., Any],
+) -> None:
+    rules = [
+        {"when": "contract = 'weekly'", "then": {"churn": "Yes"}, "reason": "never seen"},
+        {"when": "contract in ('two years', 'ten')", "then": {"churn": "No"}, "reason": "two"},
+    ]
+    asked = application({"churn": {"rules": rules}})
+    columns = {name: [value, value] for name, value in ROW.items()} | {
+        "contract": ["month", "two years"]
+    }
+    told = asked.predict(columns=columns).raise_for_status().json()["outputs"]["churn"]
+    assert told["rule"] == [None, "two"]
+
+
 def test_rules_hold_for_the_fallback_too(application: Callable[..., Any]) -> None:
     rule = {"when": "tenure < 18", "then": {"churn": "Yes"}, "reason": "new"}
     asked = application({"churn": {"rules": [rule], "fallback": {"value": {"churn": "No"}}}})

@@ -37,8 +37,10 @@ from ordain.features.filling import (
 from ordain.features.labels import (
     LabelType,
     count_labels,
+    is_enumeration,
     is_readable,
     label_type,
+    of_categories,
     read_label,
     read_labels,
     replace,
@@ -390,6 +392,10 @@ def _spellings(encoding: BinaryEncoding) -> list[str]:
 
 def _read(column: pl.Series, encoding: BinaryEncoding) -> pl.Series:
     """Return float32 values, null where missing or unknown."""
+    if is_enumeration(column):
+        labels: pl.Series = column.dtype.categories  # type: ignore[attr-defined]
+        known = [encoding.values.get(label.lower()) for label in labels]  # few as a rule
+        return of_categories(column, _read(labels, encoding) if None in known else _floats(known))
     if column.dtype == pl.String:
         quick = _spellings(encoding)
         found = _replace(column, quick, [encoding.values[label.lower()] for label in quick])
@@ -407,7 +413,7 @@ def _read(column: pl.Series, encoding: BinaryEncoding) -> pl.Series:
     return _replace(labels, list(encoding.values), list(encoding.values.values()))
 
 
-def _floats(values: Iterable[float]) -> pl.Series:
+def _floats(values: Iterable[float | None]) -> pl.Series:
     return pl.Series(values, dtype=pl.Float32)
 
 

@@ -14,7 +14,15 @@ from ordain.features.encoded import RowValue
 from ordain.features.facts import unusable_value
 from ordain.features.feature import Encoding
 from ordain.features.filling import Filling, fill_reader
-from ordain.features.labels import LabelType, read_label, read_labels, replace, whole_numbers
+from ordain.features.labels import (
+    LabelType,
+    is_enumeration,
+    of_categories,
+    read_label,
+    read_labels,
+    replace,
+    whole_numbers,
+)
 from ordain.features.nearness import nearest_label
 
 UNKNOWN = "<UNK>"
@@ -62,7 +70,9 @@ def bucket_of(label: str, buckets: int) -> int:
 
 
 def look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, pl.Series]:
-    """Return ids (UInt32, null where missing or unseen) and where the label is missing."""
+    """Return ids (Int32, null where missing or unseen) and where the label is missing."""
+    if is_enumeration(column):
+        return _look_up_categories(column, encoding)
     if encoding.buckets:
         labels = read_labels(column, lowercase=encoding.lowercase)
         known = labels.unique().drop_nulls()
@@ -85,15 +95,32 @@ def look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, p
         return replace(labels, known, ids), labels.is_null()
     found = replace(column, known, ids)
     if found.null_count() == column.null_count():
-        is_whole = column.null_count() == 0
-        missing = pl.Series(np.zeros(len(column), dtype=bool)) if is_whole else column.is_null()
-        return found, missing
+        return found, _nowhere(column) if column.null_count() == 0 else column.is_null()
     # Labels are stored in their plain form: only cells that missed have to be read.
     missed = found.is_null().arg_true()
     labels = read_labels(column.gather(missed), lowercase=encoding.lowercase)
     found = found.scatter(missed, replace(labels, known, ids))
     missing = column.is_null().scatter(missed, labels.is_null())
     return found, missing
+
+
+def _look_up_categories(
+    column: pl.Series, encoding: CategoryEncoding
+) -> tuple[pl.Series, pl.Series]:
+    labels: pl.Series = column.dtype.categories  # type: ignore[attr-defined]
+    known = {} if encoding.buckets else ids_of(encoding)
+    found = [known.get(label) for label in labels]  # few as a rule
+    ids, missing = pl.Series(found, dtype=pl.Int32), _nowhere(labels)
+    if ids.null_count():
+        ids, missing = look_up(labels, encoding)
+    ids = of_categories(column, ids)
+    if ids.null_count() == 0:
+        return ids, _nowhere(column)
+    return ids, missing.gather(column.to_physical()).fill_null(value=True)
+
+
+def _nowhere(column: pl.Series) -> pl.Series:
+    return pl.Series(np.zeros(len(column), dtype=bool))
 
 
 def id_reader(encoding: CategoryEncoding) -> Callable[..., RowValue]:

@@ -101,13 +101,38 @@ def replace(column: pl.Series, known: pl.Series, values: pl.Series) -> pl.Series
         return pl.Series(column.name, [None], dtype=values.dtype).new_from_index(0, len(column))
     if column.dtype == pl.String:
         # As an enumeration a text is found in two thirds of the time.
-        found = column.cast(pl.Enum(known), strict=False)
-        if found.null_count() == 0 and values.null_count() == 0 and values.dtype.is_numeric():
-            # Past Polars' own look-up, which takes as long for few rows as for many.
-            codes = found.to_physical().to_numpy()
-            return pl.Series(column.name, values.to_numpy()[codes])
-        return values.gather(found.to_physical()).rename(column.name)
+        return of_categories(column.cast(pl.Enum(known), strict=False), values)
+    if column.dtype.is_integer() and values.null_count() == 0:
+        found = _among(column, known, values)
+        if found is not None:
+            return found
     return column.replace_strict(known, values, default=None, return_dtype=values.dtype)
+
+
+def of_categories(column: pl.Series, values: pl.Series) -> pl.Series:
+    """Return for each cell of an enumeration the value of its category, null where it is null."""
+    codes = column.to_physical()
+    if column.null_count() == 0 and values.null_count() == 0 and values.dtype.is_numeric():
+        # Past Polars' own look-up, which takes as long for few rows as for many.
+        return pl.Series(column.name, values.to_numpy()[codes.to_numpy()])
+    return values.gather(codes).rename(column.name)
+
+
+def is_enumeration(column: pl.Series) -> bool:
+    """Return whether to look at each category once is less work than to look at the cells."""
+    return isinstance(column.dtype, pl.Enum) and len(column.dtype.categories) <= len(column)
+
+
+def _among(column: pl.Series, known: pl.Series, values: pl.Series) -> pl.Series | None:
+    """Return the values of whole numbers of which each is known; None where one is not."""
+    if column.null_count():
+        return None
+    order = known.arg_sort().to_numpy()
+    keys, cells = known.to_numpy()[order], column.to_numpy()
+    places = np.minimum(np.searchsorted(keys, cells), len(keys) - 1)
+    if not (keys[places] == cells).all():
+        return None
+    return pl.Series(column.name, values.to_numpy()[order[places]])
 
 
 def whole_numbers(values: Mapping[str, V]) -> dict[int, V]:

@@ -36,6 +36,7 @@ _KEPT_CHARS = 4_096
 """Characters of strange names that are remembered of one row: a client chooses them."""
 _FLAT = frozenset({"number", "category", "binary", "date", "text"})
 """Types of which a cell is one value."""
+_LABELLED = frozenset({"category", "binary"})
 _FOREIGN = frozenset({pl.Binary, pl.Duration, pl.Time, pl.Object})
 """Kinds of cells that no type reads unless it was trained on them."""
 
@@ -105,6 +106,7 @@ class Door:
         self._known = self._inputs.union(targets, others, more)
         self._schema = {**model.input_schema, **more}
         self._looked_at: dict[frozenset[str], Strange] = {}
+        self._enumerable = _enumerable(model)
 
     def pass_row(self, row: Row) -> tuple[Row, tuple[Flag, ...]]:
         """Return the row to predict and what was unusual about it.
@@ -148,6 +150,9 @@ class Door:
     def pass_frame(self, rows: pl.DataFrame) -> Admitted:
         """Return the rows to predict, with all input columns, and what was unusual by column.
 
+        Labels in which nothing is unusual come as an enumeration, so that the model need not look
+        each of them up again.
+
         Raises:
             Refusal: they may not be predicted; holds every fault, with the rows it is found in.
         """
@@ -182,8 +187,13 @@ class Door:
         self, one: Expectation, cells: pl.Series
     ) -> tuple[pl.Series, list[Flag], list[tuple[Flag, pl.Series]]]:
         faults, flags = [], []
-        if cells.dtype.is_float():  # what arrays without nulls say for a value that is missing
-            cells = cells.fill_nan(None)
+        if cells.dtype == pl.String and one.spellings is not None:
+            labels = cells.cast(one.spellings, strict=False)
+            are_known = labels.null_count() == cells.null_count()
+            if are_known and (one.may_miss or not cells.null_count()):
+                return labels if one.column in self._enumerable else cells, [], []
+        if cells.dtype.is_float() and cells.is_nan().any():
+            cells = cells.fill_nan(None)  # what arrays without nulls say for a missing value
         is_foreign = _is_foreign(one.type, cells.dtype, self._schema[one.column])
         masks = {"type": cells.is_not_null()} if is_foreign else one.masks(cells)
         found = {code: mask for code, mask in masks.items() if mask.any()}
@@ -307,16 +317,30 @@ def _marks(flags: Sequence[Flag], masks: Sequence[pl.Series], n_rows: int) -> pl
 
 def _marks_of_some(flags: Sequence[Flag], masks: Sequence[pl.Series], n_rows: int) -> pl.Series:
     """Return the same where each flag is about some rows: a set of flags is put in words once."""
-    found = np.zeros((n_rows, 8 * -(-len(masks) // 64) * 8), dtype=bool)
-    for at, mask in enumerate(masks):
-        found[:, at] = mask.fill_null(value=False).to_numpy()
+    plain = [mask.fill_null(value=False).to_numpy() for mask in masks]
+    unusual = np.flatnonzero(np.logical_or.reduce(plain))
+    found = np.zeros((len(unusual), 8 * -(-len(masks) // 64) * 8), dtype=bool)
+    for at, mask in enumerate(plain):
+        found[:, at] = mask[unusual]
     sets = np.packbits(found, axis=1, bitorder="little").view(np.uint64)
     if sets.shape[1] == 1:
         sets = sets[:, 0]
     _, first, of_row = np.unique(sets, axis=0, return_index=True, return_inverse=True)
     told = [told_flag(flag) for flag in flags]
-    words = [[told[at] for at in np.flatnonzero(found[place])] for place in first]
-    return pl.Series("flags", words, dtype=pl.List(pl.String())).gather(of_row)
+    words = [[], *([told[at] for at in np.flatnonzero(found[place])] for place in first)]
+    places = np.zeros(n_rows, dtype=np.uint32)
+    places[unusual] = of_row + 1
+    return pl.Series("flags", words, dtype=pl.List(pl.String())).gather(places)
+
+
+def _enumerable(model: Model) -> frozenset[str]:
+    """Return the columns that are read as labels and as nothing else."""
+    if model.document.data.columns:  # their expressions ask for text
+        return frozenset()
+    others = {
+        one.column for one in model.document.inputs if one.preprocessing.type not in _LABELLED
+    }
+    return frozenset(one.column for one in model.document.inputs).difference(others)
 
 
 def _is_foreign(kind: str, dtype: pl.DataType, trained: pl.DataType) -> bool:

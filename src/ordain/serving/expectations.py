@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field as also
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
 from ordain.features.binary import BinaryEncoding
@@ -52,6 +53,7 @@ class Expectation:
         usual: what training saw beside, as more of the JSON Schema: a range, the labels.
         may_miss: whether training saw the field missing.
         seen: lowest and highest number of training.
+        spellings: of labels: a text that is one of them is as in training.
     """
 
     column: str
@@ -62,6 +64,7 @@ class Expectation:
     usual: Mapping[str, Any] = also(default_factory=dict)
     may_miss: bool = True
     seen: tuple[float, float] | None = None
+    spellings: pl.Enum | None = None
 
     @property
     def kinds(self) -> Collection[object]:
@@ -139,15 +142,14 @@ def _number(column: str, encoding: NumberEncoding, kinds: Kinds) -> Expectation:
     kinds = (*kinds, int, float) if str in kinds else kinds  # a column of text, read as numbers
 
     def masks(cells: pl.Series) -> dict[Code, pl.Series]:
-        values = pl.Series(read_numbers(cells, style=encoding.style), nan_to_null=True)
+        values = read_numbers(cells, style=encoding.style)
         far = (values < least) | (values > most)
-        found: dict[Code, pl.Series] = {
-            "range": far,
-            "edge": ((values < low) | (values > high)) & ~far,
-        }
-        if values.null_count():
-            found["type"] = values.is_null() & ~is_nothing(cells)
-        return found
+        near = ((values < low) | (values > high)) & ~far
+        found: dict[Code, Any] = {"range": far, "edge": near}
+        missing = np.isnan(values)
+        if np.count_nonzero(missing) != cells.null_count():
+            found["type"] = missing & ~is_nothing(cells).to_numpy()
+        return {code: pl.Series(mask) for code, mask in found.items() if mask.any()}
 
     readable: dict[str, Any] = {"type": _names(kinds)}
     if kinds == (int, float):
@@ -220,7 +222,10 @@ def _binary(column: str, encoding: BinaryEncoding, kinds: Kinds) -> Expectation:
     usual = {"enum": [_plain(label, encoding.label_type) for label in encoding.labels]}
     readable = {"type": _names(kinds)}
     masks = _unseen(known, lowercase=True)
-    return Expectation(column, "binary", judge, masks, readable, usual, may_miss=may_miss)
+    spellings = pl.Enum(sorted(quick)) if str in kinds else None
+    return Expectation(
+        column, "binary", judge, masks, readable, usual, may_miss=may_miss, spellings=spellings
+    )
 
 
 def _category(column: str, encoding: CategoryEncoding, kinds: Kinds) -> Expectation:
@@ -249,7 +254,10 @@ def _category(column: str, encoding: CategoryEncoding, kinds: Kinds) -> Expectat
         usual = {"enum": [_plain(label, encoding.label_type) for label in labels]}
     readable = {"type": _names(kinds)}
     masks = _unseen(known, lowercase=lowercase)
-    return Expectation(column, "category", judge, masks, readable, usual, may_miss=may_miss)
+    spellings = pl.Enum(sorted(quick)) if quick else None
+    return Expectation(
+        column, "category", judge, masks, readable, usual, may_miss=may_miss, spellings=spellings
+    )
 
 
 def _date(column: str, encoding: DateEncoding, kinds: Kinds) -> Expectation:

@@ -5,8 +5,9 @@ Here the leaves of a tree are bits of a word, from left to right. A split that s
 takes the leaves on its left out of the word; when all splits have spoken, in any order, the lowest
 bit that is left is the row's leaf. What a column takes out of all trees depends only on the bin
 that its number falls into between the thresholds, so that it stands in a table: a row is one line
-of the table for each column, joined by `and`. NumPy does that without a step that waits, four to
-six times as fast as the walk on trees of 12 leaves.
+of the table for each column, joined by `and`. Columns of few bins share a table of all their
+combinations. NumPy does that without a step that waits, four to six times as fast as the walk on
+trees of 12 leaves.
 
 Source: Lucchese et al. 2015, "QuickScorer: a fast algorithm to rank documents with additive
 ensembles of regression trees". Theirs goes through thresholds in their order and stops at the first
@@ -32,8 +33,11 @@ Place = tuple[Integers, Integers]
 
 MOST_BYTES = 1 << 25
 """Largest tables: beyond, they are read from memory and the walk is as fast."""
-BLOCK_CELLS = 1 << 17
+SHARED_BYTES = 1 << 18
+"""Largest table that columns of few bins share: it stays in the processor's cache."""
+BLOCK_CELLS = 1 << 16
 """Rows times trees of a block: what lies between two steps stays in the processor's cache."""
+_FEW_EDGES = 4
 _WIDTHS: dict[int, Any] = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
 # A power of two times one of these has the power's own number in its top bits.
 _DE_BRUIJN = {8: 0x1D, 16: 0x0F2D, 32: 0x077CB531, 64: 0x03F79D71B4CB0A89}
@@ -65,8 +69,48 @@ class Table:
             # A category beyond the last that a tree asks for is in no set, like a missing one.
             known = np.where(cells < last, cells, last)
             return known.astype(np.intp)
-        found: npt.NDArray[np.intp] = np.searchsorted(self.edges, cells)
+        found: npt.NDArray[np.intp]
+        if len(self.edges) > _FEW_EDGES:
+            found = np.searchsorted(self.edges, cells)
+        else:
+            found = np.zeros(len(cells), dtype=np.intp)
+            for edge in self.edges:
+                found += cells > edge
         found[np.isnan(cells)] = last
+        return found
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What some columns take out of all trees together: a line for each combination of their bins.
+
+    Attributes:
+        words: [bins of the first * bins of the second * ..., W].
+    """
+
+    tables: tuple[Table, ...]
+    words: Words
+
+    @classmethod
+    def of(cls, tables: Sequence[Table]) -> list[Shared]:
+        """Return all tables, those of few bins put together as long as they stay small."""
+        found: list[Shared] = []
+        for table in sorted(tables, key=lambda one: len(one.words)):
+            last = found[-1] if found else None
+            if last is None or last.words.nbytes * len(table.words) > SHARED_BYTES:
+                found.append(cls((table,), table.words))
+                continue
+            words = last.words[:, None] & table.words
+            found[-1] = cls((*last.tables, table), words.reshape(-1, words.shape[-1]))
+        return found
+
+    def lines(self, rows: Floats) -> npt.NDArray[np.intp]:
+        """Return the line of each row [B] of [B, n_columns]."""
+        first, *others = self.tables
+        found = first.bins(rows[:, first.column])
+        for table in others:
+            found *= len(table.words)
+            found += table.bins(rows[:, table.column])
         return found
 
 
@@ -82,31 +126,26 @@ class Masks:
         n_scores: int,
         finish: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
     ) -> None:
-        self._tables = tuple(tables)
+        self._tables = tuple(Shared.of(tables))
         self._leaves = leaves.ravel()
         self._bases = (np.arange(len(leaves), dtype=np.int64) * width)[:, None]
         self._width, self._n_scores, self._finish = width, n_scores, finish
 
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of all tables."""
-        return sum(table.words.nbytes for table in self._tables) + self._leaves.nbytes
-
     def predict(self, rows: Floats, out: npt.NDArray[np.float64]) -> None:
         """Write the scores of rows [B, n_columns] into `out` [B] or [B, n_scores]."""
-        bins = [table.bins(rows[:, table.column]) for table in self._tables]
+        lines = [table.lines(rows) for table in self._tables]
         size = max(1, BLOCK_CELLS // len(self._bases))
         room = _Room.of(min(size, len(rows)), self._tables[0].words.shape[1], self._bases)
         for start in range(0, len(rows), size):
             place = slice(start, min(start + size, len(rows)))
-            sums = self._sums([one[place] for one in bins], room.first(place.stop - start))
+            sums = self._sums([one[place] for one in lines], room.first(place.stop - start))
             out[place] = self._finish(sums).reshape(out[place].shape)
 
-    def _sums(self, bins: Sequence[npt.NDArray[np.intp]], room: _Room) -> npt.NDArray[np.float64]:
+    def _sums(self, lines: Sequence[npt.NDArray[np.intp]], room: _Room) -> npt.NDArray[np.float64]:
         """Return the sums of leaves [B, n_scores]."""
-        # Bins lie within the tables: the mode spares a look at each.
-        self._tables[0].words.take(bins[0], axis=0, out=room.left, mode="clip")
-        for table, own in zip(self._tables[1:], bins[1:], strict=True):
+        # Lines lie within the tables: the mode spares a look at each.
+        self._tables[0].words.take(lines[0], axis=0, out=room.left, mode="clip")
+        for table, own in zip(self._tables[1:], lines[1:], strict=True):
             table.words.take(own, axis=0, out=room.taken, mode="clip")
             np.bitwise_and(room.left, room.taken, out=room.left)
         kind = _WIDTHS[self._width]
