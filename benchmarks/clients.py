@@ -66,7 +66,7 @@ class Mix:
 
     @classmethod
     def hostile(cls, frame: pl.DataFrame, *, key: str) -> Mix:
-        """Return these with malformed bodies, 1 % of 5 MB, wrong keys, and clients that leave."""
+        """Return these with malformed bodies, 1% of 5 MB, wrong keys, and clients that leave."""
         row = frame.drop("target").row(0, named=True)
         ones = cls.friendly(frame, key=key).kinds
         texts = [b"", b"{", b'{"row": {"n0": NaN}}', b"[" * 50_000, b'{"row": {"n0": "\xff"}}']

@@ -1,4 +1,4 @@
-"""How a server holds out: good and bad clients at 80 % of its peak for minutes, and many swaps.
+"""How a server holds out: good and bad clients at 80% of its peak for minutes, and many swaps.
 
 `ORDAIN_BENCH_MINUTES` (10) is how long, `ORDAIN_BENCH_SWAPS` (100) how often the champion changes.
 """
@@ -48,7 +48,7 @@ deployment:
 
 
 def holding_out() -> Iterator[Figure]:
-    """Minutes at 80 % of the peak, with clients that leave, send nonsense, or far too much."""
+    """Minutes at 80% of the peak, with clients that leave, send nonsense, or far too much."""
     frame = tables.mixed(N_ROWS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

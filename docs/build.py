@@ -100,6 +100,7 @@ BLOCKS: dict[type[Spec], tuple[str, str]] = {
     deployment.Limits: ("deployment.limits", ""),
     deployment.Batching: ("deployment.batching", ""),
     deployment.Auth: ("deployment.auth", ""),
+    deployment.Trust: ("deployment.trust", ""),
     deployment.PredictionLogging: ("deployment.log", ""),
 }
 """Blocks of the document with their headings."""

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ import polars as pl
 import pytest
 from hypothesis import settings
 
+# `commands_here` may be imported by name.
+sys.path.insert(0, str(Path(__file__).parent))
 # The same examples at each run; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=1000)
@@ -30,6 +33,20 @@ os.environ["GIT_DIR"] = os.devnull
 # Whether bytes outlive a power cut is nothing these tests could see; a flush takes milliseconds,
 # and a training makes dozens. Processes that tests start flush as ever.
 os.fsync = lambda _: None
+
+
+_LONG = ("test_examples.py", "serving", "store", "cli", "pipeline", "models", "features")
+"""Rooms whose files take longest: they come first, so that the workers end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        room = item.path.relative_to(here).parts[0]
+        return _LONG.index(room) if room in _LONG else len(_LONG)
+
+    items.sort(key=rank)
 
 
 def churn(n_rows: int = 400, seed: int = 0) -> pl.DataFrame:

@@ -171,3 +171,19 @@ def test_every_metric_of_a_server_stands_on_the_page_of_its_operator() -> None:
     }
     rows = set(re.findall(r"^\| `(ordain_\w+)", page, re.MULTILINE))
     assert names == rows
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", ROOT / "src", ROOT / "docs", ROOT / "examples", ROOT / "cases"]
+)
+def test_percentages_are_written_without_a_space(path: Path) -> None:
+    """As `{share:.1%}`, plotly's and Prometheus's own formats write them."""
+    files = [path] if path.is_file() else [*path.rglob("*.md"), *path.rglob("*.py")]
+    spaced = re.compile(r"[0-9}] %(?=[ .,;:)|`'\"]|$)", re.MULTILINE)
+    found = {
+        f"{file.relative_to(ROOT)}: {text[match.start() - 20 : match.end() + 10]!r}"
+        for file in files
+        for text in [file.read_text(encoding="utf-8")]
+        for match in spaced.finditer(text)
+    }
+    assert not found

@@ -35,7 +35,7 @@ def test_folds_costs_and_the_bottleneck_are_printed(written: Path, tmp_path: Pat
     assert "time is not known (no earlier run of `gbm` here)" in before
     said = run("train", str(written), "-q").stdout
     assert "churn over 2 trained folds" in said
-    assert "95 % interval of the mean" in said
+    assert "95% interval of the mean" in said
     assert "Over 2 folds: roc_auc" in said
     assert "\ncost    0.0" in said
     assert "The bottleneck is `" in said

@@ -89,6 +89,27 @@ def test_plan_then_train_then_nothing_to_do(written: Path) -> None:
     assert (again.stdout + again.stderr).lower().count("nothing has changed") == 1
 
 
+def test_training_ends_with_what_can_be_done_next(written: Path, tmp_path: Path) -> None:
+    home = tmp_path / "my work"
+    said = run("train", str(written), "--home", str(home)).stdout
+    reference = next(line.split()[1] for line in said.splitlines() if line.startswith("run "))
+    assert said.splitlines()[-2:] == [
+        f"next    ordain serve {reference} --home '{home}'",
+        f"        ordain register {reference} --home '{home}'",
+    ]
+    again = run("train", str(written), "--home", str(home), "--quiet").stdout
+    assert "ordain serve" not in again
+    again = run("train", str(written), "--home", str(home), "--json").stdout
+    assert "ordain serve" not in again
+
+
+def test_training_that_misses_a_gate_is_to_be_diagnosed(written: Path) -> None:
+    gate = "evaluation.gates=[{metric: roc_auc, at_least: 0.999}]"
+    said = run("train", str(written), "-o", gate, code=3).stdout
+    reference = next(line.split()[1] for line in said.splitlines() if line.startswith("run "))
+    assert said.splitlines()[-1] == f"next    ordain diagnose {reference}"
+
+
 def test_runs_are_listed_shown_and_tagged(written: Path) -> None:
     run("train", str(written), "-q")
     run("train", str(written), "-q", "-o", "trainer.num_boost_round=3")

@@ -31,7 +31,7 @@ def told(*arguments):
 def test_a_model_is_told_by_a_table_and_sentences(trained):
     text = told("explain", "latest").stdout
     assert "how much the log loss" in text
-    assert "95 % interval" in text
+    assert "95% interval" in text
     assert "█" in text
     assert "churn (Yes) by `tenure`: falls from" in text
 

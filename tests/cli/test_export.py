@@ -38,6 +38,17 @@ def test_export_says_what_was_checked(
     assert "note: labels are fed as text" in out
 
 
+def test_export_that_answers_alike_says_so_in_words(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "pack")
+    code, out, _ = _called(capsys, "export", run, "--format", "handover", "--output", path)
+    assert code == 0
+    assert next(line for line in out.splitlines() if "checked by" in line).endswith(
+        " rows: no difference"
+    )
+
+
 def test_export_prints_json(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(tmp_path / "m.sql")
     options = ["-o", "table=t", "-o", "keep=tenure"]

@@ -14,24 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands_here import run
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import ordain
+from ordain.store import signing
 from ordain.store.registry import open_registry
 
 
 @pytest.fixture(autouse=True)
 def own_work_folder(registry_home: Path) -> Path:
     return registry_home
-
-
-def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ordain.cli.main", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, **variables}
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.mark.slow
@@ -88,14 +82,13 @@ def test_mistakes_have_texts_and_no_traceback() -> None:
     assert "cannot be reached: Connection refused" in done.stderr
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """An MLflow server of this test's own, with the artifacts of its clients."""
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An MLflow server of these tests' own, with the artifacts of its clients."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tmp_path / "server"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("server")
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
                "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/server.db",
                "--artifacts-destination", str(folder / "artifacts")]  # fmt: skip
@@ -182,3 +175,31 @@ def test_mlflow_server_holds_versions_for_all(
     assert (tmp_path / "elsewhere" / "models" / "churn").is_dir()
     with pytest.raises(ordain.UsageError, match="churn has no version 7"):
         ordain.load("churn/7", home=tmp_path / "elsewhere", registry=server)
+    assert (
+        run("versions", "churn/2", "--remove", "--registry", server).stdout == "removed churn/2\n"
+    )
+    assert ordain.versions("churn", registry=server)["version"].to_list() == [1]
+    audit = open_registry(uri=server).audit("churn")
+    assert [line.action for line in audit if line.version == 2][-1] == "remove"
+
+
+@pytest.mark.service
+@pytest.mark.slow
+def test_signatures_go_through_an_mlflow_server(server: str, tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    signers, elsewhere = tmp_path / "signers", tmp_path / "elsewhere"
+    signers.write_text(f"{signing.public_text(key)} ann\n")
+    ordain.register("good", "signed", registry=server)
+    with pytest.raises(ordain.BundleError, match="it is not signed"):
+        ordain.load("signed/1", home=elsewhere, registry=server, signers=signers)
+    (tmp_path / "key").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    )
+    call = ("sign", "signed/1", "--key", str(tmp_path / "key"))
+    refused = run(*call, code=2, ORDAIN_REGISTRY_URI=server).stderr
+    assert "is a copy of a bundle of the registry" in refused
+    assert "Fix: sign the run's bundle, then `ordain register` it" in refused
+    run("sign", "good", "--key", str(tmp_path / "key"))
+    ordain.register("good", "signed", registry=server)
+    ordain.load("signed/2", home=elsewhere, registry=server, signers=signers)
+    ordain.load("signed/2", home=tmp_path / "fresh", registry=server, signers=signers)

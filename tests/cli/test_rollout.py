@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from commands_here import printed
 
+from commands_here import printed
 from ordain.cli.log import moment
 from ordain.core.errors import OrdainError, UsageError
 from ordain.serving.contracts import Entry, Outcome
@@ -52,9 +52,9 @@ def test_status_shows_shares_and_what_the_tests_say(document):
     printed("deploy", document)
     told = printed("status")
     assert "production  generation 1, since" in told
-    assert "95 %" in told
+    assert "95%" in told
     assert "errors: canary 0 in 0 requests, champion 0 in 0 requests" in told
-    assert "no server runs" in told
+    assert "no server runs it; start one with: ordain serve production" in told
 
 
 def test_halt_resume_and_audit(document):

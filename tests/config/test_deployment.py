@@ -98,6 +98,15 @@ def test_a_variable_needs_no_quotes_in_a_flow_mapping():
     assert auth.keys == ("ann:1234", "5678")
 
 
+def test_whom_a_server_trusts_is_a_file():
+    text = "deployment:\n  models: {a: b}\n  trust: {signers: signers}\n"
+    assert deployment_of(text).trust.signers == "signers"
+    assert deployment_of("deployment:\n  models: {a: b}\n").trust.signers is None
+    assert "unknown key `signer`" in " ".join(faults({"a": "b"}, trust={"signer": "x"}))
+    assert "`signers`" in " ".join(faults({"a": "b"}, trust={"signers": ["x"]}))
+    assert validator().is_valid({"deployment": {"models": {"a": "b"}, "trust": {"signers": "x"}}})
+
+
 def test_keys_of_digits_alone_are_text():
     assert deployment_of(ALONE, {"ORDAIN_API_KEYS": "123456"}).auth.keys == ("123456",)
 

@@ -331,6 +331,7 @@ def named(document):
     return named
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_piece_of_a_sound_document_is_accepted_beside_an_include(data):

@@ -83,7 +83,7 @@ def test_sets_cover_as_declared_over_many_draws(level):
 
 
 def test_sets_cover_no_less_than_the_model_is_right():
-    """No set is empty: a model that is right in 82 % of rows covers them at a level of 60 %."""
+    """No set is empty: a model that is right in 82% of rows covers them at a level of 60%."""
     truth, scores = category_scores(3_000, 5)
     coverage = fit_sets(truth[:1_000], scores[:1_000], level=0.6)
     found = measure(coverage, truth[1_000:], scores[1_000:])
@@ -123,7 +123,7 @@ def test_too_few_rows_fit_nothing(n_rows):
 
 
 def test_rank_of_a_round_level_is_not_lost_to_rounding():
-    """Of 99 rows the tenth lowest is the bound for 90 %: (99 + 1) * 0.1."""
+    """Of 99 rows the tenth lowest is the bound for 90%: (99 + 1) * 0.1."""
     scores = np.linspace(0.01, 0.99, 99)
     coverage = fit_sets(np.ones(99, int), scores, level=0.9)
     assert coverage.least_probability == pytest.approx(scores[9], rel=1e-5)

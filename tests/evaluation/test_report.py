@@ -85,7 +85,7 @@ def test_first_screen_has_verdict_headline_and_warnings(page):
         "Better than every baseline",
         "roc_auc of churn",
         "1 warning",
-        "95 % interval",
+        "95% interval",
     ):
         assert expected in words
 

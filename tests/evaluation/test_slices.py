@@ -110,7 +110,7 @@ def test_numbers_keep_every_digit_in_sql():
 
 
 def judged(n_rows=2_000, *, seed=0):
-    """Return a target with a group of 15 % on which the scores say nothing."""
+    """Return a target with a group of 15% on which the scores say nothing."""
     random = np.random.default_rng(seed)
     odds = random.normal(0, 2, n_rows)
     truth = (random.random(n_rows) < expit(odds)).astype(np.int8)

@@ -1,5 +1,7 @@
 """Every registered feature type keeps the contract, in every form and with every option."""
 
+import functools
+
 import polars as pl
 import pytest
 
@@ -300,7 +302,13 @@ def test_every_feature_keeps(check):
     [strategy_cases, filling_cases, number_cases, label_cases, date_cases, text_cases],
 )
 def test_every_option_keeps(check, cases):
-    assert_all(check, cases())
+    assert_all(check, made(cases))
+
+
+@functools.cache
+def made(cases):
+    """Return the cases, which all checks share: each is fitted once."""
+    return cases()
 
 
 def test_every_registered_type_has_a_case():

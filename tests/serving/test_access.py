@@ -65,10 +65,17 @@ def test_every_route_needs_a_key_but_the_two_probes(
             assert asked.request(method, route.path).status_code == 401
     assert is_open == {"/livez", "/readyz"}
     paths = {route.path for route in routes}
-    wanted = {"/metrics", "/openapi.json", "/v1/models", "/v1/feedback", "/v1/models/one/predict"}
+    wanted = {
+        "/",
+        "/metrics",
+        "/openapi.json",
+        "/v1/models",
+        "/v1/feedback",
+        "/v1/models/one/predict",
+    }
     wanted |= {"/v2", "/v2/health/live", "/v2/models/one/infer", "/v2/models/one/ready"}
     if len(models) == 1:
-        wanted |= {"/", "/predict", "/batch_predict"}
+        wanted |= {"/predict", "/batch_predict"}
     assert wanted <= paths
 
 
@@ -105,6 +112,23 @@ def test_the_description_tells_of_the_models_only_that_a_key_may_read(
         assert "/v1/models/one/predict" in told["paths"]
         assert ("/v1/models/two/predict" in told["paths"]) is is_told
         assert any(name.startswith("two.") for name in told["components"]["schemas"]) is is_told
+
+
+def test_the_root_tells_of_the_models_only_that_a_key_may_read(
+    application: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.json"
+    write(
+        file,
+        {"caller": "shop", "sha256": hash_of(SHOP), "models": ["one"], "role": "user"},
+        {"caller": "boss", "sha256": hash_of(BOSS)},
+    )
+    asked = application({"one": {}, "two": {}}, auth={"keys_file": str(file)})
+    refused = asked.get("/")
+    assert refused.status_code == 401
+    assert set(refused.json()) == {"error"}
+    assert asked.get("/", headers=bearer(SHOP)).json()["models"] == ["one"]
+    assert asked.get("/", headers=bearer(BOSS)).json()["models"] == ["one", "two"]
 
 
 def test_calls_are_counted_by_caller(asked: Any, kept: Any) -> None:
@@ -157,6 +181,16 @@ def test_a_caller_may_come_only_so_often() -> None:
     assert refused.value.status == 429
     assert int(refused.value.headers["retry-after"]) >= 1
     access.count(other)
+
+
+def test_keys_of_a_caller_share_its_rate(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    rates = {"sha256": hash_of(SHOP), "requests_per_second": 5}, {"sha256": hash_of(BOSS)}
+    write(file, *({"caller": "shop", **one} for one in rates))
+    access = Access(Auth(keys_file=str(file), requests_per_second=1))
+    access.count(access.caller({b"x-api-key": SHOP.encode()}))
+    with pytest.raises(Refusal, match="this caller may make 1 requests a second, by all its keys"):
+        access.count(access.caller({b"x-api-key": BOSS.encode()}))
 
 
 def test_listening_publicly_without_keys_is_refused_unless_asked() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from commands_here import run
 from ordain.config import Config
 from ordain.serving.keys import add_key
 from ordain.serving.rollout.actions import deploy
@@ -150,16 +151,5 @@ def test_a_key_is_told_nowhere_but_once(
 
 
 def run_cli(*words: str, home: Path, env: dict[str, str]) -> str:
-    import os
-    import subprocess
-    import sys
-
-    found = subprocess.run(
-        [sys.executable, "-m", "ordain.cli.main", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "ORDAIN_HOME": str(home), **env},
-    )
-    assert found.returncode == 0, found.stderr
-    return found.stdout + found.stderr
+    said = run(*words, ORDAIN_HOME=str(home), **env)
+    return said.stdout + said.stderr

@@ -49,7 +49,10 @@ def ask(port: int, request: bytes, *, leaves: bool) -> None:
                 assert leaves or answer.startswith(b"HTTP/1.1 ")
 
 
-@pytest.mark.parametrize("what", REQUESTS)
+@pytest.mark.parametrize(
+    "what",
+    [one if one == "a row" else pytest.param(one, marks=pytest.mark.slow) for one in REQUESTS],
+)
 def test_a_request_leaves_nothing_to_the_collector(
     application: Callable[..., Any], what: str
 ) -> None:

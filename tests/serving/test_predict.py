@@ -87,7 +87,9 @@ def test_feedback_needs_an_output_that_exists(asked: Any, kept: Any) -> None:
     assert kept.entries[0].values == {"churn": "Yes"}
     wrong = asked.post("/v1/feedback", json={**body, "values": {"churned": "Yes"}})
     assert wrong.status_code == 422
-    assert "possible: churn" in wrong.json()["error"]["faults"][0]["message"]
+    told = wrong.json()["error"]
+    assert told["message"] == "the outcome is nothing that a model here predicts: 1 fault"
+    assert "possible: churn" in told["faults"][0]["message"]
 
 
 def test_of_two_labels_no_third_one_can_come_true(asked: Any, kept: Any) -> None:

@@ -110,6 +110,18 @@ def test_ludwig_clients_are_told_what_is_wrong(asked: Any, path: str, form: dict
     assert isinstance(answer.json()["error"], str)
 
 
+def test_the_root_says_what_the_server_is_to_clients_of_ludwig_too(
+    asked: Any, application: Callable[..., Any]
+) -> None:
+    told = asked.get("/").raise_for_status().json()
+    assert told["message"] == "Ordain server is up"
+    assert told["models"] == ["churn"]
+    for path in told["links"].values():
+        asked.get(path).raise_for_status()
+    several = application({"one": {}, "two": {}}).get("/").raise_for_status().json()
+    assert (several["message"], several["models"]) == ("Ordain server is up", ["one", "two"])
+
+
 def test_a_form_with_a_file_is_refused(asked: Any) -> None:
     answer = asked.post("/predict", files={"tenure": ("a.txt", b"3")})
     assert answer.status_code == 400

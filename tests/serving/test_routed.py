@@ -87,9 +87,27 @@ def test_each_row_of_a_divided_batch_is_logged_under_its_own_id(asked: Any, kept
     logged = {
         row["prediction_id"]: (row["version"], row["input.tenure"])
         for entry in kept.entries
+        if entry.arm != "shadow"
         for row in batch_frame(entry, frozenset()).to_dicts()
     }
     assert logged == {one["prediction_id"]: (one["version"], at) for at, one in enumerate(told)}
+
+
+def test_rows_of_a_version_go_through_it_together(asked: Any, kept: Any) -> None:
+    router = asked.process.hosting.state.router
+    rows = [{**ROW, "customer": customer} for customer in [*range(200), None, None]]
+    asked.predict(rows=rows).raise_for_status()
+    answered = [entry for entry in kept.entries if entry.arm != "shadow"]
+    assert len(answered) == 2
+    assert sum(len(entry.outputs) for entry in answered) == 202
+    for entry in answered:
+        for place in entry.places:
+            if place < 200:
+                assert router.choose("churn", str(place)).arm == entry.arm
+    # A request is one piece of evidence for or against a canary, whatever its number of rows.
+    (trial,) = router._trials.values()
+    assert (trial.canary.requests, trial.champion.requests) == (1, 1)
+    assert len(trial.met) == 2
 
 
 def test_what_was_unusual_about_a_row_of_a_batch_is_logged_with_it(
@@ -117,6 +135,70 @@ def test_a_shadow_is_logged_and_never_answered(asked: Any, kept: Any) -> None:
     assert arms["champion"].version == answer["version"]
     assert arms["shadow"].version != answer["version"]
     assert arms["shadow"].prediction_id == answer["prediction_id"]
+
+
+@pytest.mark.parametrize("form", ["rows", "columns", "csv"])
+def test_a_shadow_predicts_many_rows_too(asked: Any, kept: Any, form: str) -> None:
+    rows = [{**ROW, "customer": customer, "tenure": customer} for customer in range(30)]
+    frame = pl.DataFrame(rows)
+    if form == "csv":
+        path = "/v1/models/churn/predict"
+        answer = asked.post(path, content=frame.write_csv(), headers=CSV, lingers=True)
+    else:
+        given = rows if form == "rows" else frame.to_dict(as_series=False)
+        answer = asked.predict(**{form: given}, lingers=True)
+    answer.raise_for_status()
+    entries = {entry.arm: entry for entry in kept.entries}
+    assert set(entries) == {"champion", "canary", "shadow"}
+    shadow, champion = entries["shadow"], entries["champion"]
+    # The version in the shadow is the canary's too, which its own customers need not hear twice.
+    assert shadow.version == entries["canary"].version != champion.version
+    assert shadow.places == champion.places
+    logged = batch_frame(shadow, frozenset())
+    assert (
+        logged["prediction_id"].to_list()
+        == batch_frame(champion, frozenset())["prediction_id"].to_list()
+    )
+    served = asked.process.hosting.state.versions["churn"][shadow.version]
+    passed = served.door.pass_frame(shadow.inputs).rows
+    assert shadow.outputs.equals(served.predict_frame(passed))
+    told = asked.get("/metrics").text
+    n_rows = len(champion.outputs)
+    assert (
+        f'arm="shadow",model="churn",status="answered",version="{shadow.version}"}} {n_rows}.0'
+        in told
+    )
+
+
+def test_a_shadow_that_fails_is_logged_and_disturbs_nobody(asked: Any, kept: Any) -> None:
+    state = asked.process.hosting.state
+    shadow = next(
+        choice.shadows[0]
+        for choice in (state.router.choose("churn", str(number)) for number in range(50))
+        if choice.shadows
+    )
+    state.versions["churn"][shadow].model.predict = lambda _: 1 / 0
+    rows = [{**ROW, "customer": customer} for customer in range(30)]
+    answer = asked.predict(rows=rows, lingers=True)
+    # The rows of the canary fail, for it is the same version; those of the champion are answered.
+    assert answer.status_code == 500
+    failed = [entry for entry in kept.entries if entry.arm == "shadow"]
+    assert [entry.status for entry in failed] == ["failed"]
+    assert batch_frame(failed[0], frozenset())["output.churn_prediction"].null_count() == len(
+        failed[0].inputs
+    )
+
+
+def test_shadows_leave_out_what_they_cannot_keep_up_with(
+    asked: Any, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordain.serving.shadows.MOST_ROWS", 5)
+    shadows = asked.process._app.predicting.shadows
+    shadows._n_behind = 1
+    asked.predict(rows=[{**ROW, "customer": n} for n in range(30)], lingers=True)
+    assert {entry.arm for entry in kept.entries} == {"champion", "canary"}
+    n_rows = next(len(entry.outputs) for entry in kept.entries if entry.arm == "champion")
+    assert f'ordain_shadows_dropped_total{{model="churn"}} {n_rows}.0' in asked.get("/metrics").text
 
 
 @pytest.mark.slow

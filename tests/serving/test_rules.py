@@ -177,6 +177,9 @@ def test_a_rule_decides_in_every_form_and_is_marked_and_logged(
     several = asked.predict(columns=columns).json()["outputs"]["churn"]
     assert several["rule"] == ["a minor", None]
     assert several["prediction"] == ["No", "Yes"]
+    count = 'ordain_rules_total{model="churn",output="churn",rule="a minor",version="'
+    (line,) = (line for line in asked.get("/metrics").text.splitlines() if count in line)
+    assert line.endswith(" 3.0")
     text = ",".join(row) + "\n" + ",".join(map(str, row.values())) + "\n"
     path = "/v1/models/churn/predict"
     csv = asked.post(path, content=text, headers={"content-type": "text/csv"}).text

@@ -19,7 +19,7 @@ def test_a_server_holds_out(tmp_path: Path, name: str) -> None:
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
-        "ORDAIN_BENCH_MINUTES": "0.35",
+        "ORDAIN_BENCH_MINUTES": "0.25",
         "ORDAIN_BENCH_SWAPS": "8",
         "ORDAIN_BENCH_RESULTS": str(tmp_path),
     }

@@ -13,8 +13,15 @@ def bundle_of(reference: str, home: str | None) -> Path:
     Raises:
         OrdainError: as `bundle_folder`.
     """
-    from ordain.store.find import bundle_folder, other_meaning
+    from ordain.store.find import bundle_folder
+
+    say_other_meaning(reference, home)
+    return bundle_folder(reference, home)
+
+
+def say_other_meaning(reference: str, home: str | None) -> None:
+    """Say so where the name of a bundle has another meaning as well."""
+    from ordain.store.find import other_meaning
 
     if other := other_meaning(reference, home):
         typer.echo(f"note: {other}", err=True)
-    return bundle_folder(reference, home)

@@ -70,7 +70,7 @@ def _show(one: OutputDiagnosis) -> None:
     ]  # fmt: skip
     values = ", ".join(f"{name} {number(value)}" for name, value in one.split.values.items())
     print_table(
-        ["part", "from -> to", "worse by", "95 % interval", "real", ""],
+        ["part", "from -> to", "worse by", "95% interval", "real", ""],
         rows,
         title=f"{one.output}: where {one.metric} is lost ({values})",
     )
@@ -88,7 +88,7 @@ def _show(one: OutputDiagnosis) -> None:
         )
     if one.robustness is not None:
         print_table(
-            ["damage", "worse by", "95 % interval", "verdict", ""],
+            ["damage", "worse by", "95% interval", "verdict", ""],
             [
                 [damage.name, damage.drop, _between(damage.interval),
                  damage.verdict if damage.drop is not None else "", damage.note]

@@ -138,7 +138,7 @@ def _show_model(found: Explanation) -> None:
             ]  # fmt: skip
             title = f"{name}: how much the {table.loss} ({cell(table.base)}) rises when an input"
             title += f" is shuffled, {_of_all(table.n_rows, found.n_used)}"
-            print_table(["input", "rises by", "95 % interval", "share", ""], rows, title=title)
+            print_table(["input", "rises by", "95% interval", "share", ""], rows, title=title)
             _more(len(table.inputs))
         strong = [one for one in item.interactions if one.strength >= WEAK][:3]
         for pair in strong:
@@ -270,7 +270,7 @@ def _show_left_out(found: LeaveOneOut) -> None:
              one["note"] or _SAID[one["verdict"]]]
         )  # fmt: skip
     for output, rows in by_output.items():
-        columns = ["input", "metric", "with", "without", "gain", "95 % interval", "the model is"]
+        columns = ["input", "metric", "with", "without", "gain", "95% interval", "the model is"]
         print_table(columns, rows, title=f"{output} without each input, {found.set} rows")
     if found.n_left:
         typer.echo(f"{found.n_left} less important inputs were not tried (--inputs tries more)")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ordain.cli.bundles import bundle_of
+from ordain.cli.bundles import say_other_meaning
 from ordain.cli.console import number, print_json, seconds, size
 from ordain.cli.options import Home, Json
 from ordain.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from ordain.store.export.checking import Difference
     from ordain.store.export.export import Exported
 
 
@@ -51,9 +52,8 @@ def export(
     """Write a model as ONNX, SQL, a container ..., checked against its own answers."""
     from ordain.store.export.export import export as run_export
 
-    made = run_export(
-        bundle_of(bundle, home), output, format=format, options=_options(options or ()), home=home
-    )
+    say_other_meaning(bundle, home)
+    made = run_export(bundle, output, format=format, options=_options(options or ()), home=home)
     if json:
         print_json(made.to_json())
         return
@@ -61,18 +61,23 @@ def export(
 
 
 def _show(made: Exported) -> None:
-    found = made.difference
     typer.echo(f"wrote {made.path}  {size(made.n_bytes)}  {seconds(made.seconds)}")
-    where = f" in `{found.column}`" if found.column else ""
-    typer.echo(
-        f"checked by {found.n_rows} rows: largest difference {number(found.largest)}{where}, "
-        f"{found.n_labels} predictions changed"
-    )
+    typer.echo(f"checked by {made.difference.n_rows} rows: {_in_words(made.difference)}")
     before = made.facts.get("bytes_before")
     if before:
         typer.echo(f"8 bits: {size(before)} before, {size(made.n_bytes)} now")
     for note in made.notes:
         typer.echo(f"note: {note}")
+
+
+def _in_words(found: Difference) -> str:
+    """Return how far answers are from the bundle's."""
+    if not (found.largest or found.n_labels):
+        return "no difference"
+    changed = f"{found.n_labels} prediction{'s' if found.n_labels != 1 else ''} changed"
+    if not found.largest:
+        return f"no difference in numbers, {changed}"
+    return f"largest difference {number(found.largest)} in `{found.column}`, {changed}"
 
 
 def _options(given: list[str] | tuple[()]) -> dict[str, Any]:

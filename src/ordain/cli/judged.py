@@ -93,7 +93,7 @@ def _intervals(judgements: Mapping[str, Judgement]) -> Iterator[Table]:
             if value is not None
         ]
         if rows:
-            yield f"{name} on {judged.n_rows:,} rows", ["", "value", "95 % interval"], rows
+            yield f"{name} on {judged.n_rows:,} rows", ["", "value", "95% interval"], rows
 
 
 def _slices(findings: Findings) -> Iterator[Table]:

@@ -37,7 +37,7 @@ def new(
         str | None, typer.Option(help="Day from which it is not valid.", metavar="YYYY-MM-DD")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.001, help="Requests a second it may make.")
+        float | None, typer.Option(min=0.001, help="Requests a second of its caller, all keys.")
     ] = None,
     *,
     json: Json = False,

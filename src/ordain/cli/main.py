@@ -40,10 +40,12 @@ from ordain.cli import (
     schema,
     score,
     serve,
+    sign,
     status,
     synthesize,
     trace,
     train,
+    verify,
     versions,
     visualize,
     why,
@@ -96,6 +98,8 @@ app.command("promote", rich_help_panel=USE)(promote.promote)
 app.command("versions", rich_help_panel=USE)(versions.versions)
 app.command("rollback", rich_help_panel=USE)(rollback.rollback)
 app.command("export", rich_help_panel=USE)(export.export)
+app.command("sign", rich_help_panel=USE)(sign.sign)
+app.command("verify", rich_help_panel=USE)(verify.verify)
 app.command("serve", rich_help_panel=USE)(serve.serve)
 app.command("bench-serve", rich_help_panel=USE)(bench_serve.bench_serve)
 app.add_typer(keys.app, name="keys", rich_help_panel=USE)

@@ -92,7 +92,7 @@ def folds(cross_validation: Mapping[str, Any]) -> Iterator[tuple[str, list[str],
             if spread["mean"] is not None
         ]
         title = f"{output} over {n_folds} trained folds"
-        yield title, ["", "mean", "sd", "95 % interval of the mean"], rows
+        yield title, ["", "mean", "sd", "95% interval of the mean"], rows
 
 
 def _between(interval: Sequence[float] | None) -> str:

@@ -29,6 +29,13 @@ def serve(
     log: Annotated[
         Path | None, typer.Option(help="Folder where predictions and outcomes are kept.")
     ] = None,
+    signers: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of public keys: only bundles that one of them has signed are served.",
+            metavar="FILE",
+        ),
+    ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(help="Host name that requests may carry.", metavar="NAME"),
@@ -59,4 +66,4 @@ def serve(
         certificate=str(certificate) if certificate else None,
         key=str(key) if key else None,
     )
-    serve_models(models, address, keys=keys, log=log, home=home, n_workers=workers)
+    serve_models(models, address, keys=keys, log=log, signers=signers, home=home, n_workers=workers)

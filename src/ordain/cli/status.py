@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +16,7 @@ from ordain.cli.options import Home, Json
 if TYPE_CHECKING:
     from ordain.serving.rollout.folder import DeploymentFolder
     from ordain.serving.rollout.standing import Standing
+    from ordain.serving.running import RunningServer
 
 _PAUSE_SECONDS = 2.0
 
@@ -33,16 +36,18 @@ def status(
     *,
     json: Json = False,
 ) -> None:
-    """Show versions, shares, requests, errors, latencies, halts and workers of a deployment."""
-    from ordain.serving.rollout.folder import find_folder
+    """Show versions, shares, requests, errors, latencies, halts and workers of a deployment.
+
+    Servers of the work folder that run without a deployment are listed below it.
+    """
     from ordain.store.home import home as work_folder
 
-    folder = find_folder(work_folder(home), name)
-    _show(folder, with_quality=quality, json=json, is_fresh=watch)
+    folder = work_folder(home)
+    _show(folder, name, with_quality=quality, json=json, is_fresh=watch)
     with contextlib.suppress(KeyboardInterrupt):
         while watch:
             time.sleep(_PAUSE_SECONDS)
-            _show(folder, with_quality=quality, json=json, is_fresh=True)
+            _show(folder, name, with_quality=quality, json=json, is_fresh=True)
 
 
 def when(seconds: float) -> str:
@@ -50,21 +55,28 @@ def when(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
-def _show(folder: DeploymentFolder, *, with_quality: bool, json: bool, is_fresh: bool) -> None:
+def _show(home: Path, name: str | None, *, with_quality: bool, json: bool, is_fresh: bool) -> None:
+    from ordain.serving.rollout.folder import deployments, find_folder
     from ordain.serving.rollout.standing import standing
+    from ordain.serving.running import running
 
-    found = standing(folder, with_truth=with_quality)
-    assert found is not None, "a deployment that was found was applied"
-    judged = _quality(folder, found) if with_quality else []
+    servers = running(home)
+    is_alone = bool(servers) and not (name or with_quality or deployments(home))
+    folder = None if is_alone else find_folder(home, name)
+    found = standing(folder, with_truth=with_quality) if folder else None
+    judged = _quality(folder, found) if folder and found and with_quality else []
     if json:
+        own = found.to_json() if found else {"deployment": None}
         more = {"quality": judged} if with_quality else {}
-        print_json({**found.to_json(), **more})
+        print_json({**own, **more, "servers": [one.to_json() for one in servers]})
         return
     if is_fresh:
         typer.echo("\x1b[2J\x1b[H", nl=False)
-    _print(found)
+    if found:
+        _print(found)
     if with_quality:
         print_quality(judged)
+    _print_servers(servers)
 
 
 def _quality(folder: DeploymentFolder, found: Standing) -> list[dict[str, Any]]:
@@ -115,7 +127,7 @@ def _print_workers(found: Standing) -> None:
     generation = found.applied.generation
     workers = found.workers
     if not workers:
-        typer.echo("no server runs; start one with: ordain serve DEPLOYMENT.yaml")
+        typer.echo(f"no server runs it; start one with: ordain serve {found.applied.name}")
     else:
         behind = [one["worker"] for one in workers if one["generation"] != generation]
         late = f"; not at generation {generation} yet: {', '.join(behind)}" if behind else ""
@@ -134,6 +146,19 @@ def _print_workers(found: Standing) -> None:
         typer.echo(f"log: {told}")
     for problem in found.problems:
         typer.echo(f"warning: {problem}", err=True)
+
+
+def _print_servers(servers: Sequence[RunningServer]) -> None:
+    """Print the servers that run without a deployment, one row a model."""
+    columns = ["address", "model", "version", "since", "pid", "workers"]
+    rows = [
+        [server.address, model.name, model.version, when(server.since), str(server.pid),
+         server.n_workers]
+        for server in servers
+        for model in server.models
+    ]  # fmt: skip
+    if rows:
+        print_table(columns, rows, title="servers without a deployment")
 
 
 def print_quality(judged: list[dict[str, Any]]) -> None:
@@ -159,4 +184,4 @@ def print_quality(judged: list[dict[str, Any]]) -> None:
 def _percent(share: float | None) -> str:
     if share is None:
         return "-"
-    return f"{share * 100:.3g} %"
+    return f"{share * 100:.3g}%"

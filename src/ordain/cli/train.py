@@ -87,6 +87,8 @@ def train(
         print_json(result.to_json())
     else:
         show(result)
+        if not (quiet or is_interrupted(result)):
+            _show_next(result, home)
     if is_interrupted(result):
         raise typer.Exit(INTERRUPTED_EXIT)
     if not result.is_passed:
@@ -131,6 +133,16 @@ def show(result: Result) -> None:
         typer.echo(f"cost    {cost}")
     if result.bottleneck and not result.is_reused:
         typer.echo(result.bottleneck)
+
+
+def _show_next(result: Result, home: str | None) -> None:
+    """Print the commands that go on from a run: to use it, or to mend it where a gate fails."""
+    import shlex
+
+    where = f" --home {shlex.quote(home)}" if home is not None else ""
+    verbs = ("serve", "register") if result.is_passed else ("diagnose",)
+    for label, verb in zip(("next", ""), verbs, strict=False):
+        typer.echo(f"{label:<8}ordain {verb} {shlex.quote(result.run.reference)}{where}")
 
 
 def is_interrupted(result: Result) -> bool:

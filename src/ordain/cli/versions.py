@@ -31,14 +31,27 @@ def versions(
             metavar="FINGERPRINT",
         ),
     ] = None,
+    note: Annotated[
+        str, typer.Option("--note", help="With --remove: why; kept in the audit.")
+    ] = "",
     registry: Registry = None,
     home: Home = None,
     *,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove", help="Remove the version, as churn/3, with its bundle, if nothing uses it."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """List the versions of a model, newest first: aliases, run, metrics, when, by whom, gates."""
     from ordain.store.registry import open_registry, parse
 
+    if remove or note:
+        _remove(name, note, is_asked=remove and not (audit or data), home=home, registry=registry,
+                json=json)  # fmt: skip
+        return
     opened = open_registry(home, registry)
     if data is not None:
         if audit:
@@ -54,6 +67,31 @@ def versions(
         _list_audit(opened.audit(name), json=json)
     else:
         _list_versions(opened.versions(name), json=json)
+
+
+def _remove(
+    name: str | None,
+    note: str,
+    *,
+    is_asked: bool,
+    home: str | None,
+    registry: str | None,
+    json: bool,
+) -> None:
+    from ordain.serving.rollout.removing import remove_version
+    from ordain.store.registry import parse
+
+    reference = parse(name) if name else None
+    if not is_asked or reference is None:
+        raise UsageError(
+            "--remove is of one version, and --note goes with it\n"
+            "  Fix: ordain versions NAME/VERSION --remove --note WHY"
+        )
+    line = remove_version(str(reference), note=note, home=home, registry=registry)
+    if json:
+        print_json(line.to_json())
+        return
+    typer.echo(f"removed {line.name}/{line.version}")
 
 
 def _show_version(found: ModelVersion, *, json: bool) -> None:

@@ -10,6 +10,7 @@
           checks: reject
       limits: {body_bytes: 1_000_000, batch_rows: 10_000, timeout_seconds: 2}
       auth: {api_keys: "${ORDAIN_API_KEYS}"}
+      trust: {signers: signers}
       log: {sink: .ordain/predictions, sample: 1.0, redact: [phone]}
 
 It stands in the config of a training or in a document of its own. `ordain deploy` applies it,
@@ -255,7 +256,8 @@ class Auth(Spec):
     keys_file: str | None = None
     """File of hashed keys with their callers, models and verbs; read anew when it changes."""
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
-    """Requests a second that one key may make; more are refused with 429."""
+    """Requests a second that a caller may make, by all its keys together; more are refused with
+    429. Where no keys are set there are no callers to tell apart, and no limit."""
 
     @property
     def is_open(self) -> bool:
@@ -267,6 +269,14 @@ class Auth(Spec):
         """The keys as given, one by one."""
         given = (self.api_keys,) if isinstance(self.api_keys, str) else self.api_keys or ()
         return tuple(k for text in given for part in text.split(",") if (k := part.strip()))
+
+
+class Trust(Spec):
+    """Whose bundles are served."""
+
+    signers: str | None = None
+    """File with a public key a line, as `authorized_keys` has them: a bundle that none of them has
+    signed is not served. Read anew with each version; null asks for no signature."""
 
 
 class PredictionLogging(Spec):
@@ -316,6 +326,8 @@ class Deployment(Spec):
     """How requests that wait are answered together."""
     auth: Auth = Field(default_factory=Auth)
     """Who may call; without keys anybody on this machine."""
+    trust: Trust = Field(default_factory=Trust)
+    """Whose bundles are served; without signers everybody's."""
     log: PredictionLogging = Field(default_factory=PredictionLogging)
     """What is kept of predictions."""
 

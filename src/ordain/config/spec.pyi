@@ -199,7 +199,7 @@ def budget(*, seconds: float | None = ..., cost: float | None = ..., price_per_h
         cost: Money a run may take, in the unit of `price_per_hour`, which it needs beside it. Default: None.
         price_per_hour: What an hour of this machine costs, in any currency: runs and plans then say their cost. Default: None.
     """
-def deployment(*, models: Sequence[Mapping[str, Any]], limits: Mapping[str, Any] = ..., batching: Mapping[str, Any] = ..., auth: Mapping[str, Any] = ..., log: Mapping[str, Any] = ...) -> Part:
+def deployment(*, models: Sequence[Mapping[str, Any]], limits: Mapping[str, Any] = ..., batching: Mapping[str, Any] = ..., auth: Mapping[str, Any] = ..., trust: Mapping[str, Any] = ..., log: Mapping[str, Any] = ...) -> Part:
     """Which versions answer, for whom, under which limits, and what is kept.
 
     Args:
@@ -207,6 +207,7 @@ def deployment(*, models: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
         limits: What a request may take, and how many there may be.
         batching: How requests that wait are answered together.
         auth: Who may call; without keys anybody on this machine.
+        trust: Whose bundles are served; without signers everybody's.
         log: What is kept of predictions.
     """
 class _sources(Namespace):

@@ -27,7 +27,7 @@ TASKS = {
     "number": "tabular-regression",
 }
 MUCH_MISSING = 0.2
-INTERVALS = "In brackets: the 95 % interval of this model's value."
+INTERVALS = "In brackets: the 95% interval of this model's value."
 
 
 def model_card(

@@ -41,7 +41,7 @@ def conditions(summary: RunSummary) -> str:
     ]
     if not rows:
         return ""
-    head = ["state", "kind", "condition", "value", "95 % interval", "inside by"]
+    head = ["state", "kind", "condition", "value", "95% interval", "inside by"]
     failed = sum(not one.passed for one in findings.gates if not is_figure(one))
     verdict = f"**{failed} of {len(findings.gates)} gates are not met: not to ship as it is.**"
     words = (
@@ -88,7 +88,7 @@ def slices(summary: RunSummary) -> str:
         judged = [*declared, *summary.findings.found_slices.get(name, ())]
         if judged:
             metric = next(iter(judged[0].metrics), output.headline)
-            head = ["slice", "rows", f"`{metric}`", "95 % interval", "against the rest"]
+            head = ["slice", "rows", f"`{metric}`", "95% interval", "against the rest"]
             rows = [_slice_row(one, metric) for one in judged[:MAX_SLICES]]
             more = len(judged) - len(rows)
             parts += [f"### {inline(name)}", table(head, rows)]
@@ -113,7 +113,7 @@ def fairness(summary: RunSummary) -> str:
     ]
     if not rows:
         return ""
-    head = ["column", "figure", "gap", "95 % interval", "ratio", ""]
+    head = ["column", "figure", "gap", "95% interval", "ratio", ""]
     words = (
         "The gap is the greatest minus the least among groups of at least 20 rows. Marked are gaps "
         "beyond chance, for selection rates only where the ratio is below four fifths."
@@ -130,7 +130,7 @@ def importance(summary: RunSummary) -> str:
             for item in one.inputs[:MAX_INPUTS]
         ]
         if rows:
-            head = ["input", f"{one.loss} grows by", "95 % interval"]
+            head = ["input", f"{one.loss} grows by", "95% interval"]
             parts += [f"### {inline(name)}, by shuffling one input at a time", table(head, rows)]
     return "\n\n".join(parts)
 

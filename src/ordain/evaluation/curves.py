@@ -116,7 +116,7 @@ def cost_curve(ranking: Ranking, prices: Floats) -> Json:
 def calibration_curve(sample: ClassSample) -> Json:
     """Return ten groups of equal size by confidence: what was claimed and what came true.
 
-    `low` and `high` are Wilson's 95 % bounds of the share that came true.
+    `low` and `high` are Wilson's 95% bounds of the share that came true.
     """
     confidence = sample.confidence.astype(np.float64)
     order = np.argsort(confidence, kind="stable")
@@ -188,7 +188,7 @@ def per_class(sample: ClassSample, labels: tuple[str, ...]) -> tuple[Json, ...]:
 
 
 def residual_histogram(sample: NumberSample) -> Json:
-    """Return counts of prediction minus truth in 40 bars over the middle 99 %."""
+    """Return counts of prediction minus truth in 40 bars over the middle 99%."""
     low, high = np.quantile(sample.errors, [0.005, 0.995])
     if low == high:
         low, high = low - 0.5, high + 0.5

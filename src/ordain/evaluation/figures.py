@@ -151,7 +151,7 @@ def lift_curves(judgements: Mapping[str, Judgement]) -> Figure | None:
 
 
 def calibration(judgement: Judgement, before: Mapping[str, Any] | None = None) -> Figure | None:
-    """Return the share that came true against the claimed probability, with 95 % bounds.
+    """Return the share that came true against the claimed probability, with 95% bounds.
 
     Args:
         judgement: of the model as it answers.

@@ -29,7 +29,7 @@ VERDICTS = {"worse": (PALETTE[1], "triangle-down"), "better": (PALETTE[0], "tria
 
 
 def abstention(rows: Sequence[Answered], *, confidence: float | None = None) -> Figure | None:
-    """Return accuracy by the share of rows answered, with its 95 % band.
+    """Return accuracy by the share of rows answered, with its 95% band.
 
     Args:
         rows: by falling share.
@@ -49,7 +49,7 @@ def abstention(rows: Sequence[Answered], *, confidence: float | None = None) -> 
         "fillcolor": BAND,
         "line": {"width": 0},
         "hoverinfo": "skip",
-        "name": "95 % interval",
+        "name": "95% interval",
     }
     curve = line(shares, [row.accuracy for row in ordered], name="accuracy", place=0,
                  mode="lines+markers")  # fmt: skip

@@ -90,7 +90,7 @@ def _metrics(name: str, output: OutputSummary) -> str:
         ]
         for metric in shown
     ]
-    return f"{table(head, rows)}\n\n{ours.n_rows:,} rows; 95 % intervals in brackets."
+    return f"{table(head, rows)}\n\n{ours.n_rows:,} rows; 95% intervals in brackets."
 
 
 def _with_interval(judged: Judgement, metric: str) -> str:

@@ -163,7 +163,7 @@ def _cell(judgement: Judgement, name: str, *, best: float | None) -> Cell:
     interval = None if value is None else judgement.intervals.get(name)
     if interval is not None:
         low, high = format_value(interval.low), format_value(interval.high)
-        note = f"{interval.level * 100:g} % interval {low} to {high}"
+        note = f"{interval.level * 100:g}% interval {low} to {high}"
     # Equal as shown is equal to a reader: a tie in the fifth digit marks both.
     is_best = None not in (value, best) and format_value(value) == format_value(best)
     ends = (None, None) if interval is None else (interval.low, interval.high)

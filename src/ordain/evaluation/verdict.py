@@ -117,6 +117,6 @@ def _span(difference: Difference) -> str:
     if interval is None:
         return gain
     return (
-        f"{gain}, {interval.level * 100:g} % interval "
+        f"{gain}, {interval.level * 100:g}% interval "
         f"{format_value(interval.low)} to {format_value(interval.high)}"
     )

@@ -95,7 +95,7 @@ def summarize(
 def spread(
     values: Values, *, n_folds: int, bounds: tuple[float, float] = (-math.inf, math.inf)
 ) -> dict[str, Any]:
-    """Return mean, standard deviation and 95 % interval of values; None where none is known.
+    """Return mean, standard deviation and 95% interval of values; None where none is known.
 
     Args:
         values: of every fold.
@@ -178,7 +178,7 @@ def _against(name: str, gains: Sequence[float], *, n_folds: int) -> str:
     if interval is None:
         return f"{text})"
     low, high = interval
-    text += f", {LEVEL * 100:g} % interval {format_value(low)} to {format_value(high)}): "
+    text += f", {LEVEL * 100:g}% interval {format_value(low)} to {format_value(high)}): "
     if low > 0:
         return text + "better"
     return text + ("worse" if high < 0 else "the folds cannot tell which is better")

@@ -47,12 +47,12 @@ class Why(Record):
     """The same when both are trained today; None where that was not possible."""
     shares: tuple[Share, ...] = ()
     noise: Interval | None = None
-    """Changes that other seeds alone bring, at 95 %; None where no other seed was trained.
+    """Changes that other seeds alone bring, at 95%; None where no other seed was trained.
 
     Of learning on the same rows; where the runs differ in their seed, of drawing the rows too.
     """
     paired: Interval | None = None
-    """Of the change, at 95 %, row by row on test rows that both runs can be judged by; None where
+    """Of the change, at 95%, row by row on test rows that both runs can be judged by; None where
     there are none."""
     is_noise: bool | None = None
     """Whether the change lies within it; None where that is not known."""

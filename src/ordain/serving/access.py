@@ -100,6 +100,8 @@ def with_keys(deployment: Deployment, keys: str | None) -> Deployment:
 class Access:
     """Lets callers in by their keys and counts how often they come.
 
+    A rate is the caller's: its keys share it, and where they say different ones, the last counts.
+
     Args:
         auth: as declared; without keys everybody is let in as `anonymous`.
         n_workers: processes that share a caller's rate.
@@ -159,7 +161,8 @@ class Access:
             raise Refusal(
                 429,
                 "too_many",
-                f"this key may make {bucket.rate * self._n_workers:g} requests a second",
+                f"this caller may make {bucket.rate * self._n_workers:g} requests a second, by all "
+                "its keys together",
                 headers={"retry-after": str(max(1, round(seconds)))},
             )
 

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,54 +18,18 @@ from ordain.config.deployment import Deployment
 from ordain.core.errors import OrdainError
 from ordain.serving.batcher import Batcher
 from ordain.serving.call import Call
-from ordain.serving.contracts import Choice, Entry, Feedback, PredictionLog, Status
+from ordain.serving.contracts import Choice, Entry, Status
 from ordain.serving.door import Flag, told_flag
-from ordain.serving.hosting import FALLBACK, Hosting, State
+from ordain.serving.hosting import FALLBACK, State
 from ordain.serving.ids import new_id
-from ordain.serving.load import Load
+from ordain.serving.kit import Kit
 from ordain.serving.meters import Meters
 from ordain.serving.refusal import Refusal
 from ordain.serving.served import Served, key_text
+from ordain.serving.shadows import Asked, Shadows
 
 LOG = logging.getLogger("ordain.serving")
 Row = Mapping[str, Any]
-MOST_SHADOWS = 1_000
-"""Rows that shadows may be behind; more are left out, and counted."""
-
-
-@dataclass
-class Kit:
-    """What all answers need.
-
-    Attributes:
-        deployment: as it is declared now; exchanged when that changes.
-        executor: threads for what would hold up the event loop.
-        log, feedback: where predictions and outcomes go; None keeps none.
-        load: requests at work.
-    """
-
-    deployment: Deployment
-    hosting: Hosting
-    meters: Meters
-    executor: Executor
-    log: PredictionLog | None = None
-    feedback: Feedback | None = None
-    load: Load | None = None
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether other requests are at work beside the one that asks."""
-        return self.load is not None and len(self.load.at_work) > 1
-
-    def state(self) -> State:
-        """Return what answers now.
-
-        Raises:
-            Refusal: nothing is loaded yet.
-        """
-        if self.hosting.state is None:
-            raise Refusal.busy()
-        return self.hosting.state
 
 
 @dataclass(slots=True)
@@ -77,18 +40,15 @@ class _Result:
     outputs: Mapping[str, Any]
     status: Status = "answered"
     error_id: str | None = None
-    flags: tuple[Flag, ...] = ()
 
 
 class Answering:
     """Answers single rows."""
 
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
+    def __init__(self, kit: Kit, shadows: Shadows) -> None:
+        self._kit, self._shadows = kit, shadows
         self._batchers: dict[Served, Batcher] = {}
         self._settings = _of_batchers(kit.deployment)
-        self._n_shadows = 0
-        self._tasks: set[asyncio.Task[None]] = set()
         kit.hosting.on_change.append(self._forget)
 
     async def answer(
@@ -119,12 +79,14 @@ class Answering:
         self._kit.meters.predicted(
             name, choice.version, arm=choice.arm, status=result.status, seconds=taken
         )
+        if served.rules is not None:
+            self._kit.meters.ruled(name, choice.version, served.rules.applied(result.flat))
         prediction_id = new_id()
         self._log(
             call, prediction_id, served=served, choice=choice, row=row, result=result, flags=flags
         )
         if choice.shadows:
-            self._start_shadows(call, prediction_id, state=state, name=name, choice=choice, row=row)
+            self._shadows.row(Asked(call, prediction_id, state, name, choice), row)
         if not result.outputs:
             raise _refusal_of(result, self._kit.deployment)
         told: dict[str, Any] = {
@@ -219,48 +181,6 @@ class Answering:
         self._settings = settings
         self._batchers = {served: one for served, one in self._batchers.items() if served in there}
 
-    def _start_shadows(
-        self, call: Call, prediction_id: str, *, state: State, name: str, choice: Choice, row: Row
-    ) -> None:
-        """Let shadows predict once the answer has left."""
-        if self._n_shadows >= MOST_SHADOWS:
-            self._kit.meters.shadow_dropped(name)
-            return
-        self._n_shadows += 1
-        work = self._shadow(call, prediction_id, state=state, name=name, choice=choice, row=row)
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _shadow(
-        self, call: Call, prediction_id: str, *, state: State, name: str, choice: Choice, row: Row
-    ) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-            for label in choice.shadows:
-                served = state.versions[name][label]
-                began = time.perf_counter()
-                result = await loop.run_in_executor(self._kit.executor, _tried, served, row)
-                taken = time.perf_counter() - began
-                state.router.observe(
-                    name, choice, version=label, status=result.status, seconds=taken
-                )
-                self._kit.meters.predicted(
-                    name, label, arm="shadow", status=result.status, seconds=taken
-                )
-                shadow = Choice(label, "shadow")
-                self._log(
-                    call,
-                    prediction_id,
-                    served=served,
-                    choice=shadow,
-                    row=row,
-                    result=result,
-                    flags=result.flags,
-                )
-        finally:
-            self._n_shadows -= 1
-
     def _log(
         self,
         call: Call,
@@ -270,7 +190,7 @@ class Answering:
         choice: Choice,
         row: Row,
         result: _Result,
-        flags: tuple[Flag, ...] = (),
+        flags: tuple[Flag, ...],
     ) -> None:
         if self._kit.log is None:
             return
@@ -314,16 +234,6 @@ def count_flags(meters: Meters, served: Served, flags: Iterable[Mapping[str, Any
 
 def _of_batchers(deployment: Deployment) -> tuple[object, ...]:
     return deployment.batching, deployment.limits.queue
-
-
-def _tried(served: Served, row: Row) -> _Result:
-    """Return what a shadow answers; its faults are its own."""
-    try:
-        passed, flags = served.door.pass_row(row)
-        flat = served.predict_row(passed)
-        return _Result(flat, served.shape.of_row(flat), flags=flags)
-    except Exception:  # noqa: BLE001 - it is observed
-        return _Result({}, {}, "failed")
 
 
 def _refusal_of(result: _Result, deployment: Deployment) -> Refusal:

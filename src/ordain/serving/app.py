@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version as version_of
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from ordain.serving.answering import Kit
 from ordain.serving.call import Call, Route, Routes
 from ordain.serving.hosting import State
+from ordain.serving.kit import Kit
 from ordain.serving.ludwig import Ludwig
 from ordain.serving.observing import Observing
 from ordain.serving.open_inference import OpenInference
@@ -34,6 +35,7 @@ class App:
     def __init__(self, kit: Kit, *, is_ready: Callable[[], bool]) -> None:
         self._kit = kit
         self._is_ready = is_ready
+        self._version = version_of("ordain")
         self.predicting = Predicting(kit)
         self._observing = Observing(kit, self.predicting.reader)
         batches = self.predicting.batches
@@ -46,6 +48,7 @@ class App:
         return Routes(self._all())
 
     def _all(self) -> Iterator[Route]:
+        yield Route("GET", "/", self.root, "read", template="/")
         yield Route("GET", "/livez", self.live, "health", template="/livez")
         yield Route("GET", "/readyz", self.ready, "health", template="/readyz")
         yield Route("GET", "/metrics", self.metrics, "metrics", template="/metrics")
@@ -69,6 +72,16 @@ class App:
         for protocol in self._protocols:
             yield from protocol.routes()
 
+    async def root(self, call: Call) -> Reply:
+        """Say what this is, and where to look next; clients of Ludwig look for a `message`."""
+        body = {
+            "message": "Ordain server is up",
+            "version": self._version,
+            "models": self._readable(call),
+            "links": {"models": "/v1/models", "openapi": "/openapi.json"},
+        }
+        return Reply(encode(body))
+
     async def live(self, call: Call) -> Reply:
         """Say that the event loop turns."""
         del call
@@ -91,7 +104,7 @@ class App:
         state = self._kit.state()
         if self._described is not state:
             self._described, self._descriptions = state, {}
-        names = tuple(name for name in state.versions if call.caller.may("read", name))
+        names = tuple(self._readable(call))
         if names not in self._descriptions:
             deployment = self._kit.deployment
             versions = {name: state.versions[name] for name in names}
@@ -102,13 +115,15 @@ class App:
     async def models(self, call: Call) -> Reply:
         """List the models that the caller may ask."""
         versions = self._kit.state().versions
-        told = [
-            self._told(name, versions[name]) for name in versions if call.caller.may("read", name)
-        ]
+        told = [self._told(name, versions[name]) for name in self._readable(call)]
         body: dict[str, Any] = {"models": told}
         if refused := self._kit.hosting.refused:
             body["refused"] = {"id": refused.id, "since": round(refused.since, 3)}
         return Reply(encode(body))
+
+    def _readable(self, call: Call) -> list[str]:
+        """Return the names of the models that the caller may know of."""
+        return [name for name in self._kit.state().versions if call.caller.may("read", name)]
 
     def model(self, name: str) -> Callable[[Call], Any]:
         """Return the endpoint that tells of one model."""

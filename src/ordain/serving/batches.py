@@ -7,64 +7,44 @@ form of the question; the id of row *i* is that of the batch, a dash and *i*.
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import polars as pl
 
 from ordain.core.errors import OrdainError
-from ordain.serving.answering import Kit, count_flags, key_of, refused
+from ordain.serving.answering import count_flags, key_of, refused
 from ordain.serving.arrow import read_stream
 from ordain.serving.call import Call
 from ordain.serving.contracts import BatchEntry, Choice, Status
-from ordain.serving.door import Flag
 from ordain.serving.hosting import FALLBACK, State
 from ordain.serving.ids import new_id
+from ordain.serving.kit import Kit
+from ordain.serving.parts import Part, fallback_of, flags_of, joined, written
 from ordain.serving.refusal import Refusal, Reply
 from ordain.serving.served import Served, key_text
+from ordain.serving.shadows import Asked, Shadows
 
 LOG = logging.getLogger("ordain.serving")
 ARROW = b"application/vnd.apache.arrow.stream"
 CSV = b"text/csv"
+Chosen = list[tuple[Choice, Sequence[int] | None]]
+"""Versions, and the places of the rows that each answers; None for all rows."""
 N_THREADS = 2
 """Threads of a process that work beside the event loop; each native call uses one core."""
 _MOST_FAULTS = 200
 """Faults of JSON rows from which on no further row is looked at."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """Rows of a request that one version answers.
-
-    Attributes:
-        served: whose answers they are; that of the fallback where a version answers for another.
-        marks: what was unusual about each row; None where nothing was.
-        places: of the rows in the request; None for all of them.
-        status: where not ``answered``, the answers are those of the fallback.
-        error_id: of the error that the server's own log tells more of.
-    """
-
-    choice: Choice
-    served: Served
-    rows: pl.DataFrame
-    answers: pl.DataFrame
-    flags: tuple[Flag, ...] = ()
-    marks: pl.Series | None = None
-    places: Sequence[int] | None = None
-    status: Status = "answered"
-    error_id: str | None = None
-
-
 class Batches:
     """Answers many rows at once."""
 
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
+    def __init__(self, kit: Kit, shadows: Shadows) -> None:
+        self._kit, self._shadows = kit, shadows
 
     async def rows(
         self, call: Call, name: str, rows: Sequence[Mapping[str, Any]]
@@ -93,7 +73,7 @@ class Batches:
                     "outputs": of_row(row),
                     **more,
                 }
-        return {"model": name, **_flags_of(parts), "predictions": answers}
+        return {"model": name, **flags_of(parts), "predictions": answers}
 
     def _refuse_faulty(self, served: Served, rows: Sequence[Mapping[str, Any]]) -> None:
         """Refuse rows of which one may not pass, with the faults of all, up to a bound."""
@@ -129,8 +109,8 @@ class Batches:
             "version": versions[0] if len(set(versions)) == 1 else versions,
             "prediction_id": prediction_id,
             "n_rows": frame.height,
-            **_flags_of(parts),
-            **_fallback_of(answers),
+            **flags_of(parts),
+            **fallback_of(answers),
             "outputs": served.shape.of_columns(answers),
         }
 
@@ -149,7 +129,7 @@ class Batches:
         prediction_id = new_id()
         parts = await self.answered(call, name, frame, prediction_id, state=state)
         body = await loop.run_in_executor(
-            self._kit.executor, partial(_written, parts, prediction_id, is_arrow=is_arrow)
+            self._kit.executor, partial(written, parts, prediction_id, is_arrow=is_arrow)
         )
         return Reply(body, content_type=ARROW if is_arrow else CSV)
 
@@ -175,18 +155,25 @@ class Batches:
         if frame.height == 0:
             raise Refusal.malformed("there are no rows")
         parts = []
-        chosen = (
-            [(Choice(only, "named"), None)]
-            if only is not None
-            else _chosen(state, name, frame, call.request_id)
-        )
-        for choice, places in chosen:
+        for choice, places in await self._chosen(call, name, frame, state=state, only=only):
             rows = frame if places is None else frame[list(places)]
             parts.append(
                 await self._part(call, prediction_id, state=state, name=name, choice=choice,
                                  rows=rows, places=places)
             )  # fmt: skip
         return parts
+
+    async def _chosen(
+        self, call: Call, name: str, frame: pl.DataFrame, *, state: State, only: str | None
+    ) -> Chosen:
+        """Return the versions that answer, by the field that divides rows, where there is one."""
+        if only is not None:
+            return [(Choice(only, "named"), None)]
+        sticky = state.sticky[name]
+        if sticky is None or sticky not in frame.columns:
+            return [(state.router.choose(name, key_of(state, name, {}, call.request_id)), None)]
+        ask = partial(_divided, state, name, frame[sticky], call.request_id)
+        return await asyncio.get_running_loop().run_in_executor(self._kit.executor, ask)
 
     async def _part(
         self,
@@ -229,8 +216,11 @@ class Batches:
             part = replace(part, error_id=call.request_id)
         if part.flags:
             count_flags(self._kit.meters, served, part.flags)
+        if served.rules is not None:
+            self._kit.meters.ruled(name, choice.version, served.rules.counted(part.answers))
         part = replace(part, choice=choice, rows=rows, places=places)
         self._log(call, prediction_id, name, part)
+        self._shadows.batch(Asked(call, prediction_id, state, name, choice), rows, places)
         return part
 
     async def _answer(self, served: Served, rows: pl.DataFrame) -> Part:
@@ -336,70 +326,23 @@ def _frame_of(
     return frame.with_columns(pl.Series(sticky, keys, dtype=pl.String))
 
 
-def _chosen(
-    state: State, name: str, frame: pl.DataFrame, request_id: str
-) -> list[tuple[Choice, list[int] | None]]:
-    """Return the versions that answer, and the places of their rows; None for all rows."""
-    sticky = state.sticky[name]
-    if sticky is None or sticky not in frame.columns:
-        return [(state.router.choose(name, key_of(state, name, {}, request_id)), None)]
-    found: dict[Choice, list[int]] = {}
-    known: dict[Any, Choice] = {}
-    for place, value in enumerate(frame[sticky].to_list()):
-        choice = known.get(value)
-        if choice is None:
-            key = key_of(state, name, {sticky: value}, request_id)
-            choice = known[value] = state.router.choose(name, key)
-        found.setdefault(choice, []).append(place)
-    return [(choice, places if len(found) > 1 else None) for choice, places in found.items()]
+def _divided(state: State, name: str, values: pl.Series, request_id: str) -> Chosen:
+    """Return the versions that answer rows with these values of the field that divides them.
 
-
-def joined(parts: Sequence[Part]) -> tuple[pl.DataFrame, list[str]]:
-    """Return all answers in the order of the request, and the version of each row."""
-    frames = [_marked(part) for part in parts]
-    if len(parts) == 1:
-        only = parts[0]
-        return frames[0], [only.choice.version] * only.answers.height
-    places = pl.Series([place for part in parts for place in part.places or ()])
-    order = places.arg_sort()
-    answers = pl.concat(frames, how="diagonal")[order]
-    versions = [part.choice.version for part in parts for _ in part.places or ()]
-    return answers, [versions[int(at)] for at in order]
-
-
-def _written(parts: Sequence[Part], prediction_id: str, *, is_arrow: bool) -> bytes:
-    """Return all answers with their ids and versions, as an Arrow stream or a CSV file."""
-    answers, versions = joined(parts)
-    ids = pl.format(f"{prediction_id}-{{}}", pl.int_range(pl.len()))
-    is_one = len(parts) == 1
-    version = pl.lit(versions[0]) if is_one else pl.lit(pl.Series(versions))
-    answers = answers.with_columns(ids.alias("prediction_id"), version.alias("version"))
-    body = io.BytesIO()
-    if is_arrow:
-        answers.write_ipc_stream(body)
-    else:
-        _flat_lists(answers).write_csv(body)
-    return body.getvalue()
-
-
-def _marked(part: Part) -> pl.DataFrame:
-    """Return the answers of a part; those of a fallback say why."""
-    if part.status == "answered":
-        return part.answers
-    return part.answers.with_columns(pl.lit(part.status).alias("fallback"))
-
-
-def _fallback_of(answers: pl.DataFrame) -> dict[str, Any]:
-    """Return why answers are those of the fallback: of all rows, or of each; nothing mostly."""
-    if "fallback" not in answers.columns:
-        return {}
-    told = answers["fallback"].to_list()
-    return {"fallback": told[0] if len(set(told)) == 1 else told}
-
-
-def _flags_of(parts: Sequence[Part]) -> dict[str, Any]:
-    flags = [flag for part in parts for flag in part.flags]
-    return {"flags": flags} if flags else {}
+    The rows of a version go through it together and fare alike: they count once, under the key of
+    the first.
+    """
+    known: dict[Any, tuple[Choice, list[int]]] = {}
+    found: dict[tuple[str, str], tuple[Choice, list[int]]] = {}
+    for place, value in enumerate(values.to_list()):
+        part = known.get(value)
+        if part is None:
+            key = key_of(state, name, {values.name: value}, request_id)
+            choice = state.router.choose(name, key)
+            part = known[value] = found.setdefault((choice.version, choice.arm), (choice, []))
+        part[1].append(place)
+    parts = list(found.values())
+    return [(parts[0][0], None)] if len(parts) == 1 else list(parts)
 
 
 def _read_csv(body: bytes) -> pl.DataFrame:
@@ -408,9 +351,3 @@ def _read_csv(body: bytes) -> pl.DataFrame:
         return pl.read_csv(body, infer_schema=False, truncate_ragged_lines=False)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise Refusal.malformed("the body is no CSV file of UTF-8 text with a header") from error
-
-
-def _flat_lists(answers: pl.DataFrame) -> pl.DataFrame:
-    """Return the answers with lists as text, which CSV can hold."""
-    lists = [name for name, dtype in answers.schema.items() if isinstance(dtype, pl.List)]
-    return answers.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join("|"))

@@ -27,6 +27,7 @@ def serve(
     *,
     keys: Path | None = None,
     log: Path | None = None,
+    signers: Path | None = None,
     home: str | None = None,
     n_workers: int = 1,
 ) -> None:
@@ -38,6 +39,8 @@ def serve(
     applied = _applied(models[0], work_folder(home)) if len(models) == 1 else None
     if applied and log is not None:
         raise UsageError("--log goes with models; a deployment says `log: {sink: FOLDER}`")
+    if applied and signers is not None:
+        raise UsageError("--signers goes with models; a deployment says `trust: {signers: FILE}`")
     order = Order(
         address=address,
         models={} if applied else named(models, home),
@@ -46,6 +49,7 @@ def serve(
         log=None if log is None else str(log),
         home=home,
         n_workers=n_workers,
+        signers=None if signers is None else str(signers.absolute()),
     )
     deployment = applied.deployment() if applied else fixed_deployment(order)
     address.check(with_keys(deployment, order.keys))

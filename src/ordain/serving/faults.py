@@ -36,7 +36,7 @@ def message(column: str, code: str, value: object, *, schema: Mapping[str, Any],
     if code == "range":
         return (
             f"`{column}` is {shown(value)}, far outside of what training saw ({seen}); "
-            f"it must be {wanted(schema)}"
+            f"{schema['minimum']:g} to {schema['maximum']:g} is accepted"
         )
     if code == "category":
         return (

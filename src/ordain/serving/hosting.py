@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ordain.config.deployment import Deployment, ServedModel
-from ordain.core.errors import OrdainError
+from ordain.config.deployment import Deployment, ServedModel, Trust
+from ordain.core.errors import BundleError, OrdainError
 from ordain.serving.contracts import Router
 from ordain.serving.ids import new_id
 from ordain.serving.meters import Meters
@@ -172,6 +172,12 @@ class Hosting:
             except Exception:
                 LOG.exception("looking for changes failed; it is tried again")
 
+    def tell(self, told: Callable[[State], None]) -> None:
+        """Have something called with what answers, now and after each change."""
+        self.on_change.append(told)
+        if self.state is not None:
+            told(self.state)
+
     def close(self) -> None:
         """End the router."""
         self._router.close()
@@ -196,36 +202,55 @@ class Hosting:
                 references[FALLBACK] = fallback
             versions[name] = {
                 label: self._version(
-                    models[name], label, Path(reference), others=(sticky,) if sticky else ()
+                    models[name],
+                    label,
+                    Path(reference),
+                    others=(sticky,) if sticky else (),
+                    trust=router.deployment.trust,
                 )
                 for label, reference in references.items()
             }
         return State(router, models, versions, sticky_by)
 
     def _version(
-        self, model: ServedModel, label: str, folder: Path, *, others: tuple[str, ...]
+        self,
+        model: ServedModel,
+        label: str,
+        folder: Path,
+        *,
+        others: tuple[str, ...],
+        trust: Trust,
     ) -> Served:
-        """Return a version: the one that is loaded already, where it is the same."""
+        """Return a version: the one that is loaded already, where it is the same.
+
+        What was trusted when it was loaded stays: to take a bad canary out must not fail because
+        somebody has left the file of signers since.
+        """
         if self.state is not None:
             known = self.state.versions.get(model.name, {}).get(label)
             is_same = (
                 known is not None
                 and _of_rows(self.state.models[model.name]) == _of_rows(model)
                 and known.others == others
+                and self.state.router.deployment.trust == trust
                 and known.fingerprint == fingerprint(folder)
             )
             if known is not None and is_same:
                 return known
-        return Served.load(
-            model.name,
-            label,
-            folder=folder,
-            policy=model.checks,
-            others=others,
-            fields=model.field_checks,
-            typed=model.other_fields,
-            rules=model.rules,
-        )
+        try:
+            return Served.load(
+                model.name,
+                label,
+                folder=folder,
+                policy=model.checks,
+                others=others,
+                fields=model.field_checks,
+                typed=model.other_fields,
+                rules=model.rules,
+                signers=Path(trust.signers) if trust.signers else None,
+            )
+        except BundleError as error:
+            raise BundleError(f"{model.name} version {label}: {error.message}") from error
 
     def _put(self, state: State) -> None:
         before = set(self.state.all()) if self.state else set()

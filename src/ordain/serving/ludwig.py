@@ -17,10 +17,11 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from ordain.serving.answering import Kit
-from ordain.serving.batches import Batches, joined
+from ordain.serving.batches import Batches
 from ordain.serving.call import Call, Route
 from ordain.serving.ids import new_id
+from ordain.serving.kit import Kit
+from ordain.serving.parts import joined
 from ordain.serving.refusal import Refusal, Reply
 from ordain.serving.wire import encode
 
@@ -49,14 +50,8 @@ class Ludwig:
         if len(names) != 1:
             return
         most = self._kit.deployment.limits.body_bytes
-        yield Route("GET", "/", self.root, "read", None, "/", 0, refuse)
         for path, endpoint in (("/predict", self.one), ("/batch_predict", self.many)):
             yield Route("POST", path, endpoint, "predict", names[0], path, most, refuse)
-
-    async def root(self, call: Call) -> Reply:
-        """Say that the server is up, in Ludwig's words."""
-        del call
-        return Reply(b'{"message":"Ludwig server is up"}')
 
     async def one(self, call: Call) -> Reply:
         """Answer one row given as a form."""

@@ -7,7 +7,8 @@
     ordain_fallbacks_total{model,reason}             answers that are not the version's own
     ordain_input_anomalies_total{model,version,field,code}
     ordain_shed_total{reason}                        requests told to come again
-    ordain_shadows_dropped_total{model}
+    ordain_rules_total{model,version,output,rule}    answers that a rule of the deployment decided
+    ordain_shadows_dropped_total{model}              rows that a shadow had no time for
     ordain_feedback_total{receipt}
     ordain_swaps_total{model,result}                 versions taken up, or refused
     ordain_log_rows_total{result}                    rows for the log: written, left_out, dropped...
@@ -21,7 +22,7 @@ With several worker processes the numbers of all of them are added up.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prometheus_client import (
@@ -78,6 +79,9 @@ class Meters:
         self._fallbacks = self._counter("fallbacks", "Fallback answers", "model", "reason")
         self._anomalies = self._counter(
             "input_anomalies", "Cells not as in training", "model", "version", "field", "code"
+        )
+        self._rules = self._counter(
+            "rules", "Answers that a rule decided", "model", "version", "output", "rule"
         )
         self._shed = self._counter("shed", "Requests told to come again", "reason")
         self._shadows = self._counter("shadows_dropped", "Shadow rows left out", "model")
@@ -146,6 +150,11 @@ class Meters:
         named = "(unknown)" if code == "unknown" else field
         self._anomalies.labels(model, version, named, code).inc(count)
 
+    def ruled(self, model: str, version: str, decided: Iterable[tuple[str, str, int]]) -> None:
+        """Count answers that rules decided, by output and the rule's reason."""
+        for output, rule, count in decided:
+            self._rules.labels(model, version, output, rule).inc(count)
+
     def fallback(self, model: str, reason: str) -> None:
         """Count an answer that is not the version's own."""
         self._fallbacks.labels(model, reason).inc()
@@ -157,9 +166,9 @@ class Meters:
             found = self._kept["shed", reason] = self._shed.labels(reason).inc
         found()
 
-    def shadow_dropped(self, model: str) -> None:
-        """Count a row that a shadow had no time for."""
-        self._shadows.labels(model).inc()
+    def shadow_dropped(self, model: str, n_rows: int) -> None:
+        """Count rows that a shadow had no time for."""
+        self._shadows.labels(model).inc(n_rows)
 
     def feedback(self, receipt: str) -> None:
         """Count an outcome."""

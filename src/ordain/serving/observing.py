@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from http import HTTPStatus
 
-from ordain.serving.answering import Kit
 from ordain.serving.call import Call
 from ordain.serving.contracts import Outcome
+from ordain.serving.kit import Kit
 from ordain.serving.predicting import JSON
 from ordain.serving.refusal import Refusal, Reply
 from ordain.serving.wire import Reader, encode
@@ -46,7 +46,7 @@ class Observing:
         strange = sorted(set(body.values) - known)
         if strange or not body.values:
             named = f"`{strange[0][:60]}` is no output" if strange else "`values` is empty"
-            raise Refusal.bad_rows(
+            raise Refusal.bad_outcome(
                 [
                     {
                         "field": strange[0] if strange else "values",
@@ -62,7 +62,7 @@ class Observing:
             if first is not None and all(found):  # versions may have other labels
                 faults.append(first)
         if faults:
-            raise Refusal.bad_rows(faults)
+            raise Refusal.bad_outcome(faults)
         receipt = self._kit.feedback.write(
             Outcome(body.prediction_id, body.values, time.time(), call.caller.name)
         )

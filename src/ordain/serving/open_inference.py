@@ -15,10 +15,11 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
-from ordain.serving.answering import Kit
-from ordain.serving.batches import Batches, joined
+from ordain.serving.batches import Batches
 from ordain.serving.call import Call, Endpoint, Route
 from ordain.serving.ids import new_id
+from ordain.serving.kit import Kit
+from ordain.serving.parts import joined
 from ordain.serving.predicting import JSON
 from ordain.serving.refusal import Refusal, Reply
 from ordain.serving.tensors import EXTENSION, HEADER, OCTETS, SIZE, decode, parted

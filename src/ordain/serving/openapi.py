@@ -45,12 +45,13 @@ _FAULTS = {
     "415": "The body is of another form.",
     "421": "The server does not answer under this host name.",
     "422": "The rows are not what the model was trained on; every fault is named.",
-    "429": "The key makes more requests than it may.",
+    "429": "The caller makes more requests than it may.",
     "500": "The model could not answer.",
     "501": "This server keeps no predictions.",
     "503": "The server has all it can do; try again after the seconds that `Retry-After` says.",
     "504": "The model did not answer in time.",
 }
+_NO_OUTCOME = "The outcome is nothing that a model here predicts; every fault is named."
 _READING = ("401", "403", "405", "421", "429", "500", "503")
 
 
@@ -92,6 +93,7 @@ def describe(
 def _server_paths() -> Json:
     status = {"type": "object", "properties": {"status": {"type": "string"}}}
     return {
+        "/": {"get": _get("Say what this server is", _root())},
         "/livez": {"get": _get("Say that the event loop turns", status, ("405", "421", "500"))},
         "/readyz": {
             "get": _get(
@@ -129,6 +131,24 @@ def _server_paths() -> Json:
             )
         },
         "/openapi.json": {"get": _get("This description", {"type": "object"})},
+    }
+
+
+def _root() -> Json:
+    text = {"type": "string"}
+    links = {"models": text, "openapi": text}
+    names = {"type": "array", "items": text, "description": "That the caller may ask about."}
+    told: Json = {
+        "message": text,
+        "version": text,
+        "models": names,
+        "links": {"type": "object", "properties": links, "required": list(links)},
+    }
+    return {
+        "type": "object",
+        "properties": told,
+        "required": list(told),
+        "additionalProperties": False,
     }
 
 
@@ -219,6 +239,7 @@ def _feedback(versions: Mapping[str, Mapping[str, Served]]) -> Json:
         "responses": {
             "200": {"description": "Taken.", "content": {"application/json": {"schema": receipt}}},
             **_faults("400", "413", "415", "422", "501", *_READING),
+            "422": {**_faults("422")["422"], "description": _NO_OUTCOME},
         },
     }
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from msgspec import UnsetType
 
-from ordain.serving.answering import Answering, Kit
+from ordain.serving.answering import Answering
 from ordain.serving.batches import ARROW, CSV, Batches
 from ordain.serving.call import Call, Endpoint
+from ordain.serving.kit import Kit
 from ordain.serving.refusal import Refusal, Reply
+from ordain.serving.shadows import Shadows
 from ordain.serving.wire import Reader, encode
 
 JSON = b"application/json"
@@ -19,8 +21,9 @@ class Predicting:
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
         self.reader = Reader(kit.deployment.limits)
-        self.answering = Answering(kit)
-        self.batches = Batches(kit)
+        self.shadows = Shadows(kit)
+        self.answering = Answering(kit, self.shadows)
+        self.batches = Batches(kit, self.shadows)
 
     def adopt(self) -> None:
         """Read bodies within the limits that are declared now; endpoints are made anew after."""

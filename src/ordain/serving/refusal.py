@@ -65,12 +65,21 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, and says so
     @classmethod
     def bad_rows(cls, faults: Sequence[Mapping[str, Any]], *, is_cut: bool = False) -> Refusal:
         """Name every fault of the rows; `is_cut` says that there may be more."""
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        count = f"the first {count}; there may be more" if is_cut else count
+        count = f"the first {_count(faults)}; there may be more" if is_cut else _count(faults)
         return cls(
             http.HTTPStatus.UNPROCESSABLE_ENTITY,
             "bad_rows",
             f"the input is not what the model was trained on: {count}",
+            faults=faults,
+        )
+
+    @classmethod
+    def bad_outcome(cls, faults: Sequence[Mapping[str, Any]]) -> Refusal:
+        """Name every fault of what is said to have come true, under the code of rows."""
+        return cls(
+            http.HTTPStatus.UNPROCESSABLE_ENTITY,
+            "bad_rows",
+            f"the outcome is nothing that a model here predicts: {_count(faults)}",
             faults=faults,
         )
 
@@ -101,6 +110,10 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, and says so
             "failed",
             "the model could not answer; the server's log tells more under this id",
         )
+
+
+def _count(faults: Sequence[object]) -> str:
+    return "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
 
 
 @dataclass(slots=True)

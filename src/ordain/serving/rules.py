@@ -97,6 +97,20 @@ class Rules:
                     break
         return {**flat, **decided}
 
+    def applied(self, answer: Flat) -> list[tuple[str, str, int]]:
+        """Return which rules decided an answer: output, reason, 1."""
+        found = ((output, answer.get(f"{output}_{REASON}")) for output in self._decided)
+        return [(output, reason, 1) for output, reason in found if reason is not None]
+
+    def counted(self, answers: pl.DataFrame) -> list[tuple[str, str, int]]:
+        """Return how often each rule decided many answers: output, reason, rows."""
+        return [
+            (output, reason, count)
+            for output in self._decided
+            if (name := f"{output}_{REASON}") in answers.columns
+            for reason, count in answers[name].drop_nulls().value_counts().iter_rows()
+        ]
+
     def frame(self, rows: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
         """Return many rows' answers as the rules leave them, with the marks of every output."""
         asked = pl.concat(

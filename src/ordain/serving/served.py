@@ -104,17 +104,19 @@ class Served:
         fields: Mapping[str, Policy] | None = None,
         typed: Mapping[str, str] | None = None,
         rules: Sequence[Rule] = (),
+        signers: Path | None = None,
     ) -> Served:
         """Return the version of a bundle's folder.
 
         Raises:
-            BundleError: damaged, foreign, of another format, or it answers golden rows otherwise.
-            UsageError: what is declared does not fit the model.
+            BundleError: damaged, foreign, of another format, not signed by one of `signers`, or it
+                answers golden rows otherwise.
+            UsageError: what is declared does not fit the model, or `signers` cannot be read.
         """
         served = cls(
             name,
             label,
-            model=load_bundle(folder, is_light=True),
+            model=load_bundle(folder, is_light=True, signers=signers),
             policy=policy,
             others=others,
             fields=fields,

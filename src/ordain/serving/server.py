@@ -25,12 +25,12 @@ import uvicorn
 from ordain.config.deployment import Deployment, Limits
 from ordain.core.errors import StoreError, UsageError
 from ordain.serving.access import Access, with_keys
-from ordain.serving.answering import Kit
 from ordain.serving.app import App
 from ordain.serving.batches import N_THREADS
 from ordain.serving.contracts import Feedback, PredictionLog, Router
 from ordain.serving.gate import Gate
 from ordain.serving.hosting import Hosting, State
+from ordain.serving.kit import Kit
 from ordain.serving.load import Load
 from ordain.serving.meters import Meters
 from ordain.serving.protocol import GuardedProtocol, sweep
@@ -73,6 +73,12 @@ class Address:
         if self.is_loopback:
             return (*LOOPBACK, "[::1]", *self.hosts)
         return (*self.hosts, *LOOPBACK, "[::1]") if self.hosts else ()
+
+    def url(self, listening: socket.socket) -> str:
+        """Return where a socket of this address is called, with the port that it got."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        scheme = "http" if self.certificate is None else "https"
+        return f"{scheme}://{host}:{listening.getsockname()[1]}"
 
     def check(self, deployment: Deployment) -> None:
         """Refuse what would let anybody in from anywhere.
@@ -142,15 +148,6 @@ class Serving:
     keys: str | None = None
     counters: Callable[[], Mapping[str, int]] = dict
     meters: Meters = field(default_factory=Meters)
-
-
-def serve(serving: Serving, sockets: Sequence[socket.socket]) -> None:
-    """Load the versions, serve until a signal says stop, and end.
-
-    Raises:
-        OrdainError: a version cannot be loaded, or a key cannot be read.
-    """
-    Process(serving).run(sockets)
 
 
 class Process:
@@ -224,6 +221,7 @@ class Process:
         finally:
             gc.unfreeze()  # else native libraries complain of what they find at the end
             self._executor.shutdown(wait=True, cancel_futures=True)
+            self._app.predicting.shadows.close()
             self.hosting.close()
             for sink in (self._serving.log, self._serving.feedback):
                 if sink is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ordain.config.deployment import Auth, Deployment, PredictionLogging, ServedModel
+from ordain.config.deployment import Auth, Deployment, PredictionLogging, ServedModel, Trust
 from ordain.core.errors import OrdainError
 from ordain.serving.access import with_keys
 from ordain.serving.contracts import Router
@@ -24,7 +25,8 @@ from ordain.serving.log.place import sink_of
 from ordain.serving.log.writer import LogWriter, PredictionFiles
 from ordain.serving.rollout.router import open_router
 from ordain.serving.rollout.versions import find_version
-from ordain.serving.server import Address, Serving, serve
+from ordain.serving.running import listed
+from ordain.serving.server import Address, Process, Serving
 from ordain.store.home import home as work_folder
 
 _SWITCH_SECONDS = 0.001
@@ -40,6 +42,7 @@ class Order(msgspec.Struct, frozen=True):
         models: reference by name, where they are given one by one.
         deployment: name of an applied deployment, where that is served.
         keys: file of hashed API keys, beside those of the deployment.
+        signers: file of who must have signed a bundle, where models are given one by one.
         log: folder of the prediction log, where models are given one by one; None keeps none.
         home: the work folder.
     """
@@ -51,10 +54,16 @@ class Order(msgspec.Struct, frozen=True):
     log: str | None = None
     home: str | None = None
     n_workers: int = 1
+    signers: str | None = None
 
 
-def run(order: Order, listening: socket.socket) -> None:
+def run(order: Order, listening: socket.socket, *, pid: int | None = None) -> None:
     """Serve until a signal says stop.
+
+    Args:
+        order: what.
+        listening: the socket.
+        pid: of the process that started this one with others; None where it serves alone.
 
     Raises:
         OrdainError: a version or a key cannot be read, or the address is not safe.
@@ -86,14 +95,21 @@ def run(order: Order, listening: socket.socket) -> None:
         counters=counters,
     )
     gc.enable()
-    serve(serving, [listening])
+    process = Process(serving)
+    with contextlib.ExitStack() as meanwhile:
+        if order.deployment is None:
+            place = order.address.url(listening)
+            tell = meanwhile.enter_context(listed(home, place, pid=pid or os.getpid()))
+            process.hosting.tell(tell)
+        process.run([listening])
 
 
 def fixed_deployment(order: Order) -> Deployment:
     """Return the deployment of models that are given one by one."""
     models = tuple(ServedModel(name=name, champion=ref) for name, ref in order.models.items())
     log = PredictionLogging(sink=order.log)
-    return Deployment(models=models, auth=Auth(keys_file=order.keys), log=log)
+    trust = Trust(signers=order.signers)
+    return Deployment(models=models, auth=Auth(keys_file=order.keys), trust=trust, log=log)
 
 
 def _router(order: Order, home: Path, counters: Callable[[], Mapping[str, int]]) -> Router:
@@ -138,7 +154,7 @@ def main() -> None:
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     threading.Thread(target=_end_with_the_caller, daemon=True, name="caller").start()
     try:
-        run(order, socket.socket(fileno=int(sys.argv[1])))
+        run(order, socket.socket(fileno=int(sys.argv[1])), pid=os.getppid())
     except OrdainError as error:
         sys.stderr.write(f"{error.message}\n")
         sys.exit(error.exit_code)

@@ -9,20 +9,23 @@
     README.md           the model card
     model/              weights: safetensors, booster text, JSON
     checksums.json      SHA-256 of every other file, and the version of this format
+    signed_by.json      signatures of checksums.json, once there is one: not among the checksums
 
-It holds no path and no time stamp: equal runs give equal bytes. It is refused whole where one
-byte differs, a file is missing, or one was added. Every format that was ever released is read:
-`tests/store/bundles` keeps a bundle of each.
+It holds no path, and no time stamp but those of signatures: equal runs give equal bytes. It is
+refused whole where one byte differs, a file is missing, or one was added. Every format that was
+ever released is read: `tests/store/bundles` keeps a bundle of each.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 from ordain.core.errors import BundleError, StoreError
-from ordain.core.files import read_json, write_json
+from ordain.core.files import read_json, store_errors, write_json
+from ordain.store.signatures import SIGNED_BY, read_signatures
 
 FORMAT = 1
 CHECKSUMS = "checksums.json"
@@ -37,21 +40,18 @@ def seal(folder: Path) -> None:
     write_json(folder / CHECKSUMS, {"format": FORMAT, "files": files})
 
 
-def verify(folder: Path) -> None:
-    """Check every byte of a bundle.
+def verify(folder: Path) -> str:
+    """Check every byte of a bundle; return the digest of the checksums they were checked against.
+
+    Signatures are only read here; `signing.require_trusted` checks them.
 
     Raises:
-        BundleError: not a bundle, another format, a file missing, added or changed.
+        BundleError: not a bundle, another format, a file missing, added or changed, or signatures
+            that are none.
     """
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such folder\n  Fix: give the folder of a bundle, or a run")
-    try:
-        sealed: dict[str, Any] = read_json(folder / CHECKSUMS)
-        files, version = sealed["files"], sealed["format"]
-    except (StoreError, KeyError, TypeError) as error:
-        raise BundleError(
-            f"{folder} is not a bundle: `{CHECKSUMS}` is missing or unreadable"
-        ) from error
+    files, version, found = _sealed(folder)
     if type(version) is not int or not 1 <= version <= FORMAT:
         is_newer = type(version) is int and version > FORMAT
         fix = "pip install --upgrade ordain" if is_newer else "copy the bundle again"
@@ -72,6 +72,22 @@ def verify(folder: Path) -> None:
                 f"{folder}: `{name}` differs from what was written; the bundle is refused\n"
                 f"  Fix: copy the bundle again, or make it again with: ordain reproduce RUN"
             )
+    read_signatures(folder)
+    return found
+
+
+def _sealed(folder: Path) -> tuple[dict[str, Any], Any, str]:
+    """Return the checksums, the version of the format, and the digest of the file they stand in."""
+    try:
+        with store_errors(folder / CHECKSUMS):
+            raw = (folder / CHECKSUMS).read_bytes()
+        sealed = json.loads(raw)
+        files, version = dict(sealed["files"]), sealed["format"]
+    except (StoreError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise BundleError(
+            f"{folder} is not a bundle: `{CHECKSUMS}` is missing or unreadable"
+        ) from error
+    return files, version, hashlib.sha256(raw).hexdigest()
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -85,9 +101,21 @@ def digest(folder: Path) -> str:
     return _sha256(folder / CHECKSUMS)
 
 
+def graph_beside(folder: Path) -> Path | None:
+    """Return the graph that `export` wrote beside a bundle, which answers in its place, if any."""
+    graph = folder.absolute().parent / GRAPH
+    return graph if graph.exists() else None
+
+
+def digest_of_graph(folder: Path) -> str | None:
+    """Return the SHA-256 of the graph beside a bundle; None without one."""
+    graph = graph_beside(folder)
+    return None if graph is None else _sha256(graph)
+
+
 def _names(folder: Path) -> list[str]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(str(path.relative_to(folder)) for path in found if path.name != CHECKSUMS)
+    found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in found if name not in {CHECKSUMS, SIGNED_BY})
 
 
 def _sha256(path: Path) -> str:

@@ -21,7 +21,11 @@ LOG = logging.getLogger("ordain.store")
 
 
 def load(
-    reference: Path | str, *, home: Path | str | None = None, registry: str | None = None
+    reference: Path | str,
+    *,
+    home: Path | str | None = None,
+    registry: str | None = None,
+    signers: Path | str | None = None,
 ) -> Model:
     """Return the model of a reference, after checking every byte and its golden rows.
 
@@ -34,30 +38,41 @@ def load(
         home: the work folder; `ORDAIN_HOME` or `.ordain` by default.
         registry: URI of an MLflow server or a SQLite file; `ORDAIN_REGISTRY_URI` by default, else
             the work folder's own.
+        signers: file of public keys, as in `authorized_keys`: a bundle that none of them has signed
+            is refused. None asks for no signature.
 
     Raises:
-        UsageError: neither a bundle, a registered version nor a run.
-        BundleError: damaged, foreign, of another format, or it answers its golden rows otherwise.
+        UsageError: neither a bundle, a registered version nor a run; or no such file of signers.
+        BundleError: damaged, foreign, of another format, not signed by one of `signers`, or it
+            answers its golden rows otherwise.
+        MissingExtraError: `signers` need the package `cryptography`, which is not installed.
     """
     from ordain.store.find import bundle_folder
 
-    return load_bundle(bundle_folder(reference, home, registry))
+    folder = bundle_folder(reference, home, registry)
+    return load_bundle(folder, signers=None if signers is None else Path(signers))
 
 
-def load_bundle(folder: Path, *, is_light: bool = False) -> Model:
+def load_bundle(folder: Path, *, is_light: bool = False, signers: Path | None = None) -> Model:
     """Return the model of a bundle's folder, after checking every byte and its golden rows.
 
     Args:
         folder: of the bundle.
         is_light: whether the model is to predict above all: a network of numbers and categories
             then needs PyTorch only once it is asked for more, such as to explain.
+        signers: as in `load`.
 
     Raises:
-        BundleError: damaged, foreign, of another format, or it answers its golden rows otherwise.
+        BundleError: damaged, foreign, of another format, not signed by one of `signers`, or it
+            answers its golden rows otherwise.
     """
     from ordain.store.golden import check_golden
 
-    bundle.verify(folder)
+    digest = bundle.verify(folder)
+    if signers is not None:
+        from ordain.store.signing import require_trusted
+
+        require_trusted(folder, signers, digest=digest)
     graph = _graph_beside(folder)
     problem = ""
     if graph is None and is_light:
@@ -82,8 +97,8 @@ def _light(folder: Path, document: Document, problem: Problem) -> FittedModel:
 
 def _graph_beside(folder: Path) -> Callable[[Document, Problem], FittedModel] | None:
     """Return what loads the graph that `export` wrote beside a bundle; None without one."""
-    graph = folder.absolute().parent / bundle.GRAPH
-    if not graph.exists():
+    graph = bundle.graph_beside(folder)
+    if graph is None:
         return None
     from ordain.store.export.running import graph_loader
 

@@ -13,6 +13,7 @@ def test_contract(case, check):
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +57,15 @@ class FeatureCase:
         return FEATURES.build(yaml.safe_load(self.spec)).settle(self.form)[0]
 
     def fitted(self) -> tuple[Feature[Any], Encoding]:
-        """Return the settled feature and its encoding of the column."""
+        """Return the settled feature and its encoding of the column, fitted once for all checks."""
+        return self._fitted
+
+    @functools.cached_property
+    def _fitted(self) -> tuple[Feature[Any], Encoding]:
+        return self.fitted_anew()
+
+    def fitted_anew(self) -> tuple[Feature[Any], Encoding]:
+        """Return the same, fitted for this call."""
         feature = self.feature()
         return feature, feature.fit(self.column, seed=SEED, others=self.others)
 
@@ -209,7 +218,7 @@ def _unseen_row(others: pl.DataFrame) -> pl.DataFrame:
 def check_input_is_unchanged(case: FeatureCase) -> None:
     """Neither fitting nor encoding changes the column."""
     before = case.column.clone()
-    feature, encoding = case.fitted()
+    feature, encoding = case.fitted_anew()
     feature.encode(case.column, encoding, case.others)
     assert case.column.equals(before, null_equal=True)
     assert case.column.dtype == before.dtype
@@ -217,7 +226,7 @@ def check_input_is_unchanged(case: FeatureCase) -> None:
 
 def check_fitting_is_deterministic(case: FeatureCase) -> None:
     """The same rows and seed give the same encoding and cells."""
-    (feature, first), (_, second) = case.fitted(), case.fitted()
+    (feature, first), (_, second) = case.fitted_anew(), case.fitted_anew()
     assert first.model_dump_json() == second.model_dump_json()
     assert first.arrays.keys() == second.arrays.keys()
     for name, array in first.arrays.items():

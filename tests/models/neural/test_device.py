@@ -61,7 +61,8 @@ def test_missing_apple_device_is_an_error_with_a_fix():
         choose_device(Backend(device="mps"))
 
 
-@pytest.mark.parametrize("name", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+@pytest.mark.slow
 def test_table_is_learned_in_half_precision(fit, table, name):
     backend = Backend(precision=name, device="cpu")
     model = fit(train=table(1000).data, epochs=10, backend=backend)

@@ -72,6 +72,7 @@ def test_rows_alone_and_some_together_are_answered_as_many_are(bundle, rows):
             assert one == pytest.approx(other, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_it_loads_no_torch_until_it_is_to_explain(bundle, rows, tmp_path):
     rows.write_parquet(tmp_path / "rows.parquet")
     program = f"""

@@ -28,6 +28,7 @@ def assert_equal(first, second):
         np.testing.assert_array_equal(value, second[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_default_learns_a_product_of_columns(fit, table):
     model = fit(train=table(2000).data, validation=table(400, seed=1).data, epochs=15)
     test = table(1000, seed=2)

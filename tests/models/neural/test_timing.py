@@ -37,7 +37,7 @@ HELD_UP = (
 ])  # fmt: skip
 def test_sentence_names_what_holds_training_up(seconds, verdict):
     assert bottleneck(seconds).endswith(verdict)
-    assert f"{seconds['network']:.0f} % in the network" in bottleneck(seconds)
+    assert f"{seconds['network']:.0f}% in the network" in bottleneck(seconds)
 
 
 def test_nothing_is_said_of_no_time():

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from commands_here import run
 from prometheus_client.parser import text_string_to_metric_families
 
 from ordain.pipeline.register import register
@@ -27,8 +25,8 @@ PATH = "/v1/models/churn/predict"
 @pytest.fixture
 def home(registry_home: Path) -> Path:
     """A work folder whose registry has two versions of `churn`; the first is the champion."""
-    for run in ("good", "weak"):
-        register(run, name="churn", home=registry_home)
+    for trained in ("good", "weak"):
+        register(trained, name="churn", home=registry_home)
     open_registry(registry_home).assign("churn", 1, "champion")
     return registry_home
 
@@ -46,12 +44,6 @@ def server(
         )
     with start(given) as running:
         yield running
-
-
-def command(*arguments: str) -> None:
-    called = [sys.executable, "-m", "ordain.cli.main", *arguments]
-    done = subprocess.run(called, capture_output=True, text=True, check=False, env=os.environ)
-    assert done.returncode == 0, done.stderr
 
 
 def gauge(client: httpx.Client, name: str) -> float:
@@ -73,7 +65,7 @@ def test_promote_and_rollback_reach_a_server_that_is_asked(server: Any, asking: 
             (("rollback", "churn"), "1"),
             (("promote", "churn", "2", "--force"), "2"),
         ):
-            command(*arguments)
+            run(*arguments)
             eventually(lambda version=version: load.version == version)
     assert load.faults == []
     assert set(load.statuses) == {200}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import polars as pl
 import pytest
+
+from commands_here import run
 
 pytestmark = pytest.mark.slow
 
@@ -23,14 +22,11 @@ ROW = {"tenure": 3, "contract": "month", "charges": 70.5}
 def command(tmp_path):
     """Return what runs a command in the test's own work folder and gives its JSON."""
 
-    def run(*arguments):
-        called = [sys.executable, "-m", "ordain.cli.main", *map(str, arguments), "--json"]
-        environment = {**os.environ, "ORDAIN_HOME": str(tmp_path / "home"), "ORDAIN_USER": "ann"}
-        done = subprocess.run(called, capture_output=True, text=True, env=environment, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    def call(*arguments):
+        variables = {"ORDAIN_HOME": str(tmp_path / "home"), "ORDAIN_USER": "ann"}
+        return json.loads(run(*map(str, arguments), "--json", **variables).stdout)
 
-    return run
+    return call
 
 
 def written(folder: Path, champion: Path, **model) -> Path:
@@ -81,7 +77,7 @@ def test_from_canary_to_rollback_while_requests_come(start, bundles, tmp_path, c
         thread.start()
         try:
             command("deploy", "--halt", "churn", "--note", "wrong prices")
-            eventually(lambda: command("status")["workers"][0]["generation"] == 2)
+            eventually(lambda: [one["generation"] for one in command("status")["workers"]] == [2])
             assert {ask(client, n)["version"] for n in range(50)} == {labels["champion"]}
             command("deploy", written(tmp_path, bundles["other"]))
             eventually(lambda: ask(client, 1)["version"] == labels["canary"])

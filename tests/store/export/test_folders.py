@@ -78,6 +78,7 @@ def test_sets_of_labels_are_compared_too(tmp_path: Path, trained: Trained, forma
     assert made.difference.n_labels == 0
 
 
+@pytest.mark.slow
 def test_runtime_refuses_a_bundle_that_was_changed(
     tmp_path: Path, trained: Trained, rows: pl.DataFrame
 ) -> None:
@@ -274,7 +275,7 @@ def test_network_goes_into_an_image_as_a_graph(
     assert "onnxruntime==" in needed
     assert not any(name in needed for name in ("torch", "transformers", "scikit-learn"))
     text = (made.path / "Dockerfile").read_text(encoding="utf-8")
-    assert "COPY scores.onnx .\nRUN" in text
+    assert "COPY scores.onnx scores.onnx.sha256 ./\nRUN" in text
     model = ordain.load(made.path / "bundle")
     assert type(model.fitted).__name__ == "GraphModel"
     assert largest(ordain.load(folder).predict(rows), model.predict(rows)) < 1e-6
@@ -308,9 +309,30 @@ def test_graph_of_another_bundle_is_refused(tmp_path: Path, trained: Trained) ->
     other = ordain.export(
         trained(document("neural", "price", "number")), tmp_path / "other", format="runtime"
     )
-    (one.path / "scores.onnx").write_bytes((other.path / "scores.onnx").read_bytes())
+    for name in ("scores.onnx", "scores.onnx.sha256"):
+        (one.path / name).write_bytes((other.path / name).read_bytes())
     with pytest.raises(ordain.BundleError, match="was made of another bundle; it is refused"):
         ordain.load(one.path / "bundle")
+
+
+@pytest.mark.slow
+def test_graph_of_which_one_byte_differs_is_refused(tmp_path: Path, trained: Trained) -> None:
+    made = ordain.export(
+        trained(document("neural", "churn", "binary")), tmp_path / "one", format="runtime"
+    )
+    graph = made.path / "scores.onnx"
+    content = bytearray(graph.read_bytes())
+    # The last bytes are weights: the graph can be read, and golden rows may not tell.
+    content[-5] ^= 1
+    whole = graph.read_bytes()
+    graph.write_bytes(content)
+    with pytest.raises(ordain.BundleError, match=r"scores\.onnx differs from what was written"):
+        ordain.load(made.path / "bundle")
+    graph.write_bytes(whole)
+    assert subprocess.run(["sha256sum", "--check", "scores.onnx.sha256"], cwd=made.path, check=True)
+    (made.path / "scores.onnx.sha256").unlink()
+    with pytest.raises(ordain.BundleError, match=r"`scores\.onnx\.sha256` is missing beside it"):
+        ordain.load(made.path / "bundle")
 
 
 @pytest.mark.slow

@@ -95,6 +95,38 @@ def test_what_nobody_has_said_is_told(tmp_path: Path, trained: Trained) -> None:
     assert "nobody is named to ask" in (made.path / "README.md").read_text(encoding="utf-8")
 
 
+def test_pack_of_a_version_holds_the_report_of_its_run(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    run = home / "runs" / "linear_churn" / folder.parent.name
+    shutil.copytree(folder.parent, run)
+    monkeypatch.setenv("ORDAIN_HOME", str(home))
+    ordain.register(f"linear_churn/{run.name}", "churn")
+    made = ordain.export("churn/1", tmp_path / "pack", format="handover")
+    assert not made.notes
+    assert (made.path / "report.html").read_bytes() == (run / "report.html").read_bytes()
+    assert read_json(made.path / "lineage.json")["run"] == f"linear_churn/{run.name}"
+    shutil.rmtree(run)
+    made = ordain.export("churn/1", tmp_path / "later", format="handover")
+    told = f"run linear_churn/{run.name}, which the bundle comes from, is not in the work folder"
+    assert told in made.notes[0]
+    assert told in (made.path / "README.md").read_text(encoding="utf-8")
+    assert read_json(made.path / "lineage.json")["run"] == f"linear_churn/{run.name}"
+
+
+def test_run_that_holds_another_bundle_by_now_gives_no_report(
+    tmp_path: Path, folder: Path, trained: Trained
+) -> None:
+    other = trained(document("linear", "churn", "binary"))
+    run = tmp_path / "home" / "runs" / "churn" / "one"
+    shutil.copytree(other.parent, run)
+    alone = tmp_path / "alone"
+    shutil.copytree(folder, alone)
+    made = ordain.export(alone, tmp_path / "pack", format="handover", home=str(tmp_path / "home"))
+    assert not (made.path / "report.html").exists()
+
+
 def test_commands_of_the_runbook_run(tmp_path: Path, folder: Path) -> None:
     made = ordain.export(folder, tmp_path / "pack", format="handover")
     customers().write_csv(made.path / "rows.csv")

@@ -4,7 +4,7 @@
     evaluation: {abstain: {accuracy_at_least: 0.95}}
 
 Confidence is the probability of the predicted class. `accuracy_at_least` answers as many rows as it
-can while the lower end of the 95 % interval of their accuracy on validation rows is that high: the
+can while the lower end of the 95% interval of their accuracy on validation rows is that high: the
 best of many cuts looks better than it is, and other rows would not keep what was only just reached.
 Where no cut is that certain, the value decides, and it is told that other rows may fall short.
 """
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 SHARES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 MIN_ROWS = 30
 Z = 1.959963984540054
-"""Standard deviations of a 95 % interval to either side."""
+"""Standard deviations of a 95% interval to either side."""
 
 
 class Answered(Record):
@@ -40,7 +40,7 @@ class Answered(Record):
     accuracy: float
     """Share of the answers that are right."""
     low: float
-    """Of the 95 % interval of the accuracy."""
+    """Of the 95% interval of the accuracy."""
     high: float
     n_rows: int
 

@@ -5,7 +5,7 @@
 Numbers: the signed errors of validation rows, in up to ten groups of rows with like predictions
 (Mondrian, Boström et al. 2020), give each group its own distance below and above; a house of a
 million gets a wider interval than a flat. Classes: the set of all labels whose probability is at
-least what 90 % of validation rows gave to their true label (Sadinle et al. 2019), and always the
+least what 90% of validation rows gave to their true label (Sadinle et al. 2019), and always the
 likeliest one, so that a model that is right more often than the level covers as often as it is
 right. Validation rows stand for new rows: where the model's best step was chosen on them
 too, coverage may be a little lower, which is why it is measured on the test rows.
@@ -70,13 +70,13 @@ class Covered(Record):
     coverage: float
     """Share of rows whose truth is held."""
     low: float
-    """Of the 95 % interval of the coverage (Wilson 1927)."""
+    """Of the 95% interval of the coverage (Wilson 1927)."""
     high: float
     size: float
     """Mean width of the intervals in the units of the truth, or mean number of labels."""
     n_rows: int
     least: float | None = None
-    """Of the 95 % range that the coverage is to be in, with so many rows to fit and to measure."""
+    """Of the 95% range that the coverage is to be in, with so many rows to fit and to measure."""
     most: float | None = None
 
     @property
@@ -174,7 +174,7 @@ def expected(level: float, n_fitted: int, n_rows: int) -> tuple[float | None, fl
 
 
 def wilson(hits: int, n_rows: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927); (0, 1) without rows."""
+    """Return the 95% interval of a share (Wilson 1927); (0, 1) without rows."""
     if not n_rows:
         return 0.0, 1.0
     share, weight = hits / n_rows, z * z / n_rows

@@ -47,7 +47,7 @@ class Forecast(Record):
     gain: float
     """How much better the metric would be than now; never below zero, since the law only falls."""
     low: float
-    """Of the 95 % interval of the gain."""
+    """Of the 95% interval of the gain."""
     high: float
 
 

@@ -29,7 +29,7 @@ class LabelNoise(Record):
     share: float
     """Of the rows, 0 to 1; an upper bound."""
     low: float
-    """Of the 95 % interval of the share."""
+    """Of the 95% interval of the share."""
     high: float
     by_class: tuple[float, ...]
     """Share of the rows of each class that look like another."""

@@ -25,7 +25,7 @@ class Effect(Record):
     metric: str
     gain: float
     low: float | None = None
-    """Of the 95 % interval of the gain."""
+    """Of the 95% interval of the gain."""
     high: float | None = None
     set: str = "validation"
     """Rows it was measured on."""

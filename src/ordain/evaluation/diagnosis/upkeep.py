@@ -30,7 +30,7 @@ class Upkeep(Record):
     increase: float
     """Of the mean loss when it is shuffled."""
     low: float
-    """Of the 95 % interval of the increase."""
+    """Of the 95% interval of the increase."""
     high: float
     share: float
     """Of the importance of all inputs."""

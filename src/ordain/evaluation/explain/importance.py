@@ -34,7 +34,7 @@ class Importance(Record):
     increase: float
     """Of the mean loss of the rows when the input is shuffled."""
     low: float
-    """Of the 95 % interval of the increase."""
+    """Of the 95% interval of the increase."""
     high: float
     share: float
     """Of the increases of all inputs that have one above zero."""

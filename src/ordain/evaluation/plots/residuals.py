@@ -30,7 +30,7 @@ N_BARS = 50
 
 @PLOTS.register
 class Residuals(Plot):
-    """How often the prediction is off by how much, over the middle 99 % of the rows."""
+    """How often the prediction is off by how much, over the middle 99% of the rows."""
 
     type: Literal["residuals"] = "residuals"
     types: ClassVar[frozenset[str]] = NUMBERS

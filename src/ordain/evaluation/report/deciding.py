@@ -154,7 +154,7 @@ def _abstained(one: Answered, set_name: str) -> Html:
         header("rows answered", is_number=True),
         header("share", is_number=True),
         header("right", is_number=True),
-        header("95 % interval", is_number=True),
+        header("95% interval", is_number=True),
     ]
     row = tag(
         "tr",
@@ -174,7 +174,7 @@ def _answered(rows: tuple[Answered, ...], confidence: float | None) -> Html:
         header("if I answer only above", is_number=True),
         header("rows answered", is_number=True),
         header("right", is_number=True),
-        header("95 % interval"),
+        header("95% interval"),
     ]
     body = (
         tag(

@@ -120,7 +120,7 @@ def _split(split: ErrorSplit) -> Html:
         header("to"),
         header("worse by"),
         header("size", is_number=True, about="How much worse the metric is at the end of the way."),
-        header("95 % interval", is_number=True),
+        header("95% interval", is_number=True),
         header("beyond chance"),
     ]
     rows = (_gap_row(gap, split, scale) for gap in split.gaps)

@@ -16,7 +16,7 @@ from ordain.evaluation.summary import RunSummary
 
 HOW_TO_READ = (
     "How much the {loss} grows when the cells of an input are shuffled among {rows:,} rows, so "
-    "that it says nothing any more; the whisker is the 95 % interval. An input whose interval "
+    "that it says nothing any more; the whisker is the 95% interval. An input whose interval "
     "holds zero may be left out without loss. Inputs that say the same share their importance."
 )
 LINE = (
@@ -30,8 +30,8 @@ TOGETHER = (
     "lines that part or cross mean that what one does depends on the other."
 )
 STRENGTH = (
-    "How much of what a pair does together the two do not do alone (H statistic): 0 % is none of "
-    "it, 100 % all. A weak effect can have a high share: look at the plot before acting on it."
+    "How much of what a pair does together the two do not do alone (H statistic): 0% is none of "
+    "it, 100% all. A weak effect can have a high share: look at the plot before acting on it."
 )
 
 

@@ -21,7 +21,7 @@ def folds_card(summary: RunSummary, output_name: str) -> Html | None:
     head = [header("metric"), *(header(name, is_number=True) for name in COLUMNS)]
     rows = (_row(name, spread) for name, spread in found.items() if spread["mean"] is not None)
     hint = (
-        f"This recipe, trained {n_folds} times on other rows. Low and high bound the 95 % interval "
+        f"This recipe, trained {n_folds} times on other rows. Low and high bound the 95% interval "
         "of the mean, widened because folds share most of their training rows."
     )
     return tag(

@@ -106,7 +106,7 @@ def _headline_tile(name: str, output: OutputSummary) -> Html:
     note = ""
     if interval is not None:
         low, high = format_value(interval.low), format_value(interval.high)
-        note = f"{interval.level * 100:g} % interval {low} to {high}"
+        note = f"{interval.level * 100:g}% interval {low} to {high}"
     value = format_value(judgement.metrics.get(output.headline))
     return _tile(f"{output.headline} of {name}", value, note)
 

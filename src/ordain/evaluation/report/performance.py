@@ -16,8 +16,8 @@ from ordain.evaluation.summary import RunSummary
 from ordain.evaluation.table import Cell, DrawnTable, render_table
 
 CALIBRATION = (
-    "Ten groups of rows by claimed probability. On the dotted line a claim of 70 % comes true in "
-    "70 % of the rows; below it the model is too sure. Bars are 95 % intervals."
+    "Ten groups of rows by claimed probability. On the dotted line a claim of 70% comes true in "
+    "70% of the rows; below it the model is too sure. Bars are 95% intervals."
 )
 COST = (
     "What a row costs on average if rows are called positive from this probability on, by the "
@@ -97,7 +97,7 @@ PLOTS = (
         figures.score_distribution,
         (
             "The further the two classes lie apart, the easier they are to tell. Each class "
-            "sums to 100 %."
+            "sums to 100%."
         ),
     ),
     (
@@ -125,7 +125,7 @@ PLOTS = (
         "Residuals",
         figures.residuals,
         (
-            "How often the prediction is too low (left) or too high (right). The middle 99 % of "
+            "How often the prediction is too low (left) or too high (right). The middle 99% of "
             "the rows are shown."
         ),
     ),

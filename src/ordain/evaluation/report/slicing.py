@@ -125,7 +125,7 @@ def _table(summary: RunSummary, name: str, found: Sequence[SliceJudgement], capt
         header("share", is_number=True),
         header(metric, is_number=True),
         header("all rows: the line"),
-        header("95 % interval", is_number=True),
+        header("95% interval", is_number=True),
         header("other rows", is_number=True),
         header("verdict"),
         *(header(one, is_number=True, about=output.about.get(one, "")) for one in more),
@@ -165,9 +165,9 @@ def _column_card(title: str, figures: Sequence[FairnessFigure]) -> Html:
         header("greatest in"),
         header("gap", is_number=True),
         header(""),
-        header("95 % interval", is_number=True),
+        header("95% interval", is_number=True),
         header("ratio", is_number=True, about="The least over the greatest."),
-        header("95 % interval of the ratio", is_number=True),
+        header("95% interval of the ratio", is_number=True),
         header("marked"),
     ]
     rows = (_gap_row(one, scale, has_label=len(labels) > 1) for one in figures)

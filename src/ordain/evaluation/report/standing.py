@@ -60,7 +60,7 @@ def beside(summary: RunSummary, output_name: str) -> Html | None:
         header("model"),
         header(output.headline, is_number=True, about=output.about.get(output.headline, "")),
         header(f"{way} is better"),
-        header("95 % interval", is_number=True),
+        header("95% interval", is_number=True),
     ]
     return sortable(head, rows, kind="beside")
 
@@ -234,7 +234,7 @@ def _reach(one: GateResult) -> str | None:
     return (
         None
         if one.interval is None
-        else f"95 % interval {ends(one.interval.low, one.interval.high)}"
+        else f"95% interval {ends(one.interval.low, one.interval.high)}"
     )
 
 

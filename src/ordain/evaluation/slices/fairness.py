@@ -40,7 +40,7 @@ class GroupFigure(Record):
     group: str
     value: float | None
     low: float | None
-    """Of the 95 % interval."""
+    """Of the 95% interval."""
     high: float | None
     n_rows: int
     """That the figure rests on."""

@@ -66,7 +66,7 @@ def bottleneck(seconds: Mapping[str, float]) -> str:
     whole = sum(seconds.values())
     shares = {part: value / whole for part, value in seconds.items() if whole}
     named = [
-        f"{share:.0%} {PARTS[part]}".replace("%", " %")
+        f"{share:.0%} {PARTS[part]}"
         for part, share in sorted(shares.items(), key=lambda item: -item[1])
         if share >= _MENTIONED
     ]

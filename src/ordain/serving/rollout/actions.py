@@ -15,7 +15,7 @@ import msgspec
 
 from ordain.config import Config
 from ordain.config.deployment import NAME_PATTERN
-from ordain.core.errors import UsageError
+from ordain.core.errors import BundleError, UsageError
 from ordain.data.locations import redact
 from ordain.serving.fit import require_fit
 from ordain.serving.rollout.applied import Applied, AppliedModel, Find, Halted, declared, settle
@@ -24,6 +24,7 @@ from ordain.serving.rollout.folder import Change, DeploymentFolder
 from ordain.serving.rollout.versions import Version, find_version
 from ordain.store.home import prepare_home
 from ordain.store.registry.audit import check_note, who
+from ordain.store.signing import require_trusted
 
 AUTOMATIC = "ordain"
 """Who makes a change that no person made."""
@@ -54,7 +55,7 @@ def plan(config: Config, *, home: Path, uri: str | None = None) -> Plan:
 
     Raises:
         UsageError: no deployment is declared, or a version is not there.
-        BundleError: the bundle of a version is damaged.
+        BundleError: the bundle of a version is damaged, or signed by nobody that is trusted.
     """
     folder = folder_of(config, home)
     return _planned(config, folder.read(), _finder(home, uri), registry=_kept(uri))
@@ -65,7 +66,7 @@ def deploy(config: Config, *, home: Path, uri: str | None = None, why: str = "")
 
     Raises:
         UsageError: no deployment is declared, or a version is not there.
-        BundleError: the bundle of a version is damaged.
+        BundleError: the bundle of a version is damaged, or signed by nobody that is trusted.
     """
     folder = folder_of(config, home)
     check_note(why)
@@ -225,6 +226,8 @@ def _planned(config: Config, before: Applied | None, find: Find, *, registry: st
     name, deployment, document = declared(config)
     generation, at = (before.generation if before else 0) + 1, _now()
     models = settle(deployment, find, before=before, generation=generation, at=at)
+    if deployment.trust.signers:
+        _require_trust(models, config.folder / deployment.trust.signers)
     require_fit(
         deployment,
         {name: [one.bundle for one in model.versions.values()] for name, model in models.items()},
@@ -233,6 +236,24 @@ def _planned(config: Config, before: Applied | None, find: Find, *, registry: st
     seen = {ref: one.digest for ref, (_, one) in after.followed.items()}
     after = msgspec.structs.replace(after, seen=seen)
     return Plan(before, after, tuple(differences(before, after)))
+
+
+def _require_trust(models: Mapping[str, AppliedModel], signers: Path) -> None:
+    """Refuse versions that a server would refuse, all of them at once.
+
+    Raises:
+        UsageError: there is no such file of signers.
+        BundleError: a version has no valid signature of one of them.
+    """
+    faults: dict[str, None] = {}
+    for name, model in models.items():
+        for part, version in model.versions.items():
+            try:
+                require_trusted(Path(version.bundle), signers, digest=version.digest)
+            except BundleError as error:
+                faults[f"{part} of `{name}`: {error.message}"] = None
+    if faults:
+        raise BundleError("\n".join(faults))
 
 
 def _finder(home: Path, uri: str | None) -> Find:

@@ -154,7 +154,7 @@ def declared(config: Config) -> tuple[str, Deployment, dict[str, Any]]:
         )
     filled = config.to_dict()
     # Servers and commands that read it stand in folders of their own.
-    for block, key in (("log", "sink"), ("auth", "keys_file")):
+    for block, key in (("log", "sink"), ("auth", "keys_file"), ("trust", "signers")):
         place = filled["deployment"][block][key]
         if place and "${" not in place and not scheme_of(place):
             filled["deployment"][block][key] = str((config.folder / place).absolute())

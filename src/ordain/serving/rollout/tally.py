@@ -57,7 +57,7 @@ class Tally(msgspec.Struct):
     def quantile(self, share: float) -> float | None:
         """Return the latency in seconds that a share of the requests stays within.
 
-        It lies within a step of the ladder: 19 % wide, interpolated. None without requests.
+        It lies within a step of the ladder: 19% wide, interpolated. None without requests.
         """
         wanted, below = share * self.requests, 0
         for index, count in enumerate(self.seconds):

@@ -17,6 +17,7 @@ from ordain.core.files import store_errors
 from ordain.data.spill import scratch_folder
 from ordain.store.export.checking import Difference, check_rows, compare
 from ordain.store.export.format import EXPORTS, ExportFormat, Written
+from ordain.store.export.origin import origin_of
 from ordain.store.find import bundle_folder
 from ordain.store.loading import load
 from ordain.store.model import Model
@@ -73,12 +74,12 @@ def export(
     """Write a model in another format, checked against its own answers as it is made.
 
     Args:
-        reference: a bundle folder, a run, or a model that has a bundle.
+        reference: a bundle folder, a registered version, a run, or a model that has a bundle.
         output: file or folder to make; nothing may stand there.
         format: ``onnx``, ``torch_export``, ``torchscript``, ``safetensors``, ``docker``,
             ``mlflow``, ``sql``, ``runtime``, ``handover``, or one that is registered.
         options: of the format.
-        home: the work folder that runs are looked for in.
+        home: the work folder that runs and versions are looked for in.
 
     Raises:
         UsageError: an unknown format or option, one that does not fit the model, or a path that is
@@ -97,7 +98,7 @@ def export(
     _check_family(chosen, model)
     with store_errors(target), scratch_folder(target.absolute().parent) as scratch:
         made = scratch / target.name
-        written = chosen.write(model, made)
+        written = chosen.write_from(model, made, origin_of(model.path, reference, home))
         difference = _checked(chosen, model, made, written)
         n_bytes = _flush(made)
         made.rename(target)

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from ordain.core.component import Component, Registry
 from ordain.core.errors import MissingExtraError
+from ordain.store.export.origin import Origin
 from ordain.store.model import Model
 
 
@@ -37,8 +38,8 @@ class Written:
 class ExportFormat(Component):
     """A form that a bundle is exported to.
 
-    `export` calls `write` once, with a path where nothing stands and which is renamed afterwards,
-    then `answers` with the golden rows and some made ones.
+    `export` calls `write` once, through `write_from`, with a path where nothing stands and which is
+    renamed afterwards, then `answers` with the golden rows and some made ones.
 
     Class attributes:
         families: model families that fit; empty for all.
@@ -67,6 +68,15 @@ class ExportFormat(Component):
         Raises:
             UsageError: a part of the model does not fit the format.
         """
+
+    def write_from(self, model: Model, path: Path, origin: Origin) -> Written:
+        """Write the model, where it counts which run it comes from; `export` calls this.
+
+        Raises:
+            UsageError: a part of the model does not fit the format.
+        """
+        del origin
+        return self.write(model, path)
 
     @abstractmethod
     def answers(self, model: Model, path: Path, rows: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ordain.core.files import write_text
-from ordain.store.export.running import BUNDLE, GRAPH
+from ordain.store.export.running import BUNDLE, write_checked
 from ordain.store.export.vendored import copy_modules, copy_tree, needed_modules, pinned, version_of
 from ordain.store.model import Model
 
@@ -65,7 +65,7 @@ def write_graph(model: Model, path: Path) -> None:
 
     OnnxFormat().require_packages()
     OnnxScript.require()
-    (path / GRAPH).write_bytes(scores_graph(model).model.SerializeToString())
+    write_checked(path, scores_graph(model).model.SerializeToString())
 
 
 _README = """# {name}

@@ -1,11 +1,13 @@
 """Models that run without the library they were trained with.
 
 A folder that `export --format runtime` wrote holds `bundle/`, and `scores.onnx` where the bundle's
-own weights would need PyTorch.
+own weights would need PyTorch. `scores.onnx.sha256`, as `sha256sum` writes it, is checked before
+ONNX Runtime is given a byte of it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 
 from ordain.config.document import Document
 from ordain.core.errors import BundleError, StoreError
+from ordain.core.files import store_errors, write_text
 from ordain.features.encoded import EncodedColumn, Kind, RowValue
 from ordain.features.feature import Scores
 from ordain.models.family import FittedModel, Input, Problem
@@ -24,13 +27,16 @@ from ordain.store.loading import load_bundle, open_unchecked
 from ordain.store.model import Model
 
 GRAPH, BUNDLE = bundle.GRAPH, "bundle"
+CHECKSUM = f"{GRAPH}.sha256"
+_AGAIN = "export the bundle again, or remove this file to answer by PyTorch"
 
 
 class GraphModel(FittedModel):
     """A family's scores by ONNX Runtime.
 
     Args:
-        path: graph from encoded columns to scores.
+        path: of the graph from encoded columns to scores.
+        content: of that file.
         inputs: of the problem, in its order.
         columns: of the table, by name of the input.
         n_threads: that a call may use.
@@ -43,6 +49,7 @@ class GraphModel(FittedModel):
         path: Path,
         inputs: Sequence[Input],
         *,
+        content: bytes,
         columns: Mapping[str, str],
         n_threads: int = 1,
     ) -> None:
@@ -54,7 +61,7 @@ class GraphModel(FittedModel):
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise BundleError(f"{path} cannot be read: {error}") from error
@@ -103,6 +110,39 @@ def one_cell(kind: Kind, cell: Any) -> EncodedColumn:
     return EncodedColumn(kind, np.array(cell, dtype=np.float32).reshape(1, -1))
 
 
+def write_checked(folder: Path, content: bytes) -> None:
+    """Write a graph, and its checksum beside it."""
+    (folder / GRAPH).write_bytes(content)
+    write_text(folder / CHECKSUM, _checksum(content))
+
+
+def read_checked(graph: Path) -> bytes:
+    """Return the bytes of a graph, once they are what was written.
+
+    Raises:
+        BundleError: they differ from the checksum beside it, or there is none.
+    """
+    path = graph.with_name(CHECKSUM)
+    with store_errors(graph):
+        content = graph.read_bytes()
+    if not path.exists():
+        raise BundleError(
+            f"{graph}: `{CHECKSUM}` is missing beside it; it is refused\n  Fix: {_AGAIN}"
+        )
+    with store_errors(path):
+        told = path.read_bytes()
+    if told.strip() != _checksum(content).encode().strip():
+        raise BundleError(
+            f"{graph} differs from what was written, by `{CHECKSUM}` beside it; it is refused\n"
+            f"  Fix: copy both again, or {_AGAIN}"
+        )
+    return content
+
+
+def _checksum(content: bytes) -> str:
+    return f"{hashlib.sha256(content).hexdigest()}  {GRAPH}\n"
+
+
 def open_runtime(folder: Path | str) -> Model:
     """Return the model of a runtime folder, after checking every byte and its golden rows.
 
@@ -116,18 +156,16 @@ def graph_loader(graph: Path, digest: str) -> Callable[[Document, Problem], Fitt
     """Return what gives the scores of a graph in the place of a bundle's own weights.
 
     Args:
-        graph: that `scores_graph` made.
+        graph: that `scores_graph` made; its bytes are checked when it is loaded.
         digest: of the bundle, which the graph must be of.
     """
 
     def opened(document: Document, problem: Problem) -> FittedModel:
         columns = {feature.name: feature.column for feature in document.inputs}
-        model = GraphModel(graph, problem.inputs, columns=columns)
-        if model.bundle not in {"", digest}:
-            raise BundleError(
-                f"{graph} was made of another bundle; it is refused\n"
-                "  Fix: export the bundle again, or remove this file to answer by PyTorch"
-            )
+        content = read_checked(graph)
+        model = GraphModel(graph, problem.inputs, content=content, columns=columns)
+        if model.bundle != digest:
+            raise BundleError(f"{graph} was made of another bundle; it is refused\n  Fix: {_AGAIN}")
         return model
 
     return opened

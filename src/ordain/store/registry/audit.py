@@ -14,7 +14,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -23,6 +23,7 @@ from ordain.core.errors import UsageError
 from ordain.evaluation.judgement import Record
 
 PREFIX = "ordain.audit."
+REGISTER, REMOVE = "register", "remove"
 MAX_NOTE = 2_000
 MAX_FAILED = 10
 MAX_REASON = 150
@@ -33,7 +34,7 @@ class AuditLine(Record):
     """One change."""
 
     action: str
-    """`register`, `promote`, `rollback`, or what else was done, in a word."""
+    """`register`, `remove`, `promote`, `rollback`, or what else was done, in a word."""
     name: str
     """Of the model."""
     version: int | None = None
@@ -144,6 +145,25 @@ def settled(lines: Iterable[AuditLine], aliases: Mapping[str, int]) -> list[Audi
         found[place] = line.model_copy(update={"is_done": is_done})
         held_after[line.alias] = line.previous
     return found
+
+
+def of_removals(lines: Iterable[AuditLine], there: Collection[int]) -> list[AuditLine]:
+    """Return the lines with whether each removal came to be.
+
+    A line of a registration is written with a removal; while the version is there, it says so
+    itself.
+
+    Args:
+        lines: in any order.
+        there: the versions that are there.
+    """
+    return [
+        line.model_copy(update={"is_done": False})
+        if line.action == REMOVE and line.version in there
+        else line
+        for line in lines
+        if not (line.action == REGISTER and line.version in there)
+    ]
 
 
 def holders(lines: Iterable[AuditLine], alias: str, held: int | None) -> list[int]:

@@ -16,6 +16,7 @@ from ordain.core.errors import BundleError
 from ordain.core.files import TEMPORARY_PREFIX, atomic_folder, store_errors
 from ordain.store import bundle
 from ordain.store.runs import remove
+from ordain.store.signatures import merge_signatures
 
 FOLDER = "bundle"
 _LENGTH = 32
@@ -48,12 +49,13 @@ def place_of_bundle(models: Path, name: str, digest: str) -> Path:
 
 
 def keep(source: Path, target: Path, digest: str) -> None:
-    """Copy a bundle to its place, where it is not there whole already.
+    """Copy a bundle to its place, where it is not there whole already; its signatures are added.
 
     Raises:
         BundleError: the copy is not what the digest says.
     """
     put(target, digest, lambda folder: shutil.copytree(source, folder))
+    merge_signatures(source, target)
 
 
 def put(target: Path, digest: str, make: Callable[[Path], object]) -> None:

@@ -9,6 +9,7 @@ registry.fetch(registry.find("churn@champion")).bundle
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -19,11 +20,15 @@ from ordain.evaluation.gates import GateResult
 from ordain.store import bundle as bundles
 from ordain.store.registry import bundles as kept
 from ordain.store.registry.audit import (
+    MAX_NOTE,
+    REGISTER,
+    REMOVE,
     AuditLine,
     check_note,
     holders,
     line_of,
     lines_of,
+    of_removals,
     settled,
     tag_of,
     who,
@@ -55,6 +60,8 @@ from ordain.store.registry.version import (
     tags_of,
     version_of,
 )
+from ordain.store.runs import remove
+from ordain.store.signatures import SIGNED_BY, merge_signatures, read_signatures
 
 CHAMPION = "champion"
 _LOCK = ".lock"
@@ -164,6 +171,7 @@ class Registry:
         digest = version.lineage.bundle
         if version.bundle.exists():
             kept.check_digest(version.bundle, digest)
+            self._fetch_signatures(version)
             return version
         if not self.place.is_server:
             raise BundleError(
@@ -213,7 +221,14 @@ class Registry:
         check_note(note)
         attached = checked_tags(tags or {})
         bundles.verify(bundle)
-        told = tags_of(lineage, by=who(), metrics=metrics, set_name=set_name, gates=gates)
+        told = tags_of(
+            lineage,
+            by=who(),
+            metrics=metrics,
+            set_name=set_name,
+            gates=gates,
+            signatures=[one.id for one in read_signatures(bundle)],
+        )
         told |= attached
         target = kept.place_of_bundle(self.place.models, name, lineage.bundle)
         with self._locked(name):
@@ -289,6 +304,31 @@ class Registry:
             self._service.set_alias(name, alias, version)
         return line
 
+    def remove(self, name: str, version: int, *, why: str = "") -> AuditLine:
+        """Remove a version, and its bundle where no other version has the same.
+
+        The audit keeps its registration and its removal. Its number is not given again.
+
+        Raises:
+            UsageError: there is no such model or version, or an alias points at it.
+        """
+        check_note(why)
+        with self._locked(name):
+            found = self.find(Reference(name, version=version))
+            if found.aliases:
+                raise UsageError(
+                    f"{found.reference} is not removed: it is `{'`, `'.join(found.aliases)}`\n"
+                    f"  Fix: ordain promote {name} VERSION --to {found.aliases[0]}"
+                )
+            line = line_of(REMOVE, name, version=version, why=why)
+            for one in (_registration(found), line):
+                self._service.set_tag(name, *tag_of(one))
+            self._service.delete_version(name, version, run=found.mlflow_run)
+            others = self._versions(self._model(name))
+            if all(one.bundle != found.bundle for one in others):
+                remove(found.bundle.parent)
+        return line
+
     def rollback(self, name: str, alias: str = CHAMPION, *, why: str = "") -> AuditLine:
         """Point an alias at the version that held it before; once more goes one further back.
 
@@ -329,20 +369,27 @@ class Registry:
         Raises:
             UsageError: there is no such model.
         """
-        model = self._known(name)
-        added = [
-            AuditLine(
-                action="register",
-                name=name,
-                version=one.version,
-                at=one.created,
-                by=one.by,
-                why=one.note,
-            )
-            for one in self._versions(model)
-        ]
-        moved = settled(lines_of(model.tags), model.aliases)
-        return sorted([*added, *moved], key=lambda line: line.at)
+        model = self._model(name)
+        lines = [] if model is None else lines_of(model.tags)
+        if model is None or not lines:
+            model = self._known(name)
+        there = self._versions(model)
+        kept = of_removals(settled(lines, model.aliases), [one.version for one in there])
+        return sorted([*map(_registration, there), *kept], key=lambda line: line.at)
+
+    def _fetch_signatures(self, version: ModelVersion) -> None:
+        """Fetch the signatures of a version whose bundle came with another, before they were there.
+
+        Versions of one digest share a folder: who signs a bundle and registers it again finds it.
+        """
+        if not (self.place.is_server and version.mlflow_run):
+            return
+        here = {one.id for one in read_signatures(version.bundle)}
+        if here.issuperset(version.signatures):
+            return
+        with self._locked(version.name), tempfile.TemporaryDirectory() as scratch:
+            self._service.download(version.mlflow_run, Path(scratch) / SIGNED_BY, file=SIGNED_BY)
+            merge_signatures(Path(scratch), version.bundle)
 
     def _holders(self, model: Registered, alias: str) -> list[int]:
         lines = settled(lines_of(model.tags), model.aliases)
@@ -405,3 +452,14 @@ class Registry:
     def _locked(self, name: str) -> Iterator[None]:
         with lock(self.place.models / check_name(name) / _LOCK):
             yield
+
+
+def _registration(version: ModelVersion) -> AuditLine:
+    return AuditLine(
+        action=REGISTER,
+        name=version.name,
+        version=version.version,
+        at=version.created,
+        by=version.by,
+        why=version.note[:MAX_NOTE],
+    )

@@ -95,6 +95,13 @@ class Service:
             )
         return int(made.version)
 
+    def delete_version(self, name: str, version: int, *, run: str | None) -> None:
+        """Delete a version; MLflow's run with its artifacts goes into the bin of `mlflow gc`."""
+        with self._errors():
+            self._client.delete_model_version(name, str(version))
+            if run is not None:
+                self._client.delete_run(run)
+
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version."""
         with self._errors():
@@ -118,12 +125,14 @@ class Service:
             client.set_terminated(run.info.run_id)
         return run.info.run_id, f"{run.info.artifact_uri}/{FOLDER}"
 
-    def download(self, run: str, folder: Path) -> None:
-        """Fetch the bundle of a run of MLflow's into a folder that is not there yet."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with self._errors(), tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            got = self._client.download_artifacts(run, FOLDER, temporary)
-            Path(got).rename(folder)
+    def download(self, run: str, target: Path, *, file: str = "") -> None:
+        """Fetch the bundle of a run of MLflow's, or a file of it, to a place that is free yet."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self._errors(), tempfile.TemporaryDirectory(dir=target.parent) as temporary:
+            got = self._client.download_artifacts(
+                run, f"{FOLDER}/{file}" if file else FOLDER, temporary
+            )
+            Path(got).rename(target)
 
     @cached_property
     def _client(self) -> Any:

@@ -15,7 +15,9 @@ from ordain.evaluation.judgement import Record
 
 PREFIX = "ordain."
 DIGEST = f"{PREFIX}bundle"
-_METRICS, _GATES, _BY, _SET = (f"{PREFIX}{key}" for key in ("metrics", "gates", "by", "set"))
+_METRICS, _GATES, _BY, _SET, _SIGNATURES = (
+    f"{PREFIX}{key}" for key in ("metrics", "gates", "by", "set", "signatures")
+)
 _PART = 4_500
 """Characters of a tag at most: MLflow's tables have given a tag 5,000."""
 
@@ -73,6 +75,7 @@ class ModelVersion:
         metrics: of the rows that judged it, those of an output together, the deciding one first.
         set: name of those rows.
         gates: conditions and sanity checks as its run judged them; None where no run did.
+        signatures: ids of those that the bundle had when it was registered.
     """
 
     name: str
@@ -89,6 +92,7 @@ class ModelVersion:
     gates: tuple[GateResult, ...] | None = None
     mlflow_run: str | None = None
     source: str = ""
+    signatures: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -139,6 +143,7 @@ def tags_of(
     metrics: Iterable[Measured],
     set_name: str,
     gates: Iterable[GateResult] | None,
+    signatures: Iterable[str] = (),
 ) -> dict[str, str]:
     """Return what is known of a version as tags of MLflow's."""
     told = {f"{PREFIX}{key}": _text(value) for key, value in lineage if value not in {"", False}}
@@ -146,6 +151,8 @@ def tags_of(
     told |= _parts(_METRICS, [one.model_dump(exclude_defaults=True) for one in metrics])
     if gates is not None:
         told |= _parts(_GATES, [one.model_dump(exclude_defaults=True) for one in gates])
+    if ids := ",".join(signatures):
+        told[_SIGNATURES] = ids
     return told
 
 
@@ -186,6 +193,7 @@ def version_of(
             gates=None if gates is None else tuple(map(GateResult.model_validate, gates)),
             mlflow_run=mlflow_run,
             source=source,
+            signatures=tuple(filter(None, tags.get(_SIGNATURES, "").split(","))),
         )
     except ValueError as error:
         raise StoreError(

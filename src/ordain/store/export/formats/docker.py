@@ -30,6 +30,7 @@ from ordain.store.bundle import GRAPH
 from ordain.store.export import kubernetes
 from ordain.store.export.format import EXPORTS, ExportFormat, Written
 from ordain.store.export.halves import write_graph
+from ordain.store.export.running import CHECKSUM
 from ordain.store.export.vendored import (
     FORBIDDEN,
     copy_tree,
@@ -42,7 +43,7 @@ from ordain.store.model import Model
 
 _SERVER = (
     "starlette", "uvicorn", "uvloop", "httptools", "msgspec", "prometheus-client", "typer", "rich",
-    "psutil", "narwhals",
+    "psutil", "narwhals", "cryptography",
 )  # fmt: skip
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside of a container, and with keys
 _PACKAGE = Path(__file__).resolve().parents[3]
@@ -103,7 +104,7 @@ class DockerFormat(ExportFormat):
             version=importlib.metadata.version("ordain"),
             library=library,
             port=self.port,
-            graph=f"COPY {GRAPH} .\n" if (path / GRAPH).exists() else "",
+            graph=f"COPY {GRAPH} {CHECKSUM} ./\n" if (path / GRAPH).exists() else "",
             user=kubernetes.user(),
             command=json.dumps([*command, "--keys", "keys.json"]),
             health=f"import urllib.request as r; r.urlopen('{address}')",

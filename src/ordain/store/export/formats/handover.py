@@ -23,6 +23,7 @@ from ordain.evaluation.findings import Findings
 from ordain.features.feature import Encoding
 from ordain.store import bundle
 from ordain.store.export.format import EXPORTS, ExportFormat, Written
+from ordain.store.export.origin import Origin
 from ordain.store.export.vendored import copy_tree
 from ordain.store.loading import load_bundle
 from ordain.store.model import Model
@@ -45,21 +46,24 @@ class HandoverFormat(ExportFormat):
     takes_both = True
 
     def write(self, model: Model, path: Path) -> Written:
+        """Write what the bundle alone gives."""
+        return self.write_from(model, path, Origin())
+
+    def write_from(self, model: Model, path: Path, origin: Origin) -> Written:
         """Write the folder, then the archive where one is asked for."""
         assert model.path is not None, "an export begins with a bundle"
         folder = path.with_suffix("") if path.suffix else path
         folder.mkdir()
         copy_tree(model.path, folder / "bundle")
-        run = model.path.parent
-        found = _copied(run, folder)
+        found = _copied(origin.folder, folder)
         shutil.copyfile(model.path / "README.md", folder / "model-card.md")
         shutil.copyfile(model.path / "config.yaml", folder / "config.yaml")
         lock = read_json(model.path / "lock.json")
         write_json(folder / "schema.json", contract(model))
-        write_json(folder / "lineage.json", _lineage(model.path, run, lock))
+        write_json(folder / "lineage.json", _lineage(model.path, origin.run, lock))
         write_text(folder / "requirements.txt", "\n".join(_requirements(lock)) + "\n")
         _golden(model.path).write_csv(folder / "golden.csv")
-        unsaid = self._unsaid(model, found)
+        unsaid = self._unsaid(model, found, origin)
         write_text(folder / "README.md", self._runbook(model, folder, unsaid))
         if path.suffix:
             shutil.make_archive(str(folder), "zip", root_dir=folder.parent, base_dir=folder.name)
@@ -77,7 +81,7 @@ class HandoverFormat(ExportFormat):
             shutil.unpack_archive(path, scratch)
             return _predicted(Path(scratch) / path.stem / "bundle", rows)
 
-    def _unsaid(self, model: Model, found: set[str]) -> list[str]:
+    def _unsaid(self, model: Model, found: set[str], origin: Origin) -> list[str]:
         project = model.document.project
         notes = []
         if not (self.contact or project.owner):
@@ -85,7 +89,7 @@ class HandoverFormat(ExportFormat):
         if not project.goal:
             notes.append("what the model is for is not said: `project: {goal: ...}` in the config")
         if "report.html" not in found:
-            notes.append("the report and the weak slices are not there: hand over the run itself")
+            notes.append(_without_report(origin))
         return notes
 
     def _runbook(self, model: Model, folder: Path, unsaid: list[str]) -> str:
@@ -134,9 +138,24 @@ def _seen(encoding: Encoding) -> dict[str, Any]:
     return told
 
 
-def _copied(run: Path, folder: Path) -> set[str]:
+def _without_report(origin: Origin) -> str:
+    """Return why the report is not in the pack, and how it comes there."""
+    if origin.folder is not None:
+        return (
+            f"the report is not there: run {origin.run} has none; draw it with `ordain report "
+            f"{origin.run}`, and export again"
+        )
+    if origin.run:
+        return (
+            f"the report and the weak slices are not there: run {origin.run}, which the bundle "
+            "comes from, is not in the work folder any more"
+        )
+    return "the report and the weak slices are not there: hand over the run itself"
+
+
+def _copied(run: Path | None, folder: Path) -> set[str]:
     """Copy what a run folder has beside its bundle; return the names."""
-    if not (run / "status.json").exists():
+    if run is None:
         return set()
     found = {source: target for source, target in _OF_RUN.items() if (run / source).exists()}
     for source, target in found.items():
@@ -144,11 +163,10 @@ def _copied(run: Path, folder: Path) -> set[str]:
     return set(found)
 
 
-def _lineage(path: Path, run: Path, lock: Mapping[str, Any]) -> dict[str, Any]:
-    is_run = (run / "status.json").exists()
+def _lineage(path: Path, run: str, lock: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "bundle": bundle.digest(path),
-        "run": f"{run.parent.name}/{run.name}" if is_run else None,
+        "run": run or None,
         "config": bundle.content(path).get("config.yaml"),
         **{key: lock.get(key) for key in ("data", "split", "seed", "python", "packages", "git")},
     }

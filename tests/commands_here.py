@@ -24,14 +24,17 @@ class Said:
     stderr: str
 
 
-def run(*arguments: str, code: int = 0) -> Said:
-    """Run a command; its exit code must be `code`, and no error may leave it unread."""
+def run(*arguments: str, code: int = 0, **variables: str) -> Said:
+    """Run a command under variables of the environment; it must end with the exit code."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
     with (
+        pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         pytest.raises(SystemExit) as ended,
     ):
+        for name, value in variables.items():
+            patch.setenv(name, value)
         main(list(arguments))
     said = Said(*(_text_of(stream) for stream in (out, err)))
     assert (ended.value.code or 0) == code, said.stdout + said.stderr
