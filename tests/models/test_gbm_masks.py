@@ -6,7 +6,8 @@ import pytest
 from ordain.core.events import Events
 from ordain.models.families.gbm import Gbm, GbmTrainer
 from ordain.models.family import FitContext
-from ordain.models.gbm.masks import Shared, Table, compile_masks
+from ordain.models.gbm.mask_tables import compile_masks
+from ordain.models.gbm.masks import Shared, Table
 from ordain.testing.families import FamilyCase
 
 
@@ -76,7 +77,7 @@ def test_what_tables_cannot_hold_is_left_to_lightgbm(tmp_path, trainer):
 
 def test_tables_that_are_too_large_are_not_made(tmp_path, monkeypatch):
     _, text = grown(tmp_path, "number")
-    monkeypatch.setattr("ordain.models.gbm.masks.MOST_BYTES", 100)
+    monkeypatch.setattr("ordain.models.gbm.mask_tables.MOST_BYTES", 100)
     assert compile_masks(text) is None
 
 

@@ -67,16 +67,20 @@ def test_a_request_leaves_nothing_to_the_collector(
         )
         port = server.sockets[0].getsockname()[1]
         await asyncio.to_thread(ask, port, request, leaves=leaves)
-        gc.collect()
         gc.disable()
         try:
-            await asyncio.to_thread(ask, port, request, leaves=leaves)
-            while state.tasks or state.connections:  # noqa: ASYNC110 - uvicorn tells of no event
-                await asyncio.sleep(0.01)
-            return gc.collect()
+            # The least of some: threads that other tests began leave things of their own.
+            return min([await left(port, state) for _ in range(3)])
         finally:
             gc.enable()
             server.close()
+
+    async def left(port: int, state: ServerState) -> int:
+        gc.collect()
+        await asyncio.to_thread(ask, port, request, leaves=leaves)
+        while state.tasks or state.connections:  # noqa: ASYNC110 - uvicorn tells of no event
+            await asyncio.sleep(0.01)
+        return gc.collect()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(serve()) < N_REQUESTS

@@ -20,7 +20,8 @@ from ordain.features.feature import Scores
 from ordain.models.attribution import Attribution
 from ordain.models.family import FittedModel, Learned, Problem
 from ordain.models.gbm.attribution import tree_shap
-from ordain.models.gbm.masks import Masks, compile_masks
+from ordain.models.gbm.mask_tables import compile_masks
+from ordain.models.gbm.masks import Masks
 from ordain.models.gbm.matrix import Layout
 from ordain.models.gbm.native import Booster
 from ordain.models.loading import loading
