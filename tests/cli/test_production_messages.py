@@ -11,9 +11,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands_here import printed, run
 
 import ordain
+from commands_here import printed, run
 from ordain.core.errors import OrdainError, StoreError, UsageError
 from ordain.serving.keys import add_key
 from ordain.serving.server import Address

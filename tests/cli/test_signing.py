@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from commands_here import run
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import ordain
+from commands_here import run
 from ordain.store import signing
 
 ANN = Ed25519PrivateKey.from_private_bytes(b"a" * 32)

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from commands_here import run
 from prometheus_client.parser import text_string_to_metric_families
 
+from commands_here import run
 from ordain.pipeline.register import register
 from ordain.store.registry import open_registry
 
