@@ -184,6 +184,11 @@ def test_known_labels_come_as_an_enumeration_and_are_answered_as_texts(model: Mo
     assert model.predict(admitted.rows).equals(model.predict(rows))
 
 
+def test_fewer_rows_than_labels_are_not_worth_an_enumeration(model: Model) -> None:
+    admitted = Door(model, policy="reject").pass_frame(pl.DataFrame([ROW]))
+    assert admitted.rows.schema["contract"] == pl.String
+
+
 @pytest.mark.parametrize("policy", ["impute", "flag"])
 def test_unknown_labels_come_as_they_are(model: Model, policy: Any) -> None:
     rows = pl.DataFrame([{**ROW, "contract": label} for label in ("month", "weekly", " year ")])

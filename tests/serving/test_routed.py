@@ -108,6 +108,8 @@ def test_rows_of_a_version_go_through_it_together(asked: Any, kept: Any) -> None
     (trial,) = router._trials.values()
     assert (trial.canary.requests, trial.champion.requests) == (1, 1)
     assert len(trial.met) == 2
+    asked.predict(rows=rows).raise_for_status()
+    assert len(trial.met) == 4  # the same customers again are another piece
 
 
 def test_what_was_unusual_about_a_row_of_a_batch_is_logged_with_it(
@@ -168,6 +170,25 @@ def test_a_shadow_predicts_many_rows_too(asked: Any, kept: Any, form: str) -> No
         f'arm="shadow",model="churn",status="answered",version="{shadow.version}"}} {n_rows}.0'
         in told
     )
+
+
+def test_rows_bring_what_only_another_version_reads(
+    asked: Any, kept: Any, tmp_path: Path, bundles: dict[str, Path]
+) -> None:
+    state = asked.process.hosting.state
+    shadow = next(
+        state.versions["churn"][choice.shadows[0]]
+        for choice in (state.router.choose("churn", str(number)) for number in range(50))
+        if choice.shadows
+    )
+    shadow.schema["region"] = pl.String()
+    rows = [{**ROW, "customer": n} | ({"region": "north"} if n else {}) for n in range(30)]
+    asked.predict(rows=rows, lingers=True).raise_for_status()
+    found = next(entry for entry in kept.entries if entry.arm == "shadow")
+    assert set(found.inputs["region"].to_list()) <= {"north", None}
+    kept.entries.clear()
+    asked.predict(rows=[{**ROW, "customer": n} for n in range(30)], lingers=True)
+    assert "region" not in kept.entries[0].inputs.columns
 
 
 def test_a_shadow_that_fails_is_logged_and_disturbs_nobody(asked: Any, kept: Any) -> None:

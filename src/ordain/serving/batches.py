@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -57,7 +57,7 @@ class Batches:
         state = self._kit.state()
         champion = next(iter(state.versions[name].values()))
         self._refuse_faulty(champion, rows)
-        frame = _frame_of(rows, champion, sticky=state.sticky[name])
+        frame = _frame_of(rows, state.versions[name].values(), sticky=state.sticky[name])
         prediction_id = new_id()
         parts = await self.answered(call, name, frame, prediction_id, state=state)
         answers: list[dict[str, Any]] = [{}] * len(rows)
@@ -317,9 +317,16 @@ def _answered(served: Served, rows: pl.DataFrame) -> Part:
 
 
 def _frame_of(
-    rows: Sequence[Mapping[str, Any]], served: Served, *, sticky: str | None
+    rows: Sequence[Mapping[str, Any]], versions: Iterable[Served], *, sticky: str | None
 ) -> pl.DataFrame:
-    frame = served.frame_of(rows)
+    """Return rows that passed the champion's door, with what other versions read beside."""
+    champion, *others = versions
+    frame = champion.frame_of(rows)
+    given = set[str]().union(*rows)
+    for version in others:
+        more = [name for name in version.schema if name in given and name not in frame.columns]
+        if more:
+            frame = frame.with_columns(version.frame_of(rows).select(more))
     if sticky is None or sticky in frame.columns:
         return frame
     keys = [None if row.get(sticky) is None else key_text(row[sticky]) for row in rows]
@@ -329,8 +336,8 @@ def _frame_of(
 def _divided(state: State, name: str, values: pl.Series, request_id: str) -> Chosen:
     """Return the versions that answer rows with these values of the field that divides them.
 
-    The rows of a version go through it together and fare alike: they count once, under the key of
-    the first.
+    The rows of a version go through it together and fare alike: for or against a canary they count
+    once, under a key of the request's own.
     """
     known: dict[Any, tuple[Choice, list[int]]] = {}
     found: dict[tuple[str, str], tuple[Choice, list[int]]] = {}
@@ -339,6 +346,7 @@ def _divided(state: State, name: str, values: pl.Series, request_id: str) -> Cho
         if part is None:
             key = key_of(state, name, {values.name: value}, request_id)
             choice = state.router.choose(name, key)
+            choice = replace(choice, key=f"{choice.key} {request_id}")
             part = known[value] = found.setdefault((choice.version, choice.arm), (choice, []))
         part[1].append(place)
     parts = list(found.values())

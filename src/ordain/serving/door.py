@@ -106,7 +106,12 @@ class Door:
         self._known = self._inputs.union(targets, others, more)
         self._schema = {**model.input_schema, **more}
         self._looked_at: dict[frozenset[str], Strange] = {}
-        self._enumerable = _enumerable(model)
+        readable = _enumerable(model)
+        self._spellings = {
+            one.column: (one.spellings, len(one.spellings.categories))
+            for one in self.expectations
+            if one.spellings is not None and one.column in readable
+        }
 
     def pass_row(self, row: Row) -> tuple[Row, tuple[Flag, ...]]:
         """Return the row to predict and what was unusual about it.
@@ -187,11 +192,12 @@ class Door:
         self, one: Expectation, cells: pl.Series
     ) -> tuple[pl.Series, list[Flag], list[tuple[Flag, pl.Series]]]:
         faults, flags = [], []
-        if cells.dtype == pl.String and one.spellings is not None:
-            labels = cells.cast(one.spellings, strict=False)
+        spellings, n_spellings = self._spellings.get(one.column, (None, 0))
+        if spellings is not None and cells.dtype == pl.String and n_spellings <= len(cells):
+            labels = cells.cast(spellings, strict=False)
             are_known = labels.null_count() == cells.null_count()
             if are_known and (one.may_miss or not cells.null_count()):
-                return labels if one.column in self._enumerable else cells, [], []
+                return labels, [], []
         if cells.dtype.is_float() and cells.is_nan().any():
             cells = cells.fill_nan(None)  # what arrays without nulls say for a missing value
         is_foreign = _is_foreign(one.type, cells.dtype, self._schema[one.column])

@@ -63,6 +63,7 @@ class Shadows:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="shadow", initializer=_be_nice)
         self._n_behind = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = threading.Event()
 
     def row(self, asked: Asked, row: Row) -> None:
         """Let shadows predict a row."""
@@ -71,10 +72,11 @@ class Shadows:
     def batch(self, asked: Asked, rows: pl.DataFrame, places: Sequence[int] | None) -> None:
         """Let shadows predict rows; their places in the request, None for all of it."""
         log = partial(self._log_batch, rows, places)
-        self._start(asked, rows.height, partial(_tried_rows, rows), log)
+        self._start(asked, rows.height, partial(self._tried_rows, rows), log)
 
     def close(self) -> None:
-        """Leave out what has not begun."""
+        """Leave out what has not begun, and the rest of a batch."""
+        self._is_closed.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _start(
@@ -115,6 +117,20 @@ class Shadows:
                 log(asked, label, found)
         finally:
             self._n_behind -= n_rows
+
+    def _tried_rows(self, rows: pl.DataFrame, served: Served) -> _Tried:
+        """Return what a shadow answers to many rows; its faults are its own."""
+        try:
+            admitted = served.door.pass_frame(rows)
+            size = rows.height if served.model.depends_on_order else BLOCK_ROWS
+            blocks = []
+            for start in range(0, rows.height, size):
+                if self._is_closed.is_set():
+                    return _no_answers(rows, served)
+                blocks.append(served.predict_frame(admitted.rows.slice(start, size)))
+            return _Tried(pl.concat(blocks), "answered", admitted.flags, admitted.marks)
+        except Exception:  # noqa: BLE001 - it is observed
+            return _no_answers(rows, served)
 
     def _log_row(self, row: Row, asked: Asked, label: str, found: _Tried) -> None:
         if self._kit.log is not None:
@@ -175,19 +191,9 @@ def _tried_row(row: Row, served: Served) -> _Tried:
         return _Tried({}, "failed")
 
 
-def _tried_rows(rows: pl.DataFrame, served: Served) -> _Tried:
-    """Return the same of many rows."""
-    try:
-        admitted = served.door.pass_frame(rows)
-        size = rows.height if served.model.depends_on_order else BLOCK_ROWS
-        blocks = [
-            served.predict_frame(admitted.rows.slice(start, size))
-            for start in range(0, rows.height, size)
-        ]
-        return _Tried(pl.concat(blocks), "answered", admitted.flags, admitted.marks)
-    except Exception:  # noqa: BLE001 - it is observed
-        names = [f"{one.name}_prediction" for one in served.model.document.output_features]
-        return _Tried(pl.DataFrame({name: [None] * rows.height for name in names}), "failed")
+def _no_answers(rows: pl.DataFrame, served: Served) -> _Tried:
+    names = [f"{one.name}_prediction" for one in served.model.document.output_features]
+    return _Tried(pl.DataFrame({name: [None] * rows.height for name in names}), "failed")
 
 
 def _be_nice() -> None:

@@ -146,7 +146,8 @@ class Masks:
         lowest >>= kind(self._width - (self._width.bit_length() - 1))
         # Without its sign NumPy would add the widest as floats.
         lowest = lowest.view(np.int64) if self._width == max(WIDTHS) else lowest
-        # Trees stand one under another: NumPy then adds them in LightGBM's order, to the same bits.
+        # Trees stand one under another: NumPy then adds them in LightGBM's order, to the same bits
+        # (but for a block of one row, whose last bit may differ).
         places = np.add(lowest.T, self._bases, out=room.places)
         values = self._leaves.take(places, out=room.values, mode="clip")
         found: npt.NDArray[np.float64] = values.reshape(-1, self._n_scores, len(lowest)).sum(axis=0)
