@@ -50,3 +50,10 @@ def test_metric_without_any_value_is_left_out() -> None:
 def test_time_leaves_out_stages_that_took_none() -> None:
     assert time_spent({"read": 0.001, "fit": 1.5}) == "fit 1.5 s"
     assert time_spent({}) == "none"
+
+
+def test_what_looks_like_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["[/b] name"], [["[/x] [green]ok[/green] :+1:"]], title="[/t] of")
+    said = capsys.readouterr().out
+    for text in ("[/t] of", "[/b] name", "[/x] [green]ok[/green] :+1:"):
+        assert text in said

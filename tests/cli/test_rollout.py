@@ -71,6 +71,18 @@ def test_halt_resume_and_audit(document):
     assert "halted" in printed("deploy", "--audit")
 
 
+def test_rollback_says_what_it_leaves_alone(document):
+    printed("deploy", document)
+    keys = f"  auth: {{keys_file: {document.parent / 'keys.json'}}}\n"
+    text = document.read_text().replace(str(document.parent / "one"), str(document.parent / "two"))
+    document.write_text(text + keys)
+    printed("deploy", document)
+    assert "`auth` stays as it is" in printed("deploy", "--rollback")
+    lines = json.loads(printed("deploy", "--audit", "--json"))["audit"]
+    assert "`auth` stays as it is" in lines[-1]["changes"]
+    assert "keys.json" not in "".join(lines[-1]["changes"])
+
+
 def test_rollback_says_where_it_is(document):
     printed("deploy", document)
     printed("deploy", document, "-o", "deployment.limits.queue=9")

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import ordain
 from commands_here import run
 from ordain.store import signing
+from ordain.store.export.running import write_checked
 
 ANN = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
 BOB = Ed25519PrivateKey.from_private_bytes(b"b" * 32)
@@ -108,3 +109,22 @@ def test_bundle_that_may_not_be_written_is_told_before_the_key_is_asked(folder: 
     bundle.chmod(0o500)
     assert "before `ordain register`" in run("sign", "line", "--key", "ann", code=2).stderr
     bundle.chmod(0o700)
+
+
+def test_graph_that_is_not_right_is_told(folder: Path) -> None:
+    bundle = ordain.load("line").path
+    assert bundle is not None
+    write_checked(bundle.parent, b"graph")
+    run("verify", "line")
+    (bundle.parent / "scores.onnx").write_bytes(b"another")
+    assert "scores.onnx differs from what was written" in run("verify", "line", code=1).stderr
+    write_checked(bundle.parent, b"graph")
+    run("sign", "line", "--key", "ann")
+    run("verify", "line")
+    write_checked(bundle.parent, b"another")
+    assert "no signature is of `scores.onnx`" in run("verify", "line", code=1).stderr
+
+
+def test_name_of_a_signer_is_text(folder: Path) -> None:
+    run("sign", "line", "--key", "ann", "--name", "[/x] [green]ok[/green] :+1:")
+    assert "[/x] [green]ok[/green] :+1:" in run("verify", "line").stdout

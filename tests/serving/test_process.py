@@ -21,6 +21,7 @@ import pytest
 
 from ordain.core.errors import OrdainError
 from ordain.serving.access import hash_of
+from ordain.serving.supervisor import _YOUNG_SECONDS, _pause
 
 ROW = {"tenure": 3, "contract": "month", "charges": 70.5}
 PATH = "/v1/models/churn/predict"
@@ -241,6 +242,54 @@ def test_a_worker_that_dies_is_replaced(
         ]
         assert sum(counted) == 30
         assert server.stop() == 0
+
+
+def test_a_worker_that_cannot_be_replaced_leaves_the_others_serving_and_is_tried_again(
+    start: Callable[..., Any], bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    copied = shutil.copytree(bundles["churn"], tmp_path / "copied" / "bundle")
+    with start(copied, "--workers", "2") as server:
+        pids = _workers_of(server)
+        time.sleep(_YOUNG_SECONDS + 1)
+        config = copied / "config.yaml"
+        whole = config.read_bytes()
+        config.write_bytes(whole + b"\n")
+        os.kill(pids[0], signal.SIGKILL)
+        server.wait_for("cannot be replaced yet")
+        end = time.monotonic() + 40
+        while server.said.count("the bundle is refused") < 3 and time.monotonic() < end:
+            with server.client() as client:
+                assert client.post(PATH, json={"row": ROW}).status_code == 200
+            time.sleep(0.1)
+        assert _is_there(pids[1])
+        config.write_bytes(whole)
+        while server.said.count("ready on") < 3 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert server.said.count("ready on") == 3
+        assert server.stop() == 0
+
+
+def test_a_server_ends_at_once_while_a_worker_waits_to_be_replaced(
+    start: Callable[..., Any], bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    copied = shutil.copytree(bundles["churn"], tmp_path / "copied" / "bundle")
+    with start(copied, "--workers", "2") as server:
+        pids = _workers_of(server)
+        time.sleep(_YOUNG_SECONDS + 1)
+        with (copied / "config.yaml").open("a") as file:
+            file.write("\n")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        server.wait_for("no worker answers")
+        server.wait_for("again in 3.2 s", 60)
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 2
+
+
+def test_the_pause_before_a_worker_is_tried_again_grows_to_half_a_minute() -> None:
+    assert [round(_pause(n), 1) for n in (0, 1, 2, 5, 10)] == [0, 0, 0.4, 3.2, 30]
+    assert _pause(100_000) == 30
 
 
 def _workers_of(server: Any) -> list[int]:

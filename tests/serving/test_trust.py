@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import ordain
 from ordain.config import Config
 from ordain.config.deployment import Deployment
-from ordain.core.errors import BundleError, UsageError
+from ordain.core.errors import BundleError, ConfigError, UsageError
 from ordain.pipeline.register import register
 from ordain.serving.fixed import FixedRouter
 from ordain.serving.hosting import Hosting
 from ordain.serving.meters import Meters
-from ordain.serving.rollout.actions import deploy, halt
+from ordain.serving.rollout.actions import deploy, halt, roll_back
 from ordain.serving.rollout.folder import DeploymentFolder
 from ordain.serving.rollout.router import open_router
 from ordain.serving.rollout.versions import find_version
@@ -243,3 +244,141 @@ def test_signers_beside_a_deployment_are_refused(folder: Folder) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "a deployment says `trust: {signers: FILE}`" in done.stderr
+
+
+def test_variable_without_a_value_trusts_nobody_and_opens_nothing(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNERS", "")
+    for written in ("", "${SIGNERS}"):
+        declared = {**folder.declaration(), "trust": {"signers": written}}
+        with pytest.raises(ConfigError, match=r"E206 deployment.trust.signers"):
+            Config.load({"name": "live", "deployment": declared})
+    for block in ({"auth": {"api_keys": "${SIGNERS}"}}, {"auth": {"keys_file": "${SIGNERS:-}"}}):
+        with pytest.raises(ConfigError, match=r"E206 deployment.*\}, which is empty here"):
+            Config.load({"name": "live", "deployment": {**folder.declaration(), **block}})
+    document = folder.path / "live.yaml"
+    document.write_text("deployment: {models: {a: a}, trust: {signers: null}}")
+    declared = Config.load(document).document.deployment
+    assert declared is not None
+    assert declared.trust.signers is None
+
+
+def test_server_refuses_a_variable_that_has_come_to_be_empty(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.sign("churn", ANN)
+    monkeypatch.setenv("SIGNERS", str(folder.signers))
+    declared = {**folder.declaration(), "trust": {"signers": "${SIGNERS}"}}
+    deploy(Config.load({"name": "live", "deployment": declared}), home=folder.path / "home")
+    monkeypatch.setenv("SIGNERS", "")
+    with pytest.raises(ConfigError, match=r"trust.signers"):
+        open_router(folder.path / "home", "live")
+
+
+def test_going_back_keeps_who_is_trusted_and_who_may_call(folder: Folder) -> None:
+    home, live = folder.path / "home", DeploymentFolder(folder.path / "home", "live")
+    folder.sign("other", ANN)
+    models = folder.declaration("churn")["models"]
+    deploy(Config.load({"name": "live", "deployment": {"models": models}}), home=home)
+    keys = {"auth": {"keys_file": str(folder.path / "keys.json")}}
+    declared = {**folder.declaration("other"), **keys}
+    deploy(Config.load({"name": "live", "deployment": declared}), home=home)
+    with pytest.raises(BundleError, match=r"^champion of `churn`: .*it is not signed; it is ref"):
+        roll_back(live)
+    folder.sign("churn", ANN)
+    assert roll_back(live).kept == ("auth", "trust")
+    applied = live.read()
+    assert applied is not None
+    assert applied.models["churn"].champion.bundle == str(folder.path / "churn" / "bundle")
+    assert applied.deployment().trust.signers == str(folder.signers)
+    assert applied.deployment().auth.keys_file == keys["auth"]["keys_file"]
+    assert "`trust` stays as it is" in live.audit()[-1]["changes"]
+
+
+def test_going_back_goes_past_what_differs_in_trust_alone(folder: Folder) -> None:
+    home, live = folder.path / "home", DeploymentFolder(folder.path / "home", "live")
+    for name in ("other", "churn"):
+        folder.sign(name, ANN)
+        declared = {"models": folder.declaration(name)["models"]}
+        deploy(Config.load({"name": "live", "deployment": declared}), home=home)
+    deploy(Config.load({"name": "live", "deployment": folder.declaration()}), home=home)
+    assert roll_back(live).after.restores == 1
+
+
+def test_another_bundle_in_the_place_of_what_was_applied_is_not_served(folder: Folder) -> None:
+    home = folder.path / "home"
+    folder.sign("churn", ANN)
+    folder.sign("other", ANN)
+    canary = {"version": str(folder.path / "other"), "share": 0.5}
+    declared = folder.declaration(canary=canary)
+    deploy(Config.load({"name": "live", "deployment": declared}), home=home)
+    hosting = Hosting(open_router(home, "live"), Meters())
+    hosting.load()
+    shutil.rmtree(folder.path / "churn" / "bundle")
+    shutil.copytree(folder.path / "other" / "bundle", folder.path / "churn" / "bundle")
+    with pytest.raises(
+        BundleError, match=r"churn version \w+: .*churn/bundle holds another bundle .*\n  Fix: put"
+    ):
+        Hosting(open_router(home, "live"), Meters()).load()
+    halt(DeploymentFolder(home, "live"), "churn", test="by hand", reason="what is loaded stays")
+    assert asyncio.run(hosting.look())
+    deploy(Config.load({"name": "live", "deployment": declared}), home=home)
+    Hosting(open_router(home, "live"), Meters()).load()
+
+
+def test_path_that_a_variable_gives_is_of_the_document(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.sign("churn", ANN)
+    elsewhere = folder.path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "signers").write_text(f"{signing.public_text(BOB)} bob\n")
+    monkeypatch.setenv("FILE", "signers")
+    document = folder.path / "live.yaml"
+    places = {"trust": {"signers": "${FILE}"}, "log": {"sink": "${FILE}"}}
+    declared = {**folder.declaration(), **places}
+    document.write_text(json.dumps({"name": "live", "deployment": declared}))
+    home = folder.path / "home"
+    monkeypatch.chdir(elsewhere)
+    deploy(Config.load(document), home=home)
+    router = open_router(home, "live")
+    assert router.deployment.trust.signers == str(folder.signers)
+    assert router.applied.trust().signers == str(folder.signers)
+    assert router.applied.logging().sink == str(folder.signers)
+    Hosting(router, Meters()).load()
+    assert deploy(Config.load(document), home=home).changes == ()
+    moved = elsewhere / "live.yaml"
+    moved.write_text(document.read_text())
+    with pytest.raises(BundleError, match="who is not among them"):
+        deploy(Config.load(moved), home=home)
+    (elsewhere / "signers").write_text(folder.signers.read_text())
+    told = [str(one) for one in deploy(Config.load(moved), home=home).changes]
+    assert f"~ trust.signers.folder: {folder.path} -> {elsewhere}" in told
+    monkeypatch.setenv("FILE", str(folder.signers))
+    assert open_router(home, "live").deployment.trust.signers == str(folder.signers)
+
+
+def test_network_whose_bundle_is_gone_explains_no_more(
+    application: Callable[..., Any], tmp_path: Path
+) -> None:
+    config = {
+        "input_features": {"tenure": "number", "contract": "category", "charges": "number"},
+        "output_features": {"churn": "binary"},
+        "model_type": "neural",
+        "trainer": {"epochs": 1},
+        "evaluation": {"baselines": False},
+    }
+    rows = {
+        "tenure": list(range(120)),
+        "contract": ["month", "year", "two years"] * 40,
+        "charges": [20.0 + i for i in range(120)],
+        "churn": ["Yes", "No"] * 60,
+    }
+    made = ordain.train(config, rows, home=tmp_path / "home").bundle
+    asked = application({"churn": {"champion": str(made)}})
+    shutil.rmtree(made)
+    asked.predict(row=ROW).raise_for_status()
+    answer = asked.predict(row=ROW, explain=True)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "unexplained"

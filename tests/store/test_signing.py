@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import os
 import shutil
 import subprocess
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +20,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 import ordain
+from ordain.config import Config
 from ordain.core.errors import BundleError, UsageError
+from ordain.models.family import Problem
 from ordain.store import bundle, signatures, signing
-from ordain.store.export.running import write_checked
+from ordain.store.export.running import graph_loader, write_checked
 
 ANN = ed25519.Ed25519PrivateKey.from_private_bytes(b"a" * 32)
 BOB = ed25519.Ed25519PrivateKey.from_private_bytes(b"b" * 32)
@@ -372,3 +377,108 @@ def test_names_of_signers_can_be_printed(made: Path) -> None:
     signing.sign(made, ANN, name="Änn Þór 安 <ann@example.org>")
     (found,) = signing.check_signatures(made, digest=bundle.verify(made))
     assert found.is_valid
+
+
+def while_signers_are_read(path: Path, text: str, change: Callable[[], object]) -> threading.Thread:
+    """Let something happen in the middle of loading: signers are a pipe that waits to be read."""
+    os.mkfifo(path)
+
+    def told() -> None:
+        with path.open("w") as pipe:
+            change()
+            pipe.write(text)
+
+    thread = threading.Thread(target=told)
+    thread.start()
+    return thread
+
+
+@pytest.fixture
+def forged(made: Path, tmp_path: Path) -> Path:
+    """Another bundle, beside which lie the signatures of the one that was signed."""
+    signing.sign(made, ANN, name="ann")
+    other = Path(shutil.copytree(made, tmp_path / "forged" / "bundle"))
+    (other / "README.md").write_text("another model")
+    bundle.seal(other)
+    return other
+
+
+def test_link_that_points_elsewhere_once_it_was_checked_changes_nothing(
+    made: Path, forged: Path, signers: Path, tmp_path: Path
+) -> None:
+    link, pipe = tmp_path / "current", tmp_path / "pipe"
+    link.symlink_to(made)
+
+    def flip() -> None:
+        link.unlink()
+        link.symlink_to(forged)
+
+    thread = while_signers_are_read(pipe, signers.read_text(), flip)
+    loaded = ordain.load(link, signers=pipe)
+    thread.join()
+    assert loaded.path == made.resolve()
+
+
+def test_bundle_that_is_exchanged_while_it_is_loaded_is_refused(
+    made: Path, forged: Path, signers: Path, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+
+    def exchange() -> None:
+        made.rename(tmp_path / "away")
+        forged.rename(made)
+
+    thread = while_signers_are_read(pipe, signers.read_text(), exchange)
+    with pytest.raises(BundleError, match="was changed since it was checked; the bundle is refu"):
+        ordain.load(made, signers=pipe)
+    thread.join()
+
+
+def test_graph_that_appears_after_the_signatures_were_checked_is_refused(
+    made: Path, signers: Path
+) -> None:
+    signing.sign(made, ANN, name="ann")
+    digest = bundle.verify(made)
+    assert signing.require_trusted(made, signers, digest=digest) == frozenset()
+    write_checked(made.parent, b"what would answer in the place of the bundle")
+    signing.sign(made, ANN, name="ann")
+    signed = signing.require_trusted(made, signers, digest=digest)
+    assert signed == {hashlib.sha256((made.parent / bundle.GRAPH).read_bytes()).hexdigest()}
+    write_checked(made.parent, b"what came later, with a checksum of its own")
+    load = graph_loader(made.parent / bundle.GRAPH, digest, signed=signed)
+    document = Config.load(made / "config.yaml", is_sealed=True).document
+    with pytest.raises(BundleError, match=r"scores.onnx is not what was signed with the bundle"):
+        load(document, Problem((), ()))
+
+
+@pytest.mark.parametrize("name", ["signed_by.json", "checksums.json", "README.md", "model/pipe"])
+def test_pipe_in_the_place_of_a_file_is_refused(made: Path, name: str) -> None:
+    signing.sign(made, ANN, name="ann")
+    (made / name).unlink(missing_ok=True)
+    os.mkfifo(made / name)
+    why = {"checksums.json": "is not a bundle", "model/pipe": "`model/pipe` was added"}
+    with pytest.raises(BundleError, match=why.get(name, "no regular file")):
+        ordain.load(made)
+
+
+@pytest.mark.parametrize("name", [bundle.GRAPH, f"{bundle.GRAPH}.sha256"])
+def test_pipe_in_the_place_of_a_graph_is_refused(made: Path, signers: Path, name: str) -> None:
+    signing.sign(made, ANN, name="ann")
+    write_checked(made.parent, b"graph")
+    (made.parent / name).unlink()
+    os.mkfifo(made.parent / name)
+    with pytest.raises(BundleError, match=rf"{name} is no regular file"):
+        ordain.load(made)
+    with pytest.raises(BundleError, match=r"is no regular file|is not what was signed"):
+        ordain.load(made, signers=signers)
+
+
+def test_links_are_foreign_to_a_bundle(made: Path, tmp_path: Path) -> None:
+    for target in (tmp_path, tmp_path / "nothing"):
+        (made / "link").symlink_to(target)
+        with pytest.raises(BundleError, match="`link` was added"):
+            bundle.verify(made)
+        (made / "link").unlink()
+    (made / signatures.SIGNED_BY).symlink_to(tmp_path / "nothing")
+    with pytest.raises(BundleError, match="is malformed: it is no regular file"):
+        bundle.verify(made)

@@ -56,9 +56,14 @@ def print_table(
     """
     from rich import box
     from rich.table import Table
+    from rich.text import Text  # a plain string is read as markup, and a cell may hold anything
 
     table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold"
+        title=None if title is None else Text(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title_style="bold",
     )
     for index, column in enumerate(columns):
         values = [row[index] for row in rows]
@@ -66,13 +71,14 @@ def print_table(
         texts = [cell(value) for value in values]
         words = texts if is_first else [word for text in texts for word in text.split()]
         table.add_column(
-            column,
+            Text(column),
             justify="right" if _is_numeric(values) else "left",
             no_wrap=is_first,
             min_width=max(map(len, [*column.split(), *words]), default=0),
         )
     for position, row in enumerate(rows):
-        table.add_row(*(cell(value) for value in row), style="bold" if position in bold else None)
+        cells = (Text(cell(value)) for value in row)
+        table.add_row(*cells, style="bold" if position in bold else None)
     screen = console()
     room = screen.options.update(max_width=WIDEST)
     screen.width = max(screen.width, screen.measure(table, options=room).minimum)

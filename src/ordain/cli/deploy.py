@@ -29,7 +29,11 @@ def deploy(
         bool, typer.Option("--plan", help="Show what would change, and change nothing.")
     ] = False,
     rollback: Annotated[
-        bool, typer.Option("--rollback", help="Go back to what was served before.")
+        bool,
+        typer.Option(
+            "--rollback",
+            help="Go back to what was served before; `auth` and `trust` stay as they are.",
+        ),
     ] = False,
     to: Annotated[
         int | None, typer.Option("--to", help="With --rollback: the generation to go back to.")
@@ -136,6 +140,8 @@ def _roll_back(
         print_json(_plan_json(found, applied=bool(found.changes)))
         return
     _print_changes(found)
+    for block in found.kept:
+        typer.echo(f"  `{block}` stays as it is: going back changes nothing of it")
     if not found.changes:
         typer.echo(f"'{found.after.name}' serves generation {found.after.restores} already")
         return
@@ -237,4 +243,5 @@ def _plan_json(found: Plan, *, applied: bool) -> dict[str, object]:
         else found.before.generation,
         "applied": applied,
         "changes": [change.to_json() for change in found.changes],
+        "kept": list(found.kept),
     }

@@ -44,9 +44,14 @@ def verify(
     folder = bundle_of(target, home)
     digest = bundle.verify(folder)
     checked = signing.check_signatures(folder, digest=digest, signers=known)
+    signing.digest_of_graph(folder)
     why = "" if known is None else signing.distrust(checked)
     if not why and not all(one.is_valid for one in checked):
         why = "a signature is not valid: it is of another bundle, or was changed"
+    if not why and checked and not any(one.is_of_graph for one in checked):
+        why = (
+            f"no signature is of `{bundle.GRAPH}`, which stands beside it and answers in its place"
+        )
     if json:
         print_json(
             {

@@ -274,7 +274,7 @@ class Auth(Spec):
 class Trust(Spec):
     """Whose bundles are served."""
 
-    signers: str | None = None
+    signers: Annotated[str, Field(min_length=1)] | None = None
     """File with a public key a line, as `authorized_keys` has them: a bundle that none of them has
     signed is not served. Read anew with each version; null asks for no signature."""
 

@@ -154,7 +154,7 @@ def _served(name: str, entry: Entry) -> Node:
 def _as_text(node: Node) -> Node:
     if node.is_list:
         return Node([_as_text(item) for item in node.items], node.mark)
-    if node.raw is None or isinstance(node.value, str):
+    if node.raw is None or node.value is None or isinstance(node.value, str):
         return node
     text = node.copy()
     text.value = str(node.value)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ordain.config.abilities import Asked, check_abilities, check_constraints
+from ordain.config.access_rules import locks_are_set
 from ordain.config.checks import check_checks
 from ordain.config.codes import fault
 from ordain.config.document import AUTO, Evaluation, OutputFeature
@@ -381,4 +382,5 @@ _RULES: tuple[Rule, ...] = (
     _judging_fits,
     _checks_are_known,
     _secrets_stand_elsewhere,
+    locks_are_set,
 )

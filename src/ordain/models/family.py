@@ -342,12 +342,21 @@ class Family(Component):
             BundleError: a file is missing or does not fit the problem.
         """
 
-    def load_light(self, folder: Path, problem: Problem) -> FittedModel:
+    def load_light(
+        self, folder: Path, problem: Problem, *, check: Callable[[], None] | None = None
+    ) -> FittedModel:
         """Return what `load` does, or what predicts alike and loads less until more is asked of it.
+
+        Args:
+            folder: as of `load`.
+            problem: as of `load`.
+            check: called before and after what is read later; it raises where `folder` holds
+                something else by then.
 
         Raises:
             BundleError: as `load`.
         """
+        del check
         return self.load(folder, problem)
 
 

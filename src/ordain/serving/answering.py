@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ordain.config.deployment import Deployment
-from ordain.core.errors import OrdainError
+from ordain.core.errors import BundleError, OrdainError
 from ordain.serving.batcher import Batcher
 from ordain.serving.call import Call
 from ordain.serving.contracts import Choice, Entry, Status
@@ -116,6 +116,9 @@ class Answering:
             return await asyncio.wait_for(work, seconds)
         except TimeoutError as error:
             raise Refusal.timed_out(seconds) from error
+        except BundleError as error:
+            LOG.warning("%s version %s explains no more: %s", served.name, served.label, error)
+            raise Refusal.unexplained() from error
         except Exception as error:
             LOG.exception("the explanation failed: %s version %s", served.name, served.label)
             raise Refusal.failed() from error

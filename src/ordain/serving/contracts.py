@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ordain.config.deployment import Deployment, PredictionLogging
+    from ordain.serving.rollout.versions import Version
 
 Status = Literal["answered", "failed", "timed_out"]
 """How a prediction ended: with the version's own answer, an error of it, or too late."""
@@ -68,16 +69,16 @@ class Router(Protocol):
         """Return the names of the models served, as they stand in a path."""
         ...
 
-    def versions(self, name: str) -> Mapping[str, str]:
-        """Return label to bundle folder of each version of a model that may be chosen.
+    def versions(self, name: str) -> Mapping[str, Version]:
+        """Return each version of a model that may be chosen, by its label.
 
-        A label stands in answers, metrics and the log; what is loaded is the bundle folder that
-        the other names. The champion stands first.
+        A label stands in answers, metrics and the log; what is loaded is the bundle of that digest,
+        and nothing else that stands in its folder. The champion stands first.
         """
         ...
 
-    def fallback(self, name: str) -> str | None:
-        """Return the bundle folder of the version that answers where another fails, if any."""
+    def fallback(self, name: str) -> Version | None:
+        """Return the version that answers where another fails, if any."""
         ...
 
     def sticky_by(self, name: str) -> str | None:

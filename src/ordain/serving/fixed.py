@@ -42,17 +42,17 @@ class FixedRouter(Router):
         """Return the names, in the order given."""
         return tuple(self._models)
 
-    def versions(self, name: str) -> Mapping[str, str]:
+    def versions(self, name: str) -> Mapping[str, Version]:
         """Return the one version."""
         found = self._found[name]
-        return {found.label: found.bundle}
+        return {found.label: found}
 
-    def fallback(self, name: str) -> str | None:
-        """Return the bundle folder of the fallback, if there is one."""
+    def fallback(self, name: str) -> Version | None:
+        """Return the version of the fallback, if there is one."""
         declared = self._models[name].fallback
         if declared is None or declared.model is None:
             return None
-        return self._find(declared.model, name).bundle
+        return self._find(declared.model, name)
 
     def sticky_by(self, name: str) -> str | None:
         """Return None: the choice depends on nothing."""

@@ -20,7 +20,8 @@ from ordain.core.errors import BundleError, OrdainError
 from ordain.serving.contracts import Router
 from ordain.serving.ids import new_id
 from ordain.serving.meters import Meters
-from ordain.serving.served import Served, fingerprint
+from ordain.serving.rollout.versions import Version
+from ordain.serving.served import Served
 
 LOG = logging.getLogger("ordain.serving")
 FALLBACK = "fallback"
@@ -197,18 +198,18 @@ class Hosting:
         versions, sticky_by = {}, {}
         for name in router.models():
             sticky_by[name] = sticky = router.sticky_by(name)
-            references = dict(router.versions(name))
+            wanted = dict(router.versions(name))
             if fallback := router.fallback(name):
-                references[FALLBACK] = fallback
+                wanted[FALLBACK] = fallback
             versions[name] = {
                 label: self._version(
                     models[name],
                     label,
-                    Path(reference),
+                    version,
                     others=(sticky,) if sticky else (),
                     trust=router.deployment.trust,
                 )
-                for label, reference in references.items()
+                for label, version in wanted.items()
             }
         return State(router, models, versions, sticky_by)
 
@@ -216,7 +217,7 @@ class Hosting:
         self,
         model: ServedModel,
         label: str,
-        folder: Path,
+        version: Version,
         *,
         others: tuple[str, ...],
         trust: Trust,
@@ -233,7 +234,7 @@ class Hosting:
                 and _of_rows(self.state.models[model.name]) == _of_rows(model)
                 and known.others == others
                 and self.state.router.deployment.trust == trust
-                and known.fingerprint == fingerprint(folder)
+                and known.digest == version.digest
             )
             if known is not None and is_same:
                 return known
@@ -241,13 +242,14 @@ class Hosting:
             return Served.load(
                 model.name,
                 label,
-                folder=folder,
+                folder=Path(version.bundle),
+                digest=version.digest,
                 policy=model.checks,
                 others=others,
                 fields=model.field_checks,
                 typed=model.other_fields,
                 rules=model.rules,
-                signers=Path(trust.signers) if trust.signers else None,
+                signers=Path(trust.signers) if trust.signers is not None else None,
             )
         except BundleError as error:
             raise BundleError(f"{model.name} version {label}: {error.message}") from error

@@ -41,6 +41,7 @@ _FAULTS = {
     "401": "There is no valid API key.",
     "403": "The key does not allow this.",
     "405": "Another method is possible here.",
+    "409": "The version can explain nothing more: its bundle was changed or removed.",
     "413": "A limit is passed.",
     "415": "The body is of another form.",
     "421": "The server does not answer under this host name.",
@@ -196,7 +197,7 @@ def _predict(name: str, served: Served) -> Json:
         "requestBody": {"required": True, "content": {"application/json": body}},
         "responses": {
             "200": {"description": "Answered.", "content": {"application/json": answered}},
-            **_faults("400", "413", "415", "422", "504", *_READING),
+            **_faults("400", "409", "413", "415", "422", "504", *_READING),
         },
     }
 

@@ -103,6 +103,16 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, and says so
         )
 
     @classmethod
+    def unexplained(cls) -> Refusal:
+        """Say that a version answers but can explain no more."""
+        return cls(
+            http.HTTPStatus.CONFLICT,
+            "unexplained",
+            "the version can explain nothing more: its bundle was changed or removed since it was "
+            "loaded; without `explain` it answers",
+        )
+
+    @classmethod
     def failed(cls) -> Refusal:
         """Say that the fault is the server's, and nothing of it."""
         return cls(

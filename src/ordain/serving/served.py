@@ -87,6 +87,7 @@ class Served:
         self.shape = Shape(model, ruled=self.rules.outputs if self.rules else ())
         assert model.path is not None, "it was loaded from a bundle"
         self.fingerprint = fingerprint(model.path)
+        self.digest = bundle.digest(model.path)
         self.golden = pl.read_parquet(model.path / bundle.GOLDEN).select(model.input_columns)
         self.turn = self._turn()
         self._compare()
@@ -105,25 +106,26 @@ class Served:
         typed: Mapping[str, str] | None = None,
         rules: Sequence[Rule] = (),
         signers: Path | None = None,
+        digest: str | None = None,
     ) -> Served:
-        """Return the version of a bundle's folder.
+        """Return the version of a bundle's folder; where a digest is given, of that bundle alone.
 
         Raises:
-            BundleError: damaged, foreign, of another format, not signed by one of `signers`, or it
-                answers golden rows otherwise.
+            BundleError: damaged, foreign, of another format, another than that of `digest`, not
+                signed by one of `signers`, or it answers golden rows otherwise.
             UsageError: what is declared does not fit the model, or `signers` cannot be read.
         """
         served = cls(
             name,
             label,
-            model=load_bundle(folder, is_light=True, signers=signers),
+            model=load_bundle(folder, is_light=True, signers=signers, digest=digest),
             policy=policy,
             others=others,
             fields=fields,
             typed=typed,
             rules=rules,
         )
-        if served.fingerprint != fingerprint(folder):
+        if digest is not None and served.digest != digest:
             raise BundleError(f"{folder} was changed while it was read; the bundle is refused")
         return served
 

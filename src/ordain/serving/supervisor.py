@@ -25,14 +25,25 @@ from ordain.serving.worker import Order
 LOG = logging.getLogger("ordain.serving")
 _LOOK_SECONDS = 0.2
 _YOUNG_SECONDS = 5.0
-_LONGEST_PAUSE = 10.0
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 30.0
 
 
 @dataclass
 class _Worker:
+    """The process of one place among the workers, and what is known of those before it.
+
+    Attributes:
+        process: it.
+        started: when, on the clock of `time.monotonic`.
+        n_early: processes of this place that ended young, one after the other.
+        again_at: when the next one is started, once it has ended; None while it runs.
+    """
+
     process: subprocess.Popen[bytes]
     started: float
     n_early: int = 0
+    again_at: float | None = None
 
 
 class Supervisor:
@@ -50,13 +61,17 @@ class Supervisor:
         self._listening = listening
         self._drain_seconds = drain_seconds
         self._workers: list[_Worker] = []
+        self._has_lived = False
         self._is_ending = False
 
     def run(self) -> None:
         """Run until a signal says stop.
 
+        Once a worker has lived, one that cannot be started is tried again for as long as it takes:
+        what one worker cannot load any more must not end those that have it.
+
         Raises:
-            StoreError: a worker cannot start at all.
+            StoreError: a worker cannot start, and none ever lived.
         """
         with tempfile.TemporaryDirectory(prefix="ordain-metrics-") as numbers:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,18 +100,43 @@ class Supervisor:
 
     def _replace_dead(self, numbers: str) -> None:
         for place, worker in enumerate(self._workers):
-            code = worker.process.poll()
-            if code is None or self._is_ending:
+            if worker.process.poll() is None:
+                self._has_lived = self._has_lived or not _is_young(worker)
                 continue
-            self._forget_numbers(worker, numbers)
-            is_early = time.monotonic() - worker.started < _YOUNG_SECONDS
-            n_early = worker.n_early + 1 if is_early else 0
-            if code > 0 and is_early and all(one.n_early == 0 for one in self._workers):
-                self._end()
-                raise StoreError("a worker could not start; what it said stands above")
-            LOG.warning("worker %d ended with %d and is replaced", worker.process.pid, code)
-            time.sleep(min(_LONGEST_PAUSE, 0.1 * 2**n_early) if n_early > 1 else 0)
-            self._workers[place] = self._start(numbers, n_early)
+            if self._is_ending:
+                return
+            if worker.again_at is None:
+                worker.again_at = self._end_of(worker, numbers)
+            # Not slept for: others are looked after meanwhile, and a signal is heard.
+            if time.monotonic() >= worker.again_at:
+                self._workers[place] = self._start(numbers, worker.n_early)
+
+    def _end_of(self, worker: _Worker, numbers: str) -> float:
+        """Take note that a worker has ended; return when the next one is started.
+
+        Raises:
+            StoreError: it could not start, and none ever lived.
+        """
+        self._forget_numbers(worker, numbers)
+        code, is_early = worker.process.returncode, _is_young(worker)
+        self._has_lived = self._has_lived or not is_early
+        if code > 0 and not self._has_lived:
+            self._end()
+            raise StoreError("a worker could not start; what it said stands above")
+        worker.n_early = worker.n_early + 1 if is_early else 0
+        pause, pid = _pause(worker.n_early), worker.process.pid
+        if not pause:
+            LOG.warning("worker %d ended with %d and is replaced", pid, code)
+            return time.monotonic()
+        LOG.warning(
+            "worker %d ended with %d and cannot be replaced yet; it is tried again in %.1f s",
+            pid,
+            code,
+            pause,
+        )
+        if all(one is worker or one.again_at is not None for one in self._workers):
+            LOG.error("no worker answers; what keeps them from starting stands above")
+        return time.monotonic() + pause
 
     def _forget_numbers(self, worker: _Worker, numbers: str) -> None:
         from prometheus_client import multiprocess
@@ -127,3 +167,15 @@ class Supervisor:
                 LOG.warning("worker %d did not end in time and is killed", worker.process.pid)
                 worker.process.kill()
                 worker.process.wait()
+
+
+def _is_young(worker: _Worker) -> bool:
+    return time.monotonic() - worker.started < _YOUNG_SECONDS
+
+
+def _pause(n_early: int) -> float:
+    """Return the seconds to wait after so many processes of one place that ended young."""
+    if n_early <= 1:
+        return 0.0
+    # Bounded before it is raised: after hours of trying the power would be no number any more.
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(n_early, 30))

@@ -80,10 +80,11 @@ def _sealed(folder: Path) -> tuple[dict[str, Any], Any, str]:
     """Return the checksums, the version of the format, and the digest of the file they stand in."""
     try:
         with store_errors(folder / CHECKSUMS):
+            require_file(folder / CHECKSUMS)
             raw = (folder / CHECKSUMS).read_bytes()
         sealed = json.loads(raw)
         files, version = dict(sealed["files"]), sealed["format"]
-    except (StoreError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (StoreError, BundleError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise BundleError(
             f"{folder} is not a bundle: `{CHECKSUMS}` is missing or unreadable"
         ) from error
@@ -103,7 +104,7 @@ def digest(folder: Path) -> str:
 
 def graph_beside(folder: Path) -> Path | None:
     """Return the graph that `export` wrote beside a bundle, which answers in its place, if any."""
-    graph = folder.absolute().parent / GRAPH
+    graph = folder.resolve().parent / GRAPH
     return graph if graph.exists() else None
 
 
@@ -114,10 +115,26 @@ def digest_of_graph(folder: Path) -> str | None:
 
 
 def _names(folder: Path) -> list[str]:
-    found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """Return the names of whatever is not a folder of its own: links and pipes are foreign too."""
+    found = (
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
     return sorted(name for name in found if name not in {CHECKSUMS, SIGNED_BY})
 
 
 def _sha256(path: Path) -> str:
+    require_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_file(path: Path) -> None:
+    """Refuse what is there and no regular file: reading a pipe would wait for ever.
+
+    Raises:
+        BundleError: it is a pipe, a socket, a device, a folder, or a link to nothing.
+    """
+    if (path.is_symlink() or path.exists()) and not path.is_file():
+        raise BundleError(f"{path} is no regular file; it is refused")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -53,7 +53,13 @@ def load(
     return load_bundle(folder, signers=None if signers is None else Path(signers))
 
 
-def load_bundle(folder: Path, *, is_light: bool = False, signers: Path | None = None) -> Model:
+def load_bundle(
+    folder: Path,
+    *,
+    is_light: bool = False,
+    signers: Path | None = None,
+    digest: str | None = None,
+) -> Model:
     """Return the model of a bundle's folder, after checking every byte and its golden rows.
 
     Args:
@@ -61,23 +67,40 @@ def load_bundle(folder: Path, *, is_light: bool = False, signers: Path | None = 
         is_light: whether the model is to predict above all: a network of numbers and categories
             then needs PyTorch only once it is asked for more, such as to explain.
         signers: as in `load`.
+        digest: of its checksums, where it must be a certain bundle.
 
     Raises:
-        BundleError: damaged, foreign, of another format, not signed by one of `signers`, or it
-            answers its golden rows otherwise.
+        BundleError: damaged, foreign, of another format, not signed by one of `signers`, another
+            than that of `digest`, or it answers its golden rows otherwise.
     """
-    from ordain.store.golden import check_golden
-
-    digest = bundle.verify(folder)
+    folder = folder.resolve()  # a link may point elsewhere a moment later
+    found = bundle.verify(folder)
+    if digest is not None and found != digest:
+        raise BundleError(
+            f"{folder} holds another bundle ({found[:12]}) than the one that is meant "
+            f"({digest[:12]}); it is refused\n"
+            "  Fix: put the bundle that was there back, or deploy the one that is there now"
+        )
+    signed = None
     if signers is not None:
         from ordain.store.signing import require_trusted
 
-        require_trusted(folder, signers, digest=digest)
-    graph = _graph_beside(folder)
+        signed = require_trusted(folder, signers, digest=found)
+    model = _loaded(folder, digest=found, is_light=is_light, signed=signed)
+    if signers is not None:
+        _require_same(folder, found)
+    return model
+
+
+def _loaded(folder: Path, *, digest: str, is_light: bool, signed: Collection[str] | None) -> Model:
+    """Return the model of a bundle whose bytes are known to be right, by what may answer for it."""
+    from ordain.store.golden import check_golden
+
+    graph = _graph_beside(folder, digest, signed)
     problem = ""
     if graph is None and is_light:
         try:
-            model = open_unchecked(folder, load_fitted=partial(_light, folder))
+            model = open_unchecked(folder, load_fitted=partial(_light, folder, digest))
             check_golden(model, folder)
         except BundleError as error:  # the whole model has the last word
             problem = error.message
@@ -91,18 +114,34 @@ def load_bundle(folder: Path, *, is_light: bool = False, signers: Path | None = 
     return model
 
 
-def _light(folder: Path, document: Document, problem: Problem) -> FittedModel:
-    return document.model_type.load_light(folder / "model", problem)
+def _require_same(folder: Path, digest: str) -> None:
+    """Refuse a bundle of which anything is not, or not any more, what it was when it was checked.
+
+    Raises:
+        BundleError: it was changed, or is gone.
+    """
+    if bundle.verify(folder) != digest:
+        raise BundleError(
+            f"{folder} was changed since it was checked; the bundle is refused\n"
+            "  Fix: load it again"
+        )
 
 
-def _graph_beside(folder: Path) -> Callable[[Document, Problem], FittedModel] | None:
+def _light(folder: Path, digest: str, document: Document, problem: Problem) -> FittedModel:
+    check = partial(_require_same, folder, digest)
+    return document.model_type.load_light(folder / "model", problem, check=check)
+
+
+def _graph_beside(
+    folder: Path, digest: str, signed: Collection[str] | None
+) -> Callable[[Document, Problem], FittedModel] | None:
     """Return what loads the graph that `export` wrote beside a bundle; None without one."""
     graph = bundle.graph_beside(folder)
     if graph is None:
         return None
     from ordain.store.export.running import graph_loader
 
-    return graph_loader(graph, bundle.digest(folder))
+    return graph_loader(graph, digest, signed=signed)
 
 
 def open_unchecked(

@@ -123,7 +123,7 @@ def sign(folder: Path, key: Ed25519PrivateKey, *, name: str) -> Signature:
         StoreError: it cannot be written.
     """
     _check_name(name)
-    digest, graph = bundle.verify(folder), _graph_to_sign(folder)
+    digest, graph = bundle.verify(folder), digest_of_graph(folder)
     time = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     signed = key.sign(statement(checksums=digest, graph=graph, time=time, name=name))
     made = Signature(
@@ -234,8 +234,25 @@ def distrust(checked: Sequence[Checked]) -> str:
     return ""
 
 
-def require_trusted(folder: Path, signers: Path, *, digest: str) -> None:
-    """Refuse a bundle that no listed signer has signed; the file of signers is read each time.
+def digest_of_graph(folder: Path) -> str | None:
+    """Return the SHA-256 of the graph beside a bundle, once it is what `export` wrote; else None.
+
+    Raises:
+        BundleError: it is damaged, or its checksum is missing.
+    """
+    graph = bundle.graph_beside(folder)
+    if graph is None:
+        return None
+    from ordain.store.export.running import read_checked
+
+    return hashlib.sha256(read_checked(graph)).hexdigest()
+
+
+def require_trusted(folder: Path, signers: Path, *, digest: str) -> frozenset[str]:
+    """Refuse a bundle that no listed signer has signed; return the graphs that they signed with it.
+
+    The graphs are told by their SHA-256: no other may answer in the bundle's place, also where it
+    appears later. The file of signers is read each time.
 
     Args:
         folder: of the bundle.
@@ -247,22 +264,15 @@ def require_trusted(folder: Path, signers: Path, *, digest: str) -> None:
         BundleError: no valid signature is of one of them, or the graph beside it is not signed.
         MissingExtraError: a package that it takes is not installed.
     """
-    why = distrust(check_signatures(folder, digest=digest, signers=read_signers(signers)))
+    checked = check_signatures(folder, digest=digest, signers=read_signers(signers))
+    why = distrust(checked)
     if why:
         raise BundleError(
             f"{folder} has no valid signature of a signer of {signers}: {why}; it is refused\n"
             "  Fix: ordain sign BUNDLE --key FILE, with the key of one of them"
         )
-
-
-def _graph_to_sign(folder: Path) -> str | None:
-    """Return the digest of the graph beside a bundle, once it is what `export` wrote."""
-    graph = bundle.graph_beside(folder)
-    if graph is None:
-        return None
-    from ordain.store.export.running import read_checked
-
-    return hashlib.sha256(read_checked(graph)).hexdigest()
+    known = (one.signature for one in checked if one.is_valid and one.signer is not None)
+    return frozenset(signature.graph for signature in known if signature.graph is not None)
 
 
 def _is_valid(one: Signature, digest: str) -> bool:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import ordain
+from ordain.core.errors import BundleError
 from ordain.features.encoded import Kind, Shape
 from ordain.models.families.neural import NeuralFamily
 from ordain.models.family import Input, Problem
@@ -134,3 +135,18 @@ def test_a_vector_of_one_number_may_stand_beside_numbers():
     }
     maps = Maps.of(told, Problem(inputs, ()), {})
     np.testing.assert_array_equal(maps.groups[0].of_row([3.0, (2.0,)]), [3.0, 2.0])
+
+
+def test_it_explains_by_the_weights_that_were_checked_alone(bundle, rows, tmp_path):
+    folder = shutil.copytree(bundle, tmp_path / "bundle")
+    light = load_bundle(folder, is_light=True)
+    (folder / "README.md").write_text("another model")
+    seal(folder)
+    with pytest.raises(BundleError, match="was changed since it was checked"):
+        light.explain(rows.head(20), row=0, output="yes")
+    shutil.rmtree(folder)
+    with pytest.raises(BundleError, match="no such folder"):
+        light.explain(rows.head(20), row=0, output="yes")
+    assert light.predict(rows.head(3)).height == 3
+    shutil.copytree(bundle, folder)
+    assert light.explain(rows.head(20), row=0, output="yes").rows

@@ -188,7 +188,7 @@ def test_tables_that_are_not_known_are_read_by_mlflow(registry_home: Path) -> No
     registry = open_registry()
     service = registry._service
     assert service.read_model("nothing") is None
-    by_mlflow, quickly = service.read_model("churn"), registry._model("churn")
+    by_mlflow, quickly = service.read_model("churn"), registry._catalogue.model("churn")
     assert by_mlflow == quickly
     assert service.read_names() == ["churn"]
     assert registry.find(Reference("churn", version=1)) == made

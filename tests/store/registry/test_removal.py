@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 import ordain
 from ordain.cli.main import app
+from ordain.config import Config
 from ordain.core.errors import UsageError
+from ordain.core.files import lock, try_lock
 from ordain.serving.ids import new_id
+from ordain.serving.rollout.actions import deploy
 from ordain.serving.rollout.removing import remove_version
 from ordain.serving.running import Listed, ServedVersion, running
-from ordain.store.registry import open_registry
+from ordain.store.registry import ModelVersion, open_registry
 
 
 def said(*arguments: str) -> str:
@@ -78,23 +87,96 @@ def test_version_that_is_deployed_is_not_removed(registry_home: Path, tmp_path: 
         remove_version("churn/2")
 
 
-def test_version_that_a_plain_server_answers_by_is_not_removed(registry_home: Path) -> None:
-    import fcntl
-
-    import msgspec
-
-    made = ordain.register("good", "churn")
+@pytest.fixture
+def listed(registry_home: Path) -> Iterator[Callable[..., None]]:
+    """Return what lists a plain server that answers by a bundle, until the test takes it away."""
     folder = registry_home / "servers"
     folder.mkdir()
     path = folder / f"{new_id()}.json"
-    models = (ServedVersion("churn", "1", str(made.bundle)),)
-    path.write_bytes(msgspec.json.encode(Listed("http://127.0.0.1:8000", 7, 0.0, models)))
-    with path.with_suffix(".lock").open("ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(UsageError, match=r"http://127.0.0.1:8000 \(pid 7\) answers by it"):
-            remove_version("churn/1")
+    held: list[Any] = []
+
+    def server(bundle: Path | None) -> None:
+        if bundle is None:
+            held.pop().close()
+            return
+        models = (ServedVersion("churn", "1", str(bundle)),)
+        path.write_bytes(msgspec.json.encode(Listed("http://127.0.0.1:8000", 7, 0.0, models)))
+        held.append(path.with_suffix(".lock").open("ab"))
+        fcntl.flock(held[0], fcntl.LOCK_EX)
+
+    yield server
+    for file in held:
+        file.close()
+
+
+def test_version_that_a_plain_server_answers_by_is_not_removed(
+    registry_home: Path, listed: Callable[..., None]
+) -> None:
+    listed(ordain.register("good", "churn").bundle)
+    with pytest.raises(UsageError, match=r"http://127.0.0.1:8000 \(pid 7\) answers by it"):
+        remove_version("churn/1")
+    listed(None)
     assert running(registry_home) == []
     remove_version("churn/1")
+
+
+def test_version_that_is_served_under_another_path_of_its_bundle_is_not_removed(
+    registry_home: Path, tmp_path: Path, listed: Callable[..., None]
+) -> None:
+    bundle = ordain.register("good", "churn").bundle
+    beside = tmp_path / "beside"
+    beside.symlink_to(registry_home)
+    listed(bundle)
+    with pytest.raises(UsageError, match="answers by it"):
+        remove_version("churn/1", home=str(beside))
+    listed(None)
+    listed(beside / bundle.relative_to(registry_home))
+    with pytest.raises(UsageError, match="answers by it"):
+        remove_version("churn/1")
+    assert [line.action for line in open_registry().audit("churn")] == ["register"]
+
+
+def test_version_that_is_deployed_while_its_removal_waits_is_not_removed(
+    registry_home: Path,
+) -> None:
+    ordain.register("good", "churn")
+    errors: list[str] = []
+
+    def remove() -> None:
+        try:
+            remove_version("churn/1")
+        except UsageError as error:
+            errors.append(error.message)
+
+    waiting = threading.Thread(target=remove)
+    with lock(registry_home / "models" / "churn" / ".lock"):
+        waiting.start()
+        time.sleep(0.5)
+        models = {"churn": "churn/1"}
+        config = Config.load({"name": "live", "deployment": {"models": models}})
+        deploy(config, home=registry_home)
+    waiting.join(20)
+    assert len(errors) == 1
+    assert "it is the champion of the deployment 'live'" in errors[0]
+    ordain.load("churn/1")
+
+
+def test_users_of_a_version_are_looked_for_under_the_lock_and_before_the_audit(
+    registry_home: Path,
+) -> None:
+    ordain.register("good", "churn")
+    registry = open_registry()
+    is_free: list[bool] = []
+
+    def users(version: ModelVersion) -> Iterator[str]:
+        with try_lock(registry_home / "models" / "churn" / ".lock") as free:
+            is_free.append(free)
+        yield f"{version.reference} is on loan"
+
+    with pytest.raises(UsageError, match="churn/1 is not removed: churn/1 is on loan\n  Fix: "):
+        registry.remove("churn", 1, users=users)
+    assert is_free == [False]
+    assert [line.action for line in registry.audit("churn")] == ["register"]
 
 
 @pytest.mark.parametrize(

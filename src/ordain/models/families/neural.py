@@ -6,6 +6,7 @@ trainer: {epochs: 20}
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -102,11 +103,21 @@ class NeuralFamily(Family):
 
         return NeuralModel.load(folder, self.settle(problem))
 
-    def load_light(self, folder: Path, problem: Problem) -> FittedModel:
+    def load_light(
+        self, folder: Path, problem: Problem, *, check: Callable[[], None] | None = None
+    ) -> FittedModel:
         """Return a network that needs no torch where it can be had; see `Family.load_light`."""
         from ordain.models.neural.light import LightModel
 
-        found = LightModel.read(folder, problem, lambda: self.load(folder, problem))
+        def whole() -> FittedModel:
+            if check is not None:
+                check()
+            loaded = self.load(folder, problem)
+            if check is not None:
+                check()
+            return loaded
+
+        found = LightModel.read(folder, problem, whole)
         return self.load(folder, problem) if found is None else found
 
     def settle(self, problem: Problem) -> Problem:

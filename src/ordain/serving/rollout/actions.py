@@ -14,11 +14,20 @@ from pathlib import Path
 import msgspec
 
 from ordain.config import Config
-from ordain.config.deployment import NAME_PATTERN
+from ordain.config.deployment import NAME_PATTERN, Trust
 from ordain.core.errors import BundleError, UsageError
 from ordain.data.locations import redact
 from ordain.serving.fit import require_fit
-from ordain.serving.rollout.applied import Applied, AppliedModel, Find, Halted, declared, settle
+from ordain.serving.rollout.applied import (
+    ACCESS,
+    Applied,
+    AppliedModel,
+    Find,
+    Halted,
+    bases_of,
+    declared,
+    settle,
+)
 from ordain.serving.rollout.changes import Difference, differences
 from ordain.serving.rollout.folder import Change, DeploymentFolder
 from ordain.serving.rollout.versions import Version, find_version
@@ -38,11 +47,13 @@ class Plan:
         before: the generation that counts; None where nothing was ever applied.
         after: the one that would.
         changes: between them; none where nothing would be done.
+        kept: blocks that stay as they are, though the generation that is restored had others.
     """
 
     before: Applied | None
     after: Applied
     changes: tuple[Difference, ...]
+    kept: tuple[str, ...] = ()
 
 
 def plan(config: Config, *, home: Path, uri: str | None = None) -> Plan:
@@ -88,13 +99,18 @@ def deploy(config: Config, *, home: Path, uri: str | None = None, why: str = "")
 def roll_back(folder: DeploymentFolder, *, to: int | None = None, why: str = "") -> Plan:
     """Bring an earlier generation back, with the versions that it had, and return what was done.
 
+    Who may call and whose bundles are served (`auth`, `trust`) stays as it is now, and what comes
+    back must be trusted: a key or a signer that was taken out does not come back.
+
     Args:
         folder: of the deployment.
         to: its number; by default the last that served something else.
         why: kept in the audit.
 
     Raises:
-        UsageError: there is no such generation, or none to go back to.
+        UsageError: there is no such generation, none to go back to, or no such file of signers.
+        BundleError: a version of it is signed by nobody that is trusted.
+        ConfigError: a variable that `trust` names is not set here.
     """
     check_note(why)
     done: list[Plan] = []
@@ -104,16 +120,21 @@ def roll_back(folder: DeploymentFolder, *, to: int | None = None, why: str = "")
             raise UsageError(f"'{folder.name}' was never deployed: there is nothing to go back to")
         target = folder.generation(to) if to is not None else _earlier(folder, before)
         after = msgspec.structs.replace(
-            target,
+            before.restored(target),
             generation=before.generation + 1,
             at=_now(),
             by=who(),
             seen={**target.seen, **before.seen},
             restores=target.restores or target.generation,
         )
-        done.append(Plan(before, after, tuple(differences(before, after))))
-        told = [f"generation {target.generation} again", *map(str, done[-1].changes)]
-        return Change(after, "rollback", told, why) if done[-1].changes else None
+        done.append(Plan(before, after, tuple(differences(before, after)), _kept_of(target, after)))
+        found = done[-1]
+        if not found.changes:
+            return None
+        _require_trust(after.models, after.trust())
+        kept = [f"`{block}` stays as it is" for block in found.kept]
+        told = [f"generation {target.generation} again", *kept, *map(str, found.changes)]
+        return Change(after, "rollback", told, why)
 
     folder.change(make)
     return done[-1]
@@ -172,7 +193,8 @@ def follow(folder: DeploymentFolder, *, uri: str | None = None) -> Applied | Non
     was brought back stays.
 
     Raises:
-        OrdainError: a version that an alias points at cannot be had; nothing is changed.
+        OrdainError: a version that an alias points at cannot be had, or is not trusted; nothing is
+            changed, so that a server that starts finds what it can serve.
     """
     before = folder.read()
     if before is None or not before.followed:
@@ -187,6 +209,7 @@ def follow(folder: DeploymentFolder, *, uri: str | None = None) -> Applied | Non
         if current is None or current.generation != before.generation:
             return None
         after = _moved(current, moved)
+        _require_trust_of_moved(current, after)
         told = [str(one) for one in differences(current, after)]
         return Change(after, "follow", told or ["an alias points at what is served already"])
 
@@ -226,25 +249,28 @@ def _planned(config: Config, before: Applied | None, find: Find, *, registry: st
     name, deployment, document = declared(config)
     generation, at = (before.generation if before else 0) + 1, _now()
     models = settle(deployment, find, before=before, generation=generation, at=at)
-    if deployment.trust.signers:
-        _require_trust(models, config.folder / deployment.trust.signers)
+    _require_trust(models, deployment.trust)
     require_fit(
         deployment,
         {name: [one.bundle for one in model.versions.values()] for name, model in models.items()},
     )
-    after = Applied(name, generation, at, who(), document, models, registry=registry)
+    bases = bases_of(document, config.folder)
+    after = Applied(name, generation, at, who(), document, models, registry=registry, bases=bases)
     seen = {ref: one.digest for ref, (_, one) in after.followed.items()}
     after = msgspec.structs.replace(after, seen=seen)
     return Plan(before, after, tuple(differences(before, after)))
 
 
-def _require_trust(models: Mapping[str, AppliedModel], signers: Path) -> None:
+def _require_trust(models: Mapping[str, AppliedModel], trust: Trust) -> None:
     """Refuse versions that a server would refuse, all of them at once.
 
     Raises:
         UsageError: there is no such file of signers.
         BundleError: a version has no valid signature of one of them.
     """
+    if trust.signers is None:
+        return
+    signers = Path(trust.signers)
     faults: dict[str, None] = {}
     for name, model in models.items():
         for part, version in model.versions.items():
@@ -254,6 +280,27 @@ def _require_trust(models: Mapping[str, AppliedModel], signers: Path) -> None:
                 faults[f"{part} of `{name}`: {error.message}"] = None
     if faults:
         raise BundleError("\n".join(faults))
+
+
+def _require_trust_of_moved(before: Applied, after: Applied) -> None:
+    """Refuse versions that come into service, or to another part; what has not moved stays.
+
+    Raises:
+        UsageError: there is no such file of signers.
+        BundleError: a version has no valid signature of one of them.
+    """
+    moved = {}
+    for name, model in after.models.items():
+        known = before.models[name].versions
+        parts = {part: v for part, v in model.versions.items() if v.digest != known[part].digest}
+        moved[name] = msgspec.structs.replace(model, versions=parts)
+    _require_trust(moved, after.trust())
+
+
+def _kept_of(target: Applied, after: Applied) -> tuple[str, ...]:
+    """Return the blocks in which what comes back is not what the generation had."""
+    had, has = target.document["deployment"], after.document["deployment"]
+    return tuple(block for block in ACCESS if had.get(block) != has.get(block))
 
 
 def _finder(home: Path, uri: str | None) -> Find:
@@ -272,7 +319,7 @@ def _earlier(folder: DeploymentFolder, current: Applied) -> Applied:
     """Return the last generation before the one that counts which served something else."""
     for number in range((current.restores or current.generation) - 1, 0, -1):
         found = folder.generation(number)
-        if found.content != current.content:
+        if current.restored(found).content != current.content:
             return found
     raise UsageError(
         f"'{folder.name}' has no earlier generation that served something else\n"

@@ -7,18 +7,23 @@ version makes a new generation as well (`follow`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ordain.config import Config
-from ordain.config.deployment import Deployment, PredictionLogging, ServedModel
+from ordain.config.deployment import Deployment, PredictionLogging, ServedModel, Trust
 from ordain.core.errors import UsageError
 from ordain.data.locations import scheme_of
 from ordain.serving.rollout.choice import Part, Shares
 from ordain.serving.rollout.versions import Version
 
+ACCESS = ("auth", "trust")
+"""Blocks that say who may call and whose bundles are served: going back brings no old ones back."""
+PLACES = {"log": "sink", "auth": "keys_file", "trust": "signers"}
+"""Paths by block: servers and commands that read them stand in folders of their own."""
 Find = Callable[[str, str], Version]
 """Gives the version that a reference of a model means now."""
 
@@ -84,6 +89,7 @@ class Applied(msgspec.Struct, frozen=True):
         seen: digest of the version that each alias pointed at when it was last looked at.
         restores: generation that this one brought back; 0 for one of its own.
         registry: URI of the registry, where it is not the usual one.
+        bases: by block, the folder of the document, where a variable gives a path.
     """
 
     name: str
@@ -95,6 +101,7 @@ class Applied(msgspec.Struct, frozen=True):
     seen: dict[str, str] = msgspec.field(default_factory=dict)
     restores: int = 0
     registry: str = ""
+    bases: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def content(self) -> tuple[Any, ...]:
@@ -118,7 +125,7 @@ class Applied(msgspec.Struct, frozen=True):
         Raises:
             ConfigError: a variable is not set here.
         """
-        return declared(Config.load(self.document))[1]
+        return declared(Config.load(self.document), self.bases)[1]
 
     def models_declared(self) -> dict[str, ServedModel]:
         """Return the declared models by name; only their own variables are read.
@@ -136,12 +143,47 @@ class Applied(msgspec.Struct, frozen=True):
         Raises:
             ConfigError: a variable is not set here.
         """
-        block = {"models": {"any": "any"}, "log": self.document["deployment"]["log"]}
-        return declared(Config.load({"deployment": block}))[1].log
+        return self._alone("log").log
+
+    def trust(self) -> Trust:
+        """Return whose bundles are served; only the variables of that block are read.
+
+        Raises:
+            ConfigError: a variable is not set here.
+        """
+        return self._alone("trust").trust
+
+    def restored(self, target: Applied) -> Applied:
+        """Return an earlier generation, under this one's `auth` and `trust`."""
+        blocks = {**target.document["deployment"], **_picked(self.document["deployment"], ACCESS)}
+        own = [block for block in target.bases if block not in ACCESS]
+        return msgspec.structs.replace(
+            target,
+            document={**target.document, "deployment": blocks},
+            bases={**_picked(target.bases, own), **_picked(self.bases, ACCESS)},
+        )
+
+    def _alone(self, block: str) -> Deployment:
+        """Return a deployment with one block of this one's."""
+        written = {block: self.document["deployment"].get(block, {})}
+        config = Config.load({"deployment": {"models": {"any": "any"}, **written}})
+        return declared(config, self.bases)[1]
 
 
-def declared(config: Config) -> tuple[str, Deployment, dict[str, Any]]:
+def _picked(blocks: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: blocks[name] for name in names if name in blocks}
+
+
+def declared(
+    config: Config, bases: Mapping[str, str] | None = None
+) -> tuple[str, Deployment, dict[str, Any]]:
     """Return name, declaration and document of a config's deployment.
+
+    Paths are absolute in both, but for those of the document that are left to a variable.
+
+    Args:
+        config: with a deployment.
+        bases: see `Applied`; the folder of the config by default.
 
     Raises:
         UsageError: it declares none.
@@ -153,13 +195,32 @@ def declared(config: Config) -> tuple[str, Deployment, dict[str, Any]]:
             "  Fix: deployment:\n         models: {churn: churn@champion}"
         )
     filled = config.to_dict()
-    # Servers and commands that read it stand in folders of their own.
-    for block, key in (("log", "sink"), ("auth", "keys_file"), ("trust", "signers")):
-        place = filled["deployment"][block][key]
-        if place and "${" not in place and not scheme_of(place):
-            filled["deployment"][block][key] = str((config.folder / place).absolute())
+    for block, key in PLACES.items():
+        part = getattr(deployment, block)
+        place = _absolute(getattr(part, key), (bases or {}).get(block, config.folder))
+        changed = part.model_copy(update={key: place})
+        deployment = deployment.model_copy(update={block: changed})
+        if not _is_variable(filled["deployment"][block][key]):
+            filled["deployment"][block][key] = place
     keys = ("version", "name", "deployment")
     return config.document.name, deployment, {key: filled[key] for key in keys}
+
+
+def bases_of(document: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Return what paths that variables give are relative to, by block; see `Applied`."""
+    return {
+        block: str(folder.absolute())
+        for block, key in PLACES.items()
+        if _is_variable(document["deployment"][block][key])
+    }
+
+
+def _absolute(place: str | None, folder: Path | str) -> str | None:
+    return str((Path(folder) / place).absolute()) if place and not scheme_of(place) else place
+
+
+def _is_variable(place: str | None) -> bool:
+    return "${" in (place or "")
 
 
 def settle(

@@ -9,7 +9,7 @@ from typing import Any
 from ordain.config import emit
 from ordain.config.deployment import Deployment, Halt, ServedModel
 from ordain.config.dumped import spec_to_plain
-from ordain.serving.rollout.applied import Applied
+from ordain.serving.rollout.applied import PLACES, Applied
 
 AT_START = frozenset({"log.sink", "limits.drain_seconds"})
 """What a server reads when it starts, and not again; all else is taken up while it runs."""
@@ -96,6 +96,8 @@ def _flat(applied: Applied) -> Iterator[tuple[str, Any]]:
             yield f"{name}.canary.halted", halted.reason
     if applied.registry:
         yield "registry", applied.registry
+    for block, base in applied.bases.items():
+        yield f"{block}.{PLACES[block]}.folder", base
     for key, block in declared.items():
         if key != "models":
             yield from ((f"{key}.{path}", value) for path, value in _leaves(block))

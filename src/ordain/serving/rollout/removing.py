@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ordain.core.errors import UsageError
 from ordain.serving.rollout.folder import DeploymentFolder, deployments
 from ordain.serving.running import running
 from ordain.store.home import home as work_folder
@@ -31,13 +30,10 @@ def remove_version(
     """
     opened = open_registry(home, registry)
     version = opened.find(reference)
-    users = list(_users(version, work_folder(home)))
-    if users:
-        raise UsageError(
-            f"{version.reference} is not removed: {'; '.join(users)}\n"
-            "  Fix: deploy or serve another version first"
-        )
-    return opened.remove(version.name, version.version, why=note)
+    place = work_folder(home)
+    return opened.remove(
+        version.name, version.version, why=note, users=lambda found: _users(found, place)
+    )
 
 
 def _users(version: ModelVersion, home: Path) -> Iterator[str]:
@@ -48,6 +44,8 @@ def _users(version: ModelVersion, home: Path) -> Iterator[str]:
             for part, one in model.versions.items():
                 if one.digest == version.lineage.bundle:
                     yield f"it is the {part} of the deployment '{name}'"
+    # A work folder may have several names; a server tells the one that it was given.
+    bundle = version.bundle.resolve()
     for server in running(home):
-        if any(Path(one.bundle) == version.bundle.absolute() for one in server.models):
+        if any(Path(one.bundle).resolve() == bundle for one in server.models):
             yield f"the server at {server.address} (pid {server.pid}) answers by it"

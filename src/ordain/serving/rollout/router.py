@@ -23,6 +23,7 @@ from ordain.serving.rollout.applied import Applied, shares_of
 from ordain.serving.rollout.choice import Part, Shares
 from ordain.serving.rollout.folder import DeploymentFolder
 from ordain.serving.rollout.tally import Snapshot, Tally, Trial
+from ordain.serving.rollout.versions import Version
 from ordain.serving.rollout.watch import halt_bad_canaries
 
 FOLLOW_SECONDS = 2.0
@@ -153,15 +154,14 @@ class DeployedRouter:
         """Return the names of the models served."""
         return tuple(self._shares)
 
-    def versions(self, name: str) -> Mapping[str, str]:
-        """Return label to bundle folder of each version that may be chosen, the champion first."""
+    def versions(self, name: str) -> Mapping[str, Version]:
+        """Return each version that may be chosen, by its label, the champion first."""
         known = self.applied.models[name].versions
-        return {one.label: one.bundle for part, one in known.items() if part != "fallback"}
+        return {one.label: one for part, one in known.items() if part != "fallback"}
 
-    def fallback(self, name: str) -> str | None:
-        """Return the bundle folder of the version that answers where another fails, if any."""
-        found = self.applied.models[name].versions.get("fallback")
-        return found.bundle if found else None
+    def fallback(self, name: str) -> Version | None:
+        """Return the version that answers where another fails, if any."""
+        return self.applied.models[name].versions.get("fallback")
 
     def sticky_by(self, name: str) -> str | None:
         """Return the field by whose value is chosen."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,8 @@ def read_checked(graph: Path) -> bytes:
         BundleError: they differ from the checksum beside it, or there is none.
     """
     path = graph.with_name(CHECKSUM)
+    bundle.require_file(graph)
+    bundle.require_file(path)
     with store_errors(graph):
         content = graph.read_bytes()
     if not path.exists():
@@ -152,17 +154,22 @@ def open_runtime(folder: Path | str) -> Model:
     return load_bundle(Path(folder) / BUNDLE)
 
 
-def graph_loader(graph: Path, digest: str) -> Callable[[Document, Problem], FittedModel]:
+def graph_loader(
+    graph: Path, digest: str, *, signed: Collection[str] | None = None
+) -> Callable[[Document, Problem], FittedModel]:
     """Return what gives the scores of a graph in the place of a bundle's own weights.
 
     Args:
         graph: that `scores_graph` made; its bytes are checked when it is loaded.
         digest: of the bundle, which the graph must be of.
+        signed: SHA-256 of the graphs that may answer; None asks for no signature.
     """
 
     def opened(document: Document, problem: Problem) -> FittedModel:
         columns = {feature.name: feature.column for feature in document.inputs}
         content = read_checked(graph)
+        if signed is not None and hashlib.sha256(content).hexdigest() not in signed:
+            raise BundleError(f"{graph} is not what was signed with the bundle; it is refused")
         model = GraphModel(graph, problem.inputs, content=content, columns=columns)
         if model.bundle != digest:
             raise BundleError(f"{graph} was made of another bundle; it is refused\n  Fix: {_AGAIN}")

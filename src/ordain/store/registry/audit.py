@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError
 
 from ordain.core.errors import UsageError
 from ordain.evaluation.judgement import Record
+from ordain.store.registry.version import ModelVersion
 
 PREFIX = "ordain.audit."
 REGISTER, REMOVE = "register", "remove"
@@ -80,6 +81,18 @@ def line_of(
         why=check_note(why),
         is_forced=is_forced,
         failed=told,
+    )
+
+
+def registration(version: ModelVersion) -> AuditLine:
+    """Return the line of a version's registration, which is the version's own entry."""
+    return AuditLine(
+        action=REGISTER,
+        name=version.name,
+        version=version.version,
+        at=version.created,
+        by=version.by,
+        why=version.note[:MAX_NOTE],
     )
 
 

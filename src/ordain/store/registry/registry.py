@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from ordain.core.errors import BundleError, StoreError, UsageError
 from ordain.core.files import lock
@@ -20,8 +19,6 @@ from ordain.evaluation.gates import GateResult
 from ordain.store import bundle as bundles
 from ordain.store.registry import bundles as kept
 from ordain.store.registry.audit import (
-    MAX_NOTE,
-    REGISTER,
     REMOVE,
     AuditLine,
     check_note,
@@ -29,43 +26,25 @@ from ordain.store.registry.audit import (
     line_of,
     lines_of,
     of_removals,
+    registration,
     settled,
     tag_of,
     who,
 )
+from ordain.store.registry.catalogue import Catalogue
 from ordain.store.registry.place import Place, place_of
-from ordain.store.registry.reading import (
-    Entry,
-    Registered,
-    UnknownTablesError,
-    read_model,
-    read_names,
-)
-from ordain.store.registry.reference import (
-    FORMS,
-    Reference,
-    check_alias,
-    check_name,
-    is_name,
-    parse,
-)
+from ordain.store.registry.reading import Registered
+from ordain.store.registry.reference import FORMS, Reference, check_alias, check_name, parse
 from ordain.store.registry.service import Service
-from ordain.store.registry.unknown import no_alias, no_model, no_version
-from ordain.store.registry.version import (
-    DIGEST,
-    Lineage,
-    Measured,
-    ModelVersion,
-    checked_tags,
-    tags_of,
-    version_of,
-)
+from ordain.store.registry.unknown import no_alias, no_version
+from ordain.store.registry.version import Lineage, Measured, ModelVersion, checked_tags, tags_of
 from ordain.store.runs import remove
 from ordain.store.signatures import SIGNED_BY, merge_signatures, read_signatures
 
 CHAMPION = "champion"
 _LOCK = ".lock"
-R = TypeVar("R")
+Users = Callable[[ModelVersion], Iterable[str]]
+"""Gives who uses a version, in words."""
 
 
 def open_registry(home: Path | str | None = None, uri: str | None = None) -> Registry:
@@ -113,15 +92,15 @@ class Registry:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._service = Service(place)
+        self._catalogue = Catalogue(place, self._service)
 
     def models(self) -> list[str]:
         """Return the names of the models that have a version of Ordain's, sorted."""
-        return [name for name in self._names() if self._versions(self._model(name))]
+        return [name for name in self._catalogue.names() if self.has(name)]
 
     def has(self, name: str) -> bool:
         """Return whether there is a version of a model."""
-        model = self._model(name)
-        return model is not None and bool(self._versions(model))
+        return bool(self._catalogue.versions(self._catalogue.model(name)))
 
     def versions(self, name: str) -> list[ModelVersion]:
         """Return the versions of a model, newest first, whether their bundles are here or not.
@@ -129,7 +108,7 @@ class Registry:
         Raises:
             UsageError: there is no such model; the message has the nearest.
         """
-        return self._versions(self._known(name))
+        return self._catalogue.versions(self._catalogue.known(name))
 
     def find(self, reference: str | Reference) -> ModelVersion:
         """Return the version that a reference means, whether its bundle is here or not.
@@ -142,9 +121,9 @@ class Registry:
             raise UsageError(
                 f"'{reference}' names no version of a registered model\n  Possible: {FORMS}"
             )
-        model = self._known(asked.name)
+        model = self._catalogue.known(asked.name)
         number = asked.version if asked.alias is None else model.aliases.get(asked.alias)
-        found = {one.version: one for one in self._versions(model)}
+        found = {one.version: one for one in self._catalogue.versions(model)}
         if number is None:
             assert asked.alias is not None, "a reference has a version or an alias"
             raise no_alias(asked.name, asked.alias, list(model.aliases))
@@ -158,9 +137,9 @@ class Registry:
         Raises:
             UsageError: there is no such model.
         """
-        model = self._known(name)
+        model = self._catalogue.known(name)
         number = model.aliases.get(alias)
-        return next((one for one in self._versions(model) if one.version == number), None)
+        return next((one for one in self._catalogue.versions(model) if one.version == number), None)
 
     def fetch(self, version: ModelVersion) -> ModelVersion:
         """Return the version once its bundle is at `.bundle`.
@@ -278,8 +257,8 @@ class Registry:
         check_alias(alias)
         check_note(why)
         with self._locked(name):
-            model = self._known(name)
-            known = [one.version for one in self._versions(model)]
+            model = self._catalogue.known(name)
+            known = [one.version for one in self._catalogue.versions(model)]
             if version not in known:
                 raise no_version(name, version, known)
             held = model.aliases.get(alias)
@@ -304,13 +283,22 @@ class Registry:
             self._service.set_alias(name, alias, version)
         return line
 
-    def remove(self, name: str, version: int, *, why: str = "") -> AuditLine:
+    def remove(
+        self, name: str, version: int, *, why: str = "", users: Users | None = None
+    ) -> AuditLine:
         """Remove a version, and its bundle where no other version has the same.
 
         The audit keeps its registration and its removal. Its number is not given again.
 
+        Args:
+            name: of the model.
+            version: its number.
+            why: in words.
+            users: gives who uses a version, in words; asked under the lock of the model, so that
+                what waited for the lock is seen.
+
         Raises:
-            UsageError: there is no such model or version, or an alias points at it.
+            UsageError: there is no such model or version, an alias points at it, or it is used.
         """
         check_note(why)
         with self._locked(name):
@@ -320,11 +308,16 @@ class Registry:
                     f"{found.reference} is not removed: it is `{'`, `'.join(found.aliases)}`\n"
                     f"  Fix: ordain promote {name} VERSION --to {found.aliases[0]}"
                 )
+            if using := list(users(found) if users else ()):
+                raise UsageError(
+                    f"{found.reference} is not removed: {'; '.join(using)}\n"
+                    "  Fix: deploy or serve another version first"
+                )
             line = line_of(REMOVE, name, version=version, why=why)
-            for one in (_registration(found), line):
+            for one in (registration(found), line):
                 self._service.set_tag(name, *tag_of(one))
             self._service.delete_version(name, version, run=found.mlflow_run)
-            others = self._versions(self._model(name))
+            others = self._catalogue.versions(self._catalogue.model(name))
             if all(one.bundle != found.bundle for one in others):
                 remove(found.bundle.parent)
         return line
@@ -336,11 +329,11 @@ class Registry:
             UsageError: there is no such model or alias, or nothing held it before.
             BundleError: the bundle of the version before is gone or damaged.
         """
-        model = self._known(name)
+        model = self._catalogue.known(name)
         held = model.aliases.get(alias)
         if held is None:
             raise no_alias(name, alias, list(model.aliases))
-        known = {one.version: one for one in self._versions(model)}
+        known = {one.version: one for one in self._catalogue.versions(model)}
         past = [one for one in self._holders(model, alias)[:-1] if one in known and one != held]
         if not past:
             raise UsageError(
@@ -358,7 +351,7 @@ class Registry:
         Raises:
             UsageError: there is no such model.
         """
-        self._known(name)
+        self._catalogue.known(name)
         self._service.set_tag(name, *tag_of(line_of(action, name, version=version, why=why)))
 
     def audit(self, name: str) -> list[AuditLine]:
@@ -369,13 +362,13 @@ class Registry:
         Raises:
             UsageError: there is no such model.
         """
-        model = self._model(name)
+        model = self._catalogue.model(name)
         lines = [] if model is None else lines_of(model.tags)
         if model is None or not lines:
-            model = self._known(name)
-        there = self._versions(model)
+            model = self._catalogue.known(name)
+        there = self._catalogue.versions(model)
         kept = of_removals(settled(lines, model.aliases), [one.version for one in there])
-        return sorted([*map(_registration, there), *kept], key=lambda line: line.at)
+        return sorted([*map(registration, there), *kept], key=lambda line: line.at)
 
     def _fetch_signatures(self, version: ModelVersion) -> None:
         """Fetch the signatures of a version whose bundle came with another, before they were there.
@@ -395,71 +388,7 @@ class Registry:
         lines = settled(lines_of(model.tags), model.aliases)
         return holders(lines, alias, model.aliases.get(alias))
 
-    def _known(self, name: str) -> Registered:
-        model = self._model(name)
-        if model is not None and self._versions(model):
-            return model
-        if model is not None and model.entries:
-            raise UsageError(
-                f"no version of '{name}' was registered by Ordain\n"
-                f"  Fix: ordain register RUN --name {name}"
-            )
-        raise no_model(name, self._names(), self.place)
-
-    def _names(self) -> list[str]:
-        if not self._is_there():
-            return []
-        names = self._read(read_names, self._service.read_names)
-        return [name for name in names if is_name(name)]
-
-    def _model(self, name: str) -> Registered | None:
-        if not (self._is_there() and is_name(name)):
-            return None
-        return self._read(
-            lambda database: read_model(database, name), lambda: self._service.read_model(name)
-        )
-
-    def _is_there(self) -> bool:
-        return self.place.database is None or self.place.database.exists()
-
-    def _read(self, quickly: Callable[[Path], R], by_mlflow: Callable[[], R]) -> R:
-        if self.place.database is None:
-            return by_mlflow()
-        try:
-            return quickly(self.place.database)
-        except UnknownTablesError:
-            return by_mlflow()
-
-    def _versions(self, model: Registered | None) -> list[ModelVersion]:
-        if model is None:
-            return []
-        return [self._version(model, one) for one in model.entries if one.tags.get(DIGEST)]
-
-    def _version(self, model: Registered, entry: Entry) -> ModelVersion:
-        return version_of(
-            model.name,
-            entry.version,
-            entry.tags,
-            bundle=kept.place_of_bundle(self.place.models, model.name, entry.tags[DIGEST]),
-            aliases=tuple(sorted(a for a, held in model.aliases.items() if held == entry.version)),
-            created=entry.created,
-            note=entry.note,
-            mlflow_run=entry.mlflow_run,
-            source=entry.source,
-        )
-
     @contextlib.contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         with lock(self.place.models / check_name(name) / _LOCK):
             yield
-
-
-def _registration(version: ModelVersion) -> AuditLine:
-    return AuditLine(
-        action=REGISTER,
-        name=version.name,
-        version=version.version,
-        at=version.created,
-        by=version.by,
-        why=version.note[:MAX_NOTE],
-    )
