@@ -81,6 +81,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._paused: float | None = None
         self._idle: float | None = None
         self._is_refused = False
+        self._body: list[bytes] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request must come in time."""
@@ -126,6 +127,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._is_refused = True
             return
         self.scope[ARRIVED] = time.perf_counter()  # type: ignore[literal-required]
+        # A body of a told length is handed over whole: in pieces each of them would wake the
+        # request. The gate has looked at the length before more than a piece is there.
+        is_told = any(name == b"content-length" for name, _ in self.headers)
+        self._body = [] if is_told else None
         super().on_headers_complete()
         self.scope[ANSWER] = partial(self._answer, self.cycle)  # type: ignore[literal-required]
 
@@ -139,8 +144,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, unless the head was refused."""
-        if self.cycle is not None and not self._is_refused:
+        if self.cycle is None or self._is_refused:
+            return
+        if self._body is None:
             super().on_body(body)
+        elif not self.cycle.response_complete:
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         """End a request: from here on the time is the server's own."""
@@ -148,6 +157,9 @@ class GuardedProtocol(HttpToolsProtocol):
             stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
             self._refuse(stays=stays)
         elif self.cycle is not None:
+            if self._body:
+                self.cycle.body = b"".join(self._body)  # type: ignore[assignment]
+            self._body = None
             super().on_message_complete()
         self.since = None
         self._is_in_head = True
