@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -29,6 +30,8 @@ from ordain.serving.running import listed
 from ordain.serving.server import Address, Process, Serving
 from ordain.store.home import home as work_folder
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 4 << 20
 _SWITCH_SECONDS = 0.001
 
 _STDIN = 0
@@ -72,6 +75,7 @@ def run(order: Order, listening: socket.socket, *, pid: int | None = None) -> No
     gc.disable()
     # The event loop then has the interpreter back from a thread, as of the log, within that time.
     sys.setswitchinterval(_SWITCH_SECONDS)
+    _bound_kept_memory()
     _log_to_stderr()
     home = work_folder(order.home)
     writer: list[LogWriter] = []
@@ -102,6 +106,16 @@ def run(order: Order, listening: socket.socket, *, pid: int | None = None) -> No
             tell = meanwhile.enter_context(listed(home, place, pid=pid or os.getpid()))
             process.hosting.tell(tell)
         process.run([listening])
+
+
+def _bound_kept_memory() -> None:
+    """Bound what the C library keeps of freed memory.
+
+    glibc else keeps twice the largest block that it ever saw, and gives it back all at once.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            ctypes.CDLL(None).mallopt(option, _KEPT_BYTES)
 
 
 def fixed_deployment(order: Order) -> Deployment:
