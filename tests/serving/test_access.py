@@ -45,6 +45,18 @@ def asked(application: Callable[..., Any], keys: Path) -> Any:
     return application({"one": {}, "two": {}}, auth={"keys_file": str(keys)})
 
 
+@pytest.fixture
+def readers(application: Callable[..., Any], tmp_path: Path) -> Any:
+    """An application of two models; the shop may read one of them."""
+    file = tmp_path / "readers.json"
+    write(
+        file,
+        {"caller": "shop", "sha256": hash_of(SHOP), "models": ["one"], "role": "user"},
+        {"caller": "boss", "sha256": hash_of(BOSS)},
+    )
+    return application({"one": {}, "two": {}}, auth={"keys_file": str(file)})
+
+
 @pytest.mark.parametrize("models", [["one", "two"], ["one"]])
 def test_every_route_needs_a_key_but_the_two_probes(
     application: Callable[..., Any], keys: Path, models: list[str]
@@ -97,38 +109,20 @@ def test_a_key_allows_its_models_and_verbs_only(asked: Any) -> None:
     assert asked.get("/v1/models", headers={"x-api-key": BOSS}).status_code == 200
 
 
-def test_the_description_tells_of_the_models_only_that_a_key_may_read(
-    application: Callable[..., Any], tmp_path: Path
-) -> None:
-    file = tmp_path / "keys.json"
-    write(
-        file,
-        {"caller": "shop", "sha256": hash_of(SHOP), "models": ["one"], "role": "user"},
-        {"caller": "boss", "sha256": hash_of(BOSS)},
-    )
-    asked = application({"one": {}, "two": {}}, auth={"keys_file": str(file)})
+def test_the_description_tells_of_the_models_only_that_a_key_may_read(readers: Any) -> None:
     for key, is_told in ((BOSS, True), (SHOP, False), (BOSS, True)):
-        told = asked.get("/openapi.json", headers=bearer(key)).json()
+        told = readers.get("/openapi.json", headers=bearer(key)).json()
         assert "/v1/models/one/predict" in told["paths"]
         assert ("/v1/models/two/predict" in told["paths"]) is is_told
         assert any(name.startswith("two.") for name in told["components"]["schemas"]) is is_told
 
 
-def test_the_root_tells_of_the_models_only_that_a_key_may_read(
-    application: Callable[..., Any], tmp_path: Path
-) -> None:
-    file = tmp_path / "keys.json"
-    write(
-        file,
-        {"caller": "shop", "sha256": hash_of(SHOP), "models": ["one"], "role": "user"},
-        {"caller": "boss", "sha256": hash_of(BOSS)},
-    )
-    asked = application({"one": {}, "two": {}}, auth={"keys_file": str(file)})
-    refused = asked.get("/")
+def test_the_root_tells_of_the_models_only_that_a_key_may_read(readers: Any) -> None:
+    refused = readers.get("/")
     assert refused.status_code == 401
     assert set(refused.json()) == {"error"}
-    assert asked.get("/", headers=bearer(SHOP)).json()["models"] == ["one"]
-    assert asked.get("/", headers=bearer(BOSS)).json()["models"] == ["one", "two"]
+    assert readers.get("/", headers=bearer(SHOP)).json()["models"] == ["one"]
+    assert readers.get("/", headers=bearer(BOSS)).json()["models"] == ["one", "two"]
 
 
 def test_calls_are_counted_by_caller(asked: Any, kept: Any) -> None:

@@ -244,13 +244,17 @@ def test_a_worker_that_dies_is_replaced(
         assert server.stop() == 0
 
 
+@pytest.fixture
+def copied(bundles: dict[str, Path], tmp_path: Path) -> Path:
+    """A bundle of the test's own, to be damaged."""
+    return Path(shutil.copytree(bundles["churn"], tmp_path / "copied" / "bundle"))
+
+
 def test_a_worker_that_cannot_be_replaced_leaves_the_others_serving_and_is_tried_again(
-    start: Callable[..., Any], bundles: dict[str, Path], tmp_path: Path
+    start: Callable[..., Any], copied: Path
 ) -> None:
-    copied = shutil.copytree(bundles["churn"], tmp_path / "copied" / "bundle")
     with start(copied, "--workers", "2") as server:
-        pids = _workers_of(server)
-        time.sleep(_YOUNG_SECONDS + 1)
+        pids = _grown_workers_of(server)
         config = copied / "config.yaml"
         whole = config.read_bytes()
         config.write_bytes(whole + b"\n")
@@ -270,12 +274,10 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_others_serving_and_is_tried
 
 
 def test_a_server_ends_at_once_while_a_worker_waits_to_be_replaced(
-    start: Callable[..., Any], bundles: dict[str, Path], tmp_path: Path
+    start: Callable[..., Any], copied: Path
 ) -> None:
-    copied = shutil.copytree(bundles["churn"], tmp_path / "copied" / "bundle")
     with start(copied, "--workers", "2") as server:
-        pids = _workers_of(server)
-        time.sleep(_YOUNG_SECONDS + 1)
+        pids = _grown_workers_of(server)
         with (copied / "config.yaml").open("a") as file:
             file.write("\n")
         for pid in pids:
@@ -290,6 +292,13 @@ def test_a_server_ends_at_once_while_a_worker_waits_to_be_replaced(
 def test_the_pause_before_a_worker_is_tried_again_grows_to_half_a_minute() -> None:
     assert [round(_pause(n), 1) for n in (0, 1, 2, 5, 10)] == [0, 0, 0.4, 3.2, 30]
     assert _pause(100_000) == 30
+
+
+def _grown_workers_of(server: Any) -> list[int]:
+    """Return the workers' ids once they have lived long enough to count as able to start."""
+    pids = _workers_of(server)
+    time.sleep(_YOUNG_SECONDS + 1)
+    return pids
 
 
 def _workers_of(server: Any) -> list[int]:

@@ -191,7 +191,9 @@ def test_rows_bring_what_only_another_version_reads(
     assert "region" not in kept.entries[0].inputs.columns
 
 
-def test_a_shadow_that_fails_is_logged_and_disturbs_nobody(asked: Any, kept: Any) -> None:
+def test_a_shadow_that_fails_is_logged_and_disturbs_nobody(
+    asked: Any, kept: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     state = asked.process.hosting.state
     shadow = next(
         choice.shadows[0]
@@ -205,6 +207,8 @@ def test_a_shadow_that_fails_is_logged_and_disturbs_nobody(asked: Any, kept: Any
     assert answer.status_code == 500
     failed = [entry for entry in kept.entries if entry.arm == "shadow"]
     assert [entry.status for entry in failed] == ["failed"]
+    assert f"churn version {shadow} failed in the shadow" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
     assert batch_frame(failed[0], frozenset())["output.churn_prediction"].null_count() == len(
         failed[0].inputs
     )

@@ -60,26 +60,22 @@ def no_passphrase() -> str | None:
     return None
 
 
-def pem(key: Any, word: str = "") -> bytes:
+def written(key: Any, form: serialization.PrivateFormat, word: str) -> bytes:
+    """Return a private key as a file holds it, encrypted where there is a word."""
     how = (
         serialization.BestAvailableEncryption(word.encode())
         if word
         else serialization.NoEncryption()
     )
-    return bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
-    )
+    return bytes(key.private_bytes(serialization.Encoding.PEM, form, how))
+
+
+def pem(key: Any, word: str = "") -> bytes:
+    return written(key, serialization.PrivateFormat.PKCS8, word)
 
 
 def openssh(key: Any, word: str = "") -> bytes:
-    how = (
-        serialization.BestAvailableEncryption(word.encode())
-        if word
-        else serialization.NoEncryption()
-    )
-    return bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, how)
-    )
+    return written(key, serialization.PrivateFormat.OpenSSH, word)
 
 
 def test_signed_bundle_is_trusted_by_whoever_lists_the_signer(made: Path, signers: Path) -> None:

@@ -36,8 +36,8 @@ from ordain.features.filling import (
 )
 from ordain.features.labels import (
     LabelType,
+    categories_of,
     count_labels,
-    is_enumeration,
     is_readable,
     label_type,
     of_categories,
@@ -392,10 +392,10 @@ def _spellings(encoding: BinaryEncoding) -> list[str]:
 
 def _read(column: pl.Series, encoding: BinaryEncoding) -> pl.Series:
     """Return float32 values, null where missing or unknown."""
-    if is_enumeration(column):
-        labels: pl.Series = column.dtype.categories  # type: ignore[attr-defined]
-        known = [encoding.values.get(label.lower()) for label in labels]  # few as a rule
-        return of_categories(column, _read(labels, encoding) if None in known else _floats(known))
+    given = categories_of(column)
+    if given is not None:
+        known = [encoding.values.get(label.lower()) for label in given]  # few as a rule
+        return of_categories(column, _read(given, encoding) if None in known else _floats(known))
     if column.dtype == pl.String:
         quick = _spellings(encoding)
         found = _replace(column, quick, [encoding.values[label.lower()] for label in quick])

@@ -16,7 +16,7 @@ from ordain.features.feature import Encoding
 from ordain.features.filling import Filling, fill_reader
 from ordain.features.labels import (
     LabelType,
-    is_enumeration,
+    categories_of,
     of_categories,
     read_label,
     read_labels,
@@ -71,8 +71,9 @@ def bucket_of(label: str, buckets: int) -> int:
 
 def look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, pl.Series]:
     """Return ids (Int32, null where missing or unseen) and where the label is missing."""
-    if is_enumeration(column):
-        return _look_up_categories(column, encoding)
+    labels = categories_of(column)
+    if labels is not None:
+        return _look_up_categories(column, labels, encoding)
     if encoding.buckets:
         labels = read_labels(column, lowercase=encoding.lowercase)
         known = labels.unique().drop_nulls()
@@ -105,9 +106,8 @@ def look_up(column: pl.Series, encoding: CategoryEncoding) -> tuple[pl.Series, p
 
 
 def _look_up_categories(
-    column: pl.Series, encoding: CategoryEncoding
+    column: pl.Series, labels: pl.Series, encoding: CategoryEncoding
 ) -> tuple[pl.Series, pl.Series]:
-    labels: pl.Series = column.dtype.categories  # type: ignore[attr-defined]
     known = {} if encoding.buckets else ids_of(encoding)
     found = [known.get(label) for label in labels]  # few as a rule
     ids, missing = pl.Series(found, dtype=pl.Int32), _nowhere(labels)

@@ -118,9 +118,12 @@ def of_categories(column: pl.Series, values: pl.Series) -> pl.Series:
     return values.gather(codes).rename(column.name)
 
 
-def is_enumeration(column: pl.Series) -> bool:
-    """Return whether to look at each category once is less work than to look at the cells."""
-    return isinstance(column.dtype, pl.Enum) and len(column.dtype.categories) <= len(column)
+def categories_of(column: pl.Series) -> pl.Series | None:
+    """Return an enumeration's categories where to look at each is less work than at the cells."""
+    dtype = column.dtype
+    if isinstance(dtype, pl.Enum) and len(dtype.categories) <= len(column):
+        return dtype.categories
+    return None
 
 
 def _among(column: pl.Series, known: pl.Series, values: pl.Series) -> pl.Series | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -24,13 +25,16 @@ from ordain.serving.contracts import BatchEntry, Choice, Entry, Status
 from ordain.serving.door import Flag, told_flag
 from ordain.serving.hosting import State
 from ordain.serving.kit import Kit
+from ordain.serving.refusal import Refusal
 from ordain.serving.served import Served
 
+LOG = logging.getLogger("ordain.serving")
 MOST_ROWS = 10_000
 """Rows that shadows may be behind; a larger batch is taken when nothing else waits."""
 BLOCK_ROWS = 500
 """Rows of a batch that are predicted in one go: between two, other threads get their turn."""
 _NICE = 10
+_FAILED = "%s version %s failed in the shadow"
 Row = Mapping[str, Any]
 
 
@@ -55,6 +59,15 @@ class _Tried:
     marks: pl.Series | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Rows for shadows: how one tries them, and how what it made of them is logged."""
+
+    n_rows: int
+    attempt: Callable[[Served], _Tried]
+    log: Callable[[Asked, str, _Tried], None]
+
+
 class Shadows:
     """Lets the shadows of a choice predict, at most `MOST_ROWS` behind."""
 
@@ -67,43 +80,32 @@ class Shadows:
 
     def row(self, asked: Asked, row: Row) -> None:
         """Let shadows predict a row."""
-        self._start(asked, 1, partial(_tried_row, row), partial(self._log_row, row))
+        self._start(asked, _Work(1, partial(_tried_row, row), partial(self._log_row, row)))
 
     def batch(self, asked: Asked, rows: pl.DataFrame, places: Sequence[int] | None) -> None:
         """Let shadows predict rows; their places in the request, None for all of it."""
         log = partial(self._log_batch, rows, places)
-        self._start(asked, rows.height, partial(self._tried_rows, rows), log)
+        self._start(asked, _Work(rows.height, partial(self._tried_rows, rows), log))
 
     def close(self) -> None:
         """Leave out what has not begun, and the rest of a batch."""
         self._is_closed.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _start(
-        self,
-        asked: Asked,
-        n_rows: int,
-        attempt: Callable[[Served], _Tried],
-        log: Callable[[Asked, str, _Tried], None],
-    ) -> None:
+    def _start(self, asked: Asked, work: _Work) -> None:
         if not asked.choice.shadows:
             return
-        if self._n_behind and self._n_behind + n_rows > MOST_ROWS:
-            self._kit.meters.shadow_dropped(asked.name, n_rows)
+        if self._n_behind and self._n_behind + work.n_rows > MOST_ROWS:
+            self._kit.meters.shadow_dropped(asked.name, work.n_rows)
             return
-        self._n_behind += n_rows
-        task = asyncio.get_running_loop().create_task(self._run(asked, n_rows, attempt, log))
+        self._n_behind += work.n_rows
+        task = asyncio.get_running_loop().create_task(self._run(asked, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(
-        self,
-        asked: Asked,
-        n_rows: int,
-        attempt: Callable[[Served], _Tried],
-        log: Callable[[Asked, str, _Tried], None],
-    ) -> None:
+    async def _run(self, asked: Asked, work: _Work) -> None:
         loop, state, name = asyncio.get_running_loop(), asked.state, asked.name
+        n_rows, attempt = work.n_rows, work.attempt
         try:
             for label in asked.choice.shadows:
                 served = state.versions[name][label]
@@ -114,7 +116,7 @@ class Shadows:
                 self._kit.meters.predicted(
                     name, label, arm="shadow", status=found.status, seconds=taken, n_rows=n_rows
                 )
-                log(asked, label, found)
+                work.log(asked, label, found)
         finally:
             self._n_behind -= n_rows
 
@@ -129,7 +131,10 @@ class Shadows:
                     return _no_answers(rows, served)
                 blocks.append(served.predict_frame(admitted.rows.slice(start, size)))
             return _Tried(pl.concat(blocks), "answered", admitted.flags, admitted.marks)
-        except Exception:  # noqa: BLE001 - it is observed
+        except Refusal:  # what its door asks for differs; the status says so
+            return _no_answers(rows, served)
+        except Exception:
+            LOG.exception(_FAILED, served.name, served.label)
             return _no_answers(rows, served)
 
     def _log_row(self, row: Row, asked: Asked, label: str, found: _Tried) -> None:
@@ -187,7 +192,10 @@ def _tried_row(row: Row, served: Served) -> _Tried:
         flat = served.predict_row(passed)
         served.shape.of_row(flat)  # refuses what is no number
         return _Tried(flat, flags=flags)
-    except Exception:  # noqa: BLE001 - it is observed
+    except Refusal:
+        return _Tried({}, "failed")
+    except Exception:
+        LOG.exception(_FAILED, served.name, served.label)
         return _Tried({}, "failed")
 
 
