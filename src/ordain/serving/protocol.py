@@ -82,6 +82,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._idle: float | None = None
         self._is_refused = False
         self._body: list[bytes] | None = None
+        self._is_new = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request must come in time."""
@@ -107,8 +108,14 @@ class GuardedProtocol(HttpToolsProtocol):
             super().data_received(data)
             if self._is_in_head and self._head_size > self.header_bytes:
                 self._refuse_head()
-            return
-        super().data_received(data)
+        else:
+            super().data_received(data)
+        if self._is_new:
+            self._is_new = False
+            if self._body is not None and not self.transport.is_closing():
+                # The rest is read once the gate asks for it, or discarded once it has refused: the
+                # system hands over megabytes before a task that was begun gets its turn.
+                self.flow.pause_reading()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -128,9 +135,10 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self.scope[ARRIVED] = time.perf_counter()  # type: ignore[literal-required]
         # A body of a told length is handed over whole: in pieces each of them would wake the
-        # request. The gate has looked at the length before more than a piece is there.
+        # request.
         is_told = any(name == b"content-length" for name, _ in self.headers)
         self._body = [] if is_told else None
+        self._is_new = is_told
         super().on_headers_complete()
         self.scope[ANSWER] = partial(self._answer, self.cycle)  # type: ignore[literal-required]
 
