@@ -29,7 +29,7 @@ def run_to_the_end(folder, saved, *, text):
 def test_killed_training_ends_with_the_same_bytes(tmp_path, text):
     whole = run_to_the_end(tmp_path / "whole", tmp_path / "a", text=text)
     broken, chance, n_killed = tmp_path / "broken", random.Random(4), 0
-    for _ in range(6):
+    for _ in range(4):
         process = start(broken, tmp_path / "b", text=text)
         while not broken.exists() and process.poll() is None:
             time.sleep(0.01)
@@ -37,5 +37,5 @@ def test_killed_training_ends_with_the_same_bytes(tmp_path, text):
         process.send_signal(signal.SIGKILL)
         n_killed += process.wait() == -signal.SIGKILL
         process.communicate()
-    assert n_killed >= 3, "the training is too short to be killed"
+    assert n_killed >= 2, "the training is too short to be killed"
     assert run_to_the_end(broken, tmp_path / "b", text=text) == whole

@@ -60,7 +60,7 @@ def main(kind, mebibytes):
     )
     heard = []
     family = NeuralFamily()
-    trainer = family.Trainer(epochs=2, batch_size=N_ROWS, checkpoint_interval=0)
+    trainer = family.Trainer(epochs=1, batch_size=N_ROWS, checkpoint_interval=0)
     with tempfile.TemporaryDirectory() as folder:
         context = FitContext(
             seed=1,
