@@ -72,7 +72,7 @@ def frame() -> pl.DataFrame:
     return churn()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def large() -> pl.DataFrame:
     return churn(4000)
 

@@ -152,7 +152,7 @@ def filling_specs(name: str, statistics: list[str]) -> list[str]:
 
 
 def filling_cases() -> list[FeatureCase]:
-    """Every way to fill from other columns, for every type that has it."""
+    """Every way to fill from other columns, for every type that has it; forms by turns."""
     statistics = {
         "number": ["mean", "median", "mode"],
         "binary": ["mean", "mode"],
@@ -162,8 +162,8 @@ def filling_cases() -> list[FeatureCase]:
     return [
         FeatureCase(f"{spec} {form}", spec, form, column, others=OTHERS.head(len(column)))
         for name, found in statistics.items()
-        for spec in filling_specs(name, found)
-        for form in (Form.DENSE, Form.TREES)
+        for place, spec in enumerate(filling_specs(name, found))
+        for form in [(Form.DENSE, Form.TREES)[place % 2]]
         for column in [COLUMNS[name]]
     ]
 

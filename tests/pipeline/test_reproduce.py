@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,63 +49,60 @@ def test_run_on_a_frame_asks_for_it_again(config: dict[str, Any], frame: pl.Data
     assert ordain.reproduce(result.run.reference, frame).is_same
 
 
-@pytest.mark.parametrize(
-    ("family", "trainer"),
-    [
-        ("gbm", {"num_boost_round": 3000, "early_stop": -1, "learning_rate": 0.01}),
-        ("neural", {"epochs": 30}),
-    ],
-)
+TRAINERS: dict[str, dict[str, Any]] = {
+    "gbm": {"num_boost_round": 3000, "early_stop": -1, "learning_rate": 0.01},
+    "neural": {"epochs": 30},
+}
+
+
+@dataclass
+class Whole:
+    """A config file, and the bundle of its training when nothing stops it."""
+
+    path: Path
+    bundle: Path
+
+
+@pytest.fixture(scope="module", params=TRAINERS)
+def whole(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, large: pl.DataFrame
+) -> Whole:
+    folder = tmp_path_factory.mktemp("whole")
+    large.write_csv(folder / "rows.csv")
+    document = {
+        "name": "churn",
+        "data": {"source": str(folder / "rows.csv")},
+        "input_features": {"tenure": "number", "contract": "category", "charges": "number"},
+        "output_features": {"churn": "binary"},
+        "model_type": request.param,
+        "trainer": TRAINERS[request.param],
+        "evaluation": {"baselines": False},
+    }
+    path = folder / "churn.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return Whole(path, ordain.train(path, home=folder / "home").bundle)
+
+
 @pytest.mark.parametrize("n_epochs", [1, 4])
 def test_killed_run_resumes_to_the_same_bytes(
-    family: str,
-    trainer: dict[str, Any],
-    n_epochs: int,
-    config: dict[str, Any],
-    large: pl.DataFrame,
-    tmp_path: Path,
-    work_folder: Path,
+    whole: Whole, n_epochs: int, work_folder: Path
 ) -> None:
-    large.write_csv(tmp_path / "rows.csv")
-    source = {"source": str(tmp_path / "rows.csv")}
-    path = tmp_path / "churn.yaml"
-    path.write_text(
-        yaml.safe_dump({**config, "model_type": family, "trainer": trainer, "data": source})
-    )
-    whole = ordain.train(path, home=tmp_path / "whole")
-    _kill_after(
-        n_epochs, [sys.executable, "-m", "ordain.cli.main", "train", str(path), "-q"], work_folder
-    )
+    process = subprocess.Popen(_training(whole), stdout=subprocess.DEVNULL)
+    _wait_for_epochs(n_epochs, process, work_folder)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     (run,) = Runs(work_folder).all()
     assert run.status["state"] == "interrupted"
     resumed = ordain.resume(run.reference)
     assert bundle.content(resumed.bundle) == bundle.content(whole.bundle)
 
 
-@pytest.mark.parametrize(
-    ("family", "trainer"),
-    [
-        ("gbm", {"num_boost_round": 3000, "early_stop": -1, "learning_rate": 0.01}),
-        ("neural", {"epochs": 30}),
-    ],
-)
 def test_interrupted_run_ends_cleanly_and_goes_on(
-    family: str,
-    trainer: dict[str, Any],
-    config: dict[str, Any],
-    large: pl.DataFrame,
-    tmp_path: Path,
-    work_folder: Path,
+    whole: Whole, large: pl.DataFrame, work_folder: Path
 ) -> None:
-    large.write_csv(tmp_path / "rows.csv")
-    source = {"source": str(tmp_path / "rows.csv")}
-    path = tmp_path / "churn.yaml"
-    path.write_text(
-        yaml.safe_dump({**config, "model_type": family, "trainer": trainer, "data": source})
+    process = subprocess.Popen(
+        _training(whole), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    whole = ordain.train(path, home=tmp_path / "whole")
-    command = [sys.executable, "-m", "ordain.cli.main", "train", str(path), "-q"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     _wait_for_epochs(3, process, work_folder)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -117,12 +115,8 @@ def test_interrupted_run_ends_cleanly_and_goes_on(
     assert bundle.content(resumed.bundle) == bundle.content(whole.bundle)
 
 
-def _kill_after(n_epochs: int, command: list[str], home: Path) -> None:
-    """Kill a training with -9 once it has told of so many epochs."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _wait_for_epochs(n_epochs, process, home)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+def _training(whole: Whole) -> list[str]:
+    return [sys.executable, "-m", "ordain.cli.main", "train", str(whole.path), "-q"]
 
 
 def _wait_for_epochs(n_epochs: int, process: subprocess.Popen[Any], home: Path) -> None:

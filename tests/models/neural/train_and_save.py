@@ -34,7 +34,7 @@ def main(checkpoints, folder, kind):
         inputs.append(Input("t", "text", shape, ENCODERS.build(keys)))
     output = Output("y", "binary", Shape(kind=Kind.SCALAR, role="binary"), ("no", "yes"))
     family = NeuralFamily()
-    trainer = family.Trainer(epochs=30, batch_size=16, checkpoint_interval="7 steps")
+    trainer = family.Trainer(epochs=15, batch_size=16, checkpoint_interval="7 steps")
     context = FitContext(seed=1, events=Events(), folder=Path(checkpoints))
     problem = Problem(tuple(inputs), (output,))
     model = family.fit(problem, rows(kind, 0), rows(kind, 1), trainer=trainer, context=context)
