@@ -24,22 +24,32 @@ import json
 codes = [f.code for f in faults]
 print(json.dumps({"seconds": seconds, "codes": codes, "modules": sorted(sys.modules)}))
 """
+YARDSTICK = """
+import sys, time
+started = time.process_time()
+import json, polars, pydantic, numpy, yaml
+print(json.dumps({"seconds": time.process_time() - started}))
+"""
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory):
+def outcomes(tmp_path_factory):
+    """What the script and the yardstick cost at best, by turns."""
     # As after the first start: modules compiled, whatever the environment of the tests says.
     kept = {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
     env = {**os.environ, **kept, "PYTHONDONTWRITEBYTECODE": ""}
-    runs = [
-        json.loads(
-            subprocess.run(
-                [sys.executable, "-c", SCRIPT], check=True, capture_output=True, env=env
-            ).stdout
-        )
-        for _ in range(4)
-    ]
-    return min(runs, key=lambda run: run["seconds"])
+
+    def run(script):
+        command = [sys.executable, "-c", script]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, env=env).stdout)
+
+    runs = [(run(SCRIPT), run(YARDSTICK)) for _ in range(4)]
+    return [min(each, key=lambda one: one["seconds"]) for each in zip(*runs, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def outcome(outcomes):
+    return outcomes[0]
 
 
 def test_checking_loads_no_heavy_library(outcome):
@@ -48,6 +58,7 @@ def test_checking_loads_no_heavy_library(outcome):
     assert not loaded & set(HEAVY)
 
 
-def test_importing_and_checking_twenty_features_is_fast(outcome):
-    # Seconds of the processor; 0.5 on an idle core, more where caches are shared.
-    assert outcome["seconds"] < 0.6
+def test_importing_and_checking_twenty_features_is_fast(outcomes):
+    # Seconds of the processor, against those of its libraries alone: machines differ.
+    own, libraries = (one["seconds"] for one in outcomes)
+    assert own < 2.4 * libraries
