@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import signal
@@ -77,8 +78,9 @@ def large() -> pl.DataFrame:
     return churn(4000)
 
 
-@pytest.fixture
-def config() -> dict[str, Any]:
+@pytest.fixture(scope="session")
+def churn_config() -> dict[str, Any]:
+    """A config that nobody changes; `config` is a copy of it."""
     return {
         "name": "churn",
         "input_features": {"tenure": "number", "contract": "category", "charges": "number"},
@@ -87,6 +89,11 @@ def config() -> dict[str, Any]:
         "trainer": {"num_boost_round": 20},
         "evaluation": {"baselines": False},
     }
+
+
+@pytest.fixture
+def config(churn_config: dict[str, Any]) -> dict[str, Any]:
+    return copy.deepcopy(churn_config)
 
 
 @pytest.fixture
@@ -110,7 +117,7 @@ def registry_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     churn(1500).write_csv(folder / "churn.csv")
     gates = [{"metric": "roc_auc", "at_least": 0.7}, {"metric": "latency_ms", "at_most": 1000}]
     inputs = {"tenure": "number", "contract": "category", "charges": "number"}
-    for name, kept, declared in (
+    for name, kept, churn_config in (
         ("good", inputs, gates),
         ("gated", {"charges": "number"}, gates),
         ("weak", {"charges": "number"}, []),
@@ -122,7 +129,7 @@ def registry_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "output_features": {"churn": "binary"},
             "model_type": "gbm",
             "trainer": {"num_boost_round": 20},
-            "evaluation": {"baselines": False, "gates": declared},
+            "evaluation": {"baselines": False, "gates": churn_config},
         }
         ordain.train(config, home=folder / "home")
     Service(place_of(folder / "home")).read_names()

@@ -65,18 +65,18 @@ class Whole:
 
 @pytest.fixture(scope="module", params=TRAINERS)
 def whole(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, large: pl.DataFrame
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    churn_config: dict[str, Any],
+    large: pl.DataFrame,
 ) -> Whole:
     folder = tmp_path_factory.mktemp("whole")
     large.write_csv(folder / "rows.csv")
     document = {
-        "name": "churn",
+        **churn_config,
         "data": {"source": str(folder / "rows.csv")},
-        "input_features": {"tenure": "number", "contract": "category", "charges": "number"},
-        "output_features": {"churn": "binary"},
         "model_type": request.param,
         "trainer": TRAINERS[request.param],
-        "evaluation": {"baselines": False},
     }
     path = folder / "churn.yaml"
     path.write_text(yaml.safe_dump(document))

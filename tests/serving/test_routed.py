@@ -209,6 +209,9 @@ def test_a_shadow_that_fails_is_logged_and_disturbs_nobody(
     assert [entry.status for entry in failed] == ["failed"]
     assert f"churn version {shadow} failed in the shadow" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+    asked.predict(rows=rows, lingers=True)
+    assert len([entry for entry in kept.entries if entry.arm == "shadow"]) == 2
+    assert caplog.text.count("failed in the shadow") == 1  # metrics count the others
     assert batch_frame(failed[0], frozenset())["output.churn_prediction"].null_count() == len(
         failed[0].inputs
     )

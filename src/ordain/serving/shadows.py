@@ -77,10 +77,11 @@ class Shadows:
         self._n_behind = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = threading.Event()
+        self._failed: set[tuple[str, str]] = set()
 
     def row(self, asked: Asked, row: Row) -> None:
         """Let shadows predict a row."""
-        self._start(asked, _Work(1, partial(_tried_row, row), partial(self._log_row, row)))
+        self._start(asked, _Work(1, partial(self._tried_row, row), partial(self._log_row, row)))
 
     def batch(self, asked: Asked, rows: pl.DataFrame, places: Sequence[int] | None) -> None:
         """Let shadows predict rows; their places in the request, None for all of it."""
@@ -134,8 +135,33 @@ class Shadows:
         except Refusal:  # what its door asks for differs; the status says so
             return _no_answers(rows, served)
         except Exception:
-            LOG.exception(_FAILED, served.name, served.label)
+            if self._is_first(served):
+                LOG.exception(_FAILED, served.name, served.label)
             return _no_answers(rows, served)
+
+    def _tried_row(self, row: Row, served: Served) -> _Tried:
+        """Return what a shadow answers; its faults are its own."""
+        try:
+            passed, flags = served.door.pass_row(row)
+            flat = served.predict_row(passed)
+            served.shape.of_row(flat)  # refuses what is no number
+            return _Tried(flat, flags=flags)
+        except Refusal:
+            return _Tried({}, "failed")
+        except Exception:
+            if self._is_first(served):
+                LOG.exception(_FAILED, served.name, served.label)
+            return _Tried({}, "failed")
+
+    def _is_first(self, served: Served) -> bool:
+        """Return whether a version fails for the first time: metrics count the others.
+
+        To tell of each would take time from the answers, thousands of times a second.
+        """
+        version = (served.name, served.label)
+        is_first = version not in self._failed
+        self._failed.add(version)
+        return is_first
 
     def _log_row(self, row: Row, asked: Asked, label: str, found: _Tried) -> None:
         if self._kit.log is not None:
@@ -183,20 +209,6 @@ def _timed(attempt: Callable[[Served], _Tried], served: Served) -> tuple[_Tried,
     """Return what was found and the seconds it took, without those it waited for its turn."""
     began = time.perf_counter()
     return attempt(served), time.perf_counter() - began
-
-
-def _tried_row(row: Row, served: Served) -> _Tried:
-    """Return what a shadow answers; its faults are its own."""
-    try:
-        passed, flags = served.door.pass_row(row)
-        flat = served.predict_row(passed)
-        served.shape.of_row(flat)  # refuses what is no number
-        return _Tried(flat, flags=flags)
-    except Refusal:
-        return _Tried({}, "failed")
-    except Exception:
-        LOG.exception(_FAILED, served.name, served.label)
-        return _Tried({}, "failed")
 
 
 def _no_answers(rows: pl.DataFrame, served: Served) -> _Tried:
